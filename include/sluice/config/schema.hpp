@@ -1,0 +1,93 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/core/address.hpp"
+#include "sluice/core/units.hpp"
+#include "sluice/http/head_scanner.hpp"
+#include "sluice/model/snapshot.hpp"
+#include "sluice/policy/identity.hpp"
+
+/// Plain structs that mirror the file; the defaults stand here and nowhere else (product.md §4, behaviour.md §6).
+namespace sluice::config {
+
+/// 1-based place in a file.
+struct Position {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string text() const;  // `sluice.yaml:3:5`
+};
+
+/// One finding: `file:line:column: what, expected what, nearest valid name`.
+struct Problem {
+  Position at;
+  std::string what;
+  std::string text() const;
+};
+
+struct Listener {
+  std::string name;                 // default: `listener-1`, ...
+  core::SocketAddress bind;
+  Position at;
+};
+
+struct Endpoint {
+  core::SocketAddress address;      // an IP and a port in this version
+  std::string text;                 // as written
+  Position at;
+};
+
+struct Pool {
+  std::vector<Endpoint> endpoints;
+};
+
+struct Service {
+  std::string name;
+  std::vector<std::string> hosts;
+  std::string path_prefix = "/";
+  std::vector<std::string> listeners;
+  std::string salt;                 // default: the name
+  std::vector<policy::IdentitySource> identity{policy::IdentitySource{}};  // default: client_address
+  std::array<Pool, 2> pools;        // by core::index(PoolName)
+  core::PoolName initial_live = core::PoolName::Blue;
+  core::BasisPoints initial_split;
+  core::Millis drain_deadline{30'000};
+  model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
+  std::vector<model::HeaderPin> pins;
+  model::Expose expose;
+  bool adds_via = true;
+  model::Timeouts timeouts;
+  http::HeadLimits head_limits;
+  std::optional<std::uint64_t> body_bytes_max;
+  Position at;
+};
+
+struct AdminSocket {
+  std::string path = "/run/sluice/admin.sock";
+  unsigned mode = 0660;
+};
+
+struct Config {
+  std::string file;
+  std::optional<unsigned> workers;              // nullopt: auto, one per core
+  std::optional<std::uint32_t> connections;     // nullopt: auto
+  std::optional<std::uint32_t> connections_per_address;  // nullopt: off
+  std::vector<Listener> listeners;
+  AdminSocket admin_socket;
+  std::optional<core::SocketAddress> admin_http;
+  std::string state_dir = "/var/lib/sluice";
+  std::optional<std::string> access_log;        // path, `-` = stdout; nullopt: none
+  std::vector<core::Network> trusted_proxies;
+  bool trusts_unix = false;                     // `unix:` in trusted_proxies
+  std::vector<Service> services;
+};
+
+/// Where a configuration is looked for without -c.
+inline constexpr std::string_view kDefaultFile = "/etc/sluice/sluice.yaml";
+
+}  // namespace sluice::config

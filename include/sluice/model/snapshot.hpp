@@ -1,0 +1,128 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/core/address.hpp"
+#include "sluice/core/clock.hpp"
+#include "sluice/core/ids.hpp"
+#include "sluice/core/limits.hpp"
+#include "sluice/core/units.hpp"
+#include "sluice/http/head_scanner.hpp"
+#include "sluice/model/service_table.hpp"
+#include "sluice/policy/identity.hpp"
+#include "sluice/policy/split.hpp"
+
+/// The immutable runtime view that a request reads under its hold, and the few shared words beside it.
+namespace sluice::model {
+
+/// Live state of one endpoint, the same in every snapshot that contains it (architecture.md §5). Shared by all workers;
+/// owned by control, outlives every snapshot and lease.
+struct alignas(64) EndpointCell {
+  std::atomic<std::uint32_t> in_flight{0};   // requests and tunnels on it, all workers; relaxed
+  std::atomic<std::uint64_t> penalty{0};     // policy::Penalty; a lost update only shortens or lengthens one penalty
+};
+
+/// Who still uses a pool: one count per worker, which only that worker writes. Decrements are release stores; control reads
+/// with acquire, after it has read the worker's adopted epoch.
+struct PoolCell {
+  struct alignas(64) LeaseCount {
+    std::atomic<std::uint32_t> count{0};
+  };
+  explicit PoolCell(std::size_t workers) : leases(workers) {}
+  std::vector<LeaseCount> leases;  // by worker
+};
+
+struct Endpoint {
+  core::EndpointId id;
+  core::SocketAddress address;
+  std::string text;                 // as users see it: `127.0.0.1:9001`
+  EndpointCell* cell = nullptr;     // never nullptr in a snapshot
+  bool is_disabled = false;
+};
+
+struct Pool {
+  core::PoolId id;
+  core::PoolName name = core::PoolName::Blue;
+  PoolCell* cell = nullptr;         // never nullptr in a snapshot
+  std::vector<Endpoint> endpoints;
+};
+
+struct HeaderPin {
+  std::string header;
+  std::vector<std::pair<std::string, core::PoolName>> values;
+  std::vector<core::Network> from;
+  bool from_unix = false;           // `unix:` in `from`: peers on a Unix socket
+};
+
+enum class TunnelPolicy : std::uint8_t { Drain, Keep, Close };
+std::string_view text(TunnelPolicy policy);
+
+struct Timeouts {
+  core::Millis connect{1000};
+  core::Millis request_header{10'000};
+  core::Millis request_body_idle{30'000};
+  core::Millis response_header{30'000};
+  core::Millis response_body_idle{30'000};
+  core::Millis keep_alive_idle{60'000};
+  core::Millis endpoint_idle{4000};
+  core::Millis tunnel_idle{3'600'000};
+  // 0 here = off (`off` in the file)
+};
+
+/// Which Sluice-* fields answers carry.
+struct Expose {
+  bool pool = false, generation = false, reason = false, bucket = false, endpoint = false;
+  bool any() const { return pool || generation || reason || bucket || endpoint; }
+};
+
+/// What the configuration says about a service: the same object in all snapshots of one configuration.
+struct ServiceSettings {
+  core::ServiceId id;
+  std::string name;
+  std::vector<policy::IdentitySource> identity;
+  std::vector<HeaderPin> pins;
+  std::array<Pool, 2> pools;        // by core::index(PoolName)
+  Timeouts timeouts;
+  http::HeadLimits head_limits;
+  std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
+  Expose expose;
+  bool adds_via = true;
+  core::Millis drain_deadline{30'000};
+  TunnelPolicy tunnels = TunnelPolicy::Drain;
+
+  const Pool& pool(core::PoolName name_of) const { return pools[core::index(name_of)]; }
+};
+
+/// One service in one snapshot: settings and traffic state.
+struct Service {
+  std::shared_ptr<const ServiceSettings> settings;
+  core::Generation generation;      // of the service's last change
+  core::PoolName live = core::PoolName::Blue;
+  core::BasisPoints split;
+  bool is_candidate_open = true;
+  std::string salt;
+
+  policy::SplitState split_state() const { return {live, split, is_candidate_open, salt}; }
+};
+
+struct Snapshot {
+  core::Epoch epoch;
+  core::Generation generation;
+  std::vector<Service> services;    // by ServiceId
+  std::shared_ptr<const ServiceTable> table;
+  std::vector<core::Network> trusted_proxies;
+  bool trusts_unix = false;
+  /// The widest limits of all services: judged before the service is known; the service's own are judged after.
+  http::HeadLimits head_limits;
+  /// Of the connection as long as no service is known: the longest of all services.
+  core::Millis request_header_timeout{10'000};
+  core::Millis keep_alive_idle{60'000};
+
+  const Service& service(core::ServiceId id) const { return services[id.raw]; }
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,46 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "sluice/core/units.hpp"
+
+/// Which pool a user gets: salt and identity → bucket → pool. Pure (product.md §1, behaviour.md §2).
+namespace sluice::policy {
+
+inline constexpr std::string_view kHashVersion = "murmur3-32-v1";
+inline constexpr std::uint16_t kBuckets = 10'000;
+
+/// 0..9999: (murmur3_x86_32(salt ':' identity) × 10'000) >> 32 in 64-bit integers.
+/// Requires: salt and identity within core::limits (longer ones are a broken invariant).
+std::uint16_t bucket_of(std::string_view salt, std::string_view identity);
+
+/// Words of the access log, of `explain` and of the Sluice-Reason field.
+enum class Reason : std::uint8_t { Split, Live, PinHeader, PinCookie, PinList, PinClosed, NoIdentity, Fallback };
+std::string_view text(Reason reason);
+
+/// The traffic state of one service, as far as the choice needs it.
+struct SplitState {
+  core::PoolName live = core::PoolName::Blue;
+  core::BasisPoints split;
+  bool is_candidate_open = false;
+  std::string_view salt;
+};
+
+/// What a pin rule asked for, when one matched.
+struct PinHit {
+  core::PoolName pool = core::PoolName::Blue;
+  Reason reason = Reason::PinHeader;
+};
+
+struct PoolChoice {
+  core::PoolName pool = core::PoolName::Blue;
+  Reason reason = Reason::Live;
+  std::optional<std::uint16_t> bucket;  // absent only without identity
+};
+
+/// A pin decides before the split, but selects the candidate only while that is open; otherwise the pin is ignored: live,
+/// reason PinClosed.
+PoolChoice choose_pool(const SplitState& state, std::optional<PinHit> pin, std::optional<std::string_view> identity);
+
+}  // namespace sluice::policy

@@ -1,0 +1,234 @@
+#include "admin/change_bodies.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sluice/core/duration.hpp"
+#include "sluice/core/limits.hpp"
+
+namespace sluice::admin {
+
+namespace {
+
+using Json = nlohmann::json;
+using control::ChangeRequest;
+using control::ServiceOrder;
+
+core::Error bad(std::string what) {
+  return {core::ErrorCode::BadInput, "", std::move(what)};
+}
+
+/// nlohmann keeps the last of repeated members silently; which one another reader would take is
+/// anybody's guess.
+core::Result<Json> parse_object(std::string_view body) {
+  std::vector<std::set<std::string>> names;
+  std::optional<std::string> repeated;
+  const auto look = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      if (!names.back().insert(name).second) repeated = name;
+    }
+    return true;
+  };
+  Json json = Json::parse(body.empty() ? std::string_view("{}") : body, look, false);
+  if (json.is_discarded()) return bad("the body is not JSON");
+  if (!json.is_object()) return bad("the body is not a JSON object");
+  if (repeated) return bad("member \"" + *repeated + "\" is repeated");
+  return json;
+}
+
+/// The members of one object, each looked at once. The first error stays.
+class Members {
+ public:
+  Members(const Json& object, std::initializer_list<std::string_view> known) : object_(object) {
+    for (const auto& [name, value] : object.items()) {
+      if (std::ranges::find(known, std::string_view(name)) == known.end()) unknown(name, known);
+    }
+  }
+
+  std::optional<std::string> string(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return std::nullopt;
+    if (value->is_string()) return value->get<std::string>();
+    fail(std::string(name) + " is a string");
+    return std::nullopt;
+  }
+  bool flag(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return false;
+    if (!value->is_boolean()) fail(std::string(name) + " is true or false");
+    return value->is_boolean() && value->get<bool>();
+  }
+  std::optional<std::uint64_t> number(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return std::nullopt;
+    if (value->is_number_unsigned()) return value->get<std::uint64_t>();
+    fail(std::string(name) + " is a whole number");
+    return std::nullopt;
+  }
+  std::optional<core::PoolName> pool(const char* name) {
+    const auto text = string(name);
+    if (!text) return std::nullopt;
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+      if (*text == core::text(pool)) return pool;
+    }
+    fail(std::string(name) + " is \"blue\" or \"green\"");
+    return std::nullopt;
+  }
+  std::optional<core::Millis> duration(const char* name) {
+    const auto text = string(name);
+    if (!text) return std::nullopt;
+    const auto parsed = core::parse_duration(*text, name);
+    if (!parsed) {
+      fail(parsed.error().text());
+      return std::nullopt;
+    }
+    return *parsed;
+  }
+  std::optional<core::BasisPoints> percent(const char* name) {
+    const auto text = string(name);
+    if (!text) return std::nullopt;
+    const auto parsed = core::BasisPoints::parse_percent(*text, name);
+    if (!parsed) {
+      fail(parsed.error().text());
+      return std::nullopt;
+    }
+    return *parsed;
+  }
+
+  void require(bool is_there, const char* name) {
+    if (!is_there) fail(std::string(name) + " is missing");
+  }
+  void fail(std::string what) {
+    if (!error_) error_ = bad(std::move(what));
+  }
+  const std::optional<core::Error>& error() const { return error_; }
+
+ private:
+  const Json* find(const char* name) const {
+    const auto found = object_.find(name);
+    return found == object_.end() ? nullptr : &*found;
+  }
+  void unknown(const std::string& name, std::initializer_list<std::string_view> known) {
+    std::string names;
+    for (const std::string_view each : known) {
+      names.append(names.empty() ? "" : ", ").append(each);
+    }
+    fail("unknown member \"" + name.substr(0, 64) + "\"; there is: " + names);
+  }
+
+  const Json& object_;
+  std::optional<core::Error> error_;
+};
+
+void take_common(Members& members, ChangeRequest& request) {
+  request.reason = members.string("reason").value_or("");
+  request.if_generation = members.number("if_generation");
+}
+
+void take_drain(Members& members, ChangeRequest& request) {
+  request.drain = members.duration("drain");
+  if (members.flag("wait")) request.answer = control::AnswerWhen::Drained;
+  if (members.flag("force")) request.connect_check = control::ConnectCheckMode::Skipped;
+}
+
+core::Result<ChangeRequest> finished(const Members& members, ChangeRequest request) {
+  if (members.error()) return *members.error();
+  return request;
+}
+
+ServiceOrder parse_order(Members& members) {
+  ServiceOrder order;
+  order.service = members.string("service").value_or("");
+  const auto action = members.string("action");
+  const auto pool = members.pool("pool");
+  members.require(action.has_value(), "action");
+  if (action == "switch") {
+    order.action = control::Action::Switch;
+    members.require(pool.has_value(), "pool");
+    order.pool = pool.value_or(core::PoolName::Blue);
+  } else if (action == "rollback") {
+    if (pool) members.fail("a rollback names no pool");
+  } else {
+    members.fail("action is \"switch\" or \"rollback\"");
+  }
+  return order;
+}
+
+}  // namespace
+
+core::Result<ChangeRequest> parse_switch(std::string_view body) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"pool", "wait", "drain", "force", "reason", "if_generation"});
+  ChangeRequest request;
+  take_common(members, request);
+  take_drain(members, request);
+  const auto pool = members.pool("pool");
+  members.require(pool.has_value(), "pool");
+  ServiceOrder& order = request.orders.emplace_back();
+  order.action = control::Action::Switch;
+  order.pool = pool.value_or(core::PoolName::Blue);
+  return finished(members, std::move(request));
+}
+
+core::Result<ChangeRequest> parse_split(std::string_view body) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"percent", "salt", "reason", "if_generation"});
+  ChangeRequest request;
+  take_common(members, request);
+  const auto percent = members.percent("percent");
+  members.require(percent.has_value(), "percent");
+  ServiceOrder& order = request.orders.emplace_back();
+  order.action = control::Action::Split;
+  order.split = percent.value_or(core::BasisPoints{});
+  order.salt = members.string("salt");
+  return finished(members, std::move(request));
+}
+
+core::Result<ChangeRequest> parse_rollback(std::string_view body) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"reason"});
+  ChangeRequest request;
+  request.reason = members.string("reason").value_or("");
+  request.orders.emplace_back().action = control::Action::Rollback;
+  return finished(members, std::move(request));
+}
+
+core::Result<ChangeRequest> parse_changes(std::string_view body) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"changes", "reason", "if_generation", "wait", "drain", "force"});
+  ChangeRequest request;
+  request.scope = control::Scope::List;
+  take_common(members, request);
+  take_drain(members, request);
+  const auto list = json->find("changes");
+  if (list == json->end() || !list->is_array()) {
+    members.fail("changes is a list");
+    return finished(members, std::move(request));
+  }
+  if (list->size() > core::limits::kServicesMax) members.fail("too many changes");
+  for (const Json& each : *list) {
+    if (members.error()) break;
+    if (!each.is_object()) {
+      members.fail("each of changes is an object");
+      break;
+    }
+    Members order(each, {"service", "action", "pool"});
+    request.orders.push_back(parse_order(order));
+    if (order.error()) members.fail(order.error()->what);
+  }
+  return finished(members, std::move(request));
+}
+
+}  // namespace sluice::admin

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <array>
+
+#include "admin/handlers.hpp"
+#include "sluice/metrics/block.hpp"
+#include "sluice/metrics/exposition.hpp"
+
+namespace sluice::admin {
+
+namespace {
+
+using control::ServiceView;
+using metrics::Exposition;
+using metrics::MetricType;
+
+constexpr std::array<std::string_view, metrics::kCodeClasses> kCodes{"1xx", "2xx", "3xx",
+                                                                     "4xx", "5xx", "other"};
+/// By metrics::PoolLabel. Empty: answered before a pool was chosen.
+constexpr std::array<std::string_view, metrics::kPoolLabels> kPools{"blue", "green", ""};
+
+/// Everything that one page is made of. The blocks of all workers are summed on reading.
+struct Page {
+  const control::Controller& controller;
+  const control::StatusView status;
+  Exposition out;
+
+  template <typename Read>
+  std::uint64_t sum(Read read) const {
+    std::uint64_t total = 0;
+    for (const model::WorkerPort* worker : controller.workers()) total += read(worker->metrics());
+    return total;
+  }
+  template <typename Read>
+  std::uint64_t sum_of(std::size_t service, Read read) const {
+    return sum([&](const metrics::Block& block) { return read(block.services[service]); });
+  }
+  template <typename Write>
+  void each_service(Write write) {
+    for (std::size_t i = 0; i < status.services.size(); ++i) write(i, status.services[i]);
+  }
+};
+
+void write_requests(Page& page) {
+  page.out.family({"sluice_requests_total", MetricType::Counter,
+                   "Requests answered, by service, pool and class of the status code."});
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
+      for (std::size_t code = 0; code < kCodes.size(); ++code) {
+        const std::uint64_t count =
+            page.sum_of(service, [&](const metrics::ServiceCounters& counters) {
+              return counters.requests[pool][code].read();
+            });
+        // The pools' rows are there from the beginning, so that a rate over them begins at zero.
+        if (count == 0 && kPools[pool].empty()) continue;
+        page.out.sample({{"service", view.name}, {"pool", kPools[pool]}, {"code", kCodes[code]}},
+                        count);
+      }
+    }
+  });
+  for (std::size_t code = 0; code < kCodes.size(); ++code) {
+    const std::uint64_t count =
+        page.sum([&](const metrics::Block& block) { return block.unmatched[code].read(); });
+    if (count == 0) continue;
+    page.out.sample({{"service", ""}, {"pool", ""}, {"code", kCodes[code]}}, count);
+  }
+}
+
+using PoolCounters = std::array<metrics::Counter, metrics::kPoolLabels>;
+
+void write_by_pool(Page& page, const metrics::Family& family,
+                   PoolCounters metrics::ServiceCounters::*counters) {
+  page.out.family(family);
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
+      if (kPools[pool].empty()) continue;
+      page.out.sample({{"service", view.name}, {"pool", kPools[pool]}},
+                      page.sum_of(service, [&](const metrics::ServiceCounters& of) {
+                        return (of.*counters)[pool].read();
+                      }));
+    }
+  });
+}
+
+void write_by_service(Page& page, const metrics::Family& family,
+                      metrics::Counter metrics::ServiceCounters::*counter) {
+  page.out.family(family);
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    page.out.sample({{"service", view.name}},
+                    page.sum_of(service, [&](const metrics::ServiceCounters& of) {
+                      return (of.*counter).read();
+                    }));
+  });
+}
+
+void write_total(Page& page, const metrics::Family& family,
+                 metrics::Counter metrics::Block::*counter) {
+  page.out.family(family);
+  page.out.sample(page.sum([&](const metrics::Block& block) { return (block.*counter).read(); }));
+}
+
+void write_data_path(Page& page) {
+  using Counters = metrics::ServiceCounters;
+  using metrics::Block;
+  constexpr auto kCounter = MetricType::Counter;
+  constexpr auto kGauge = MetricType::Gauge;
+  write_requests(page);
+  write_by_pool(page, {"sluice_requests_in_flight", kGauge, "Requests in progress."},
+                &Counters::in_flight);
+  write_by_pool(page, {"sluice_tunnels_open", kGauge, "Tunnels after an upgrade."},
+                &Counters::tunnels);
+  write_by_pool(page,
+                {"sluice_endpoint_failures_total", kCounter,
+                 "Attempts on an endpoint that ended without an answer."},
+                &Counters::endpoint_failures);
+  write_by_service(page, {"sluice_retries_total", kCounter, "Requests sent a second time."},
+                   &Counters::retries);
+  write_by_service(page,
+                   {"sluice_fallbacks_total", kCounter,
+                    "Requests of the candidate that the live pool took over."},
+                   &Counters::fallbacks);
+  write_by_service(page,
+                   {"sluice_identities_too_long_total", kCounter,
+                    "Identities that counted as absent for their length."},
+                   &Counters::identities_too_long);
+  write_by_service(page,
+                   {"sluice_identities_absent_total", kCounter, "Requests without any identity."},
+                   &Counters::identities_absent);
+  write_by_service(page,
+                   {"sluice_requests_cut_total", kCounter, "Requests cut by a drain or a stop."},
+                   &Counters::cut_requests);
+  write_by_service(page,
+                   {"sluice_tunnels_cut_total", kCounter, "Tunnels cut by a drain or a stop."},
+                   &Counters::cut_tunnels);
+  write_total(page, {"sluice_connections_accepted_total", kCounter, "Client connections."},
+              &Block::connections_accepted);
+  write_total(page, {"sluice_connections_open", kGauge, "Client connections that are open."},
+              &Block::connections_open);
+  write_total(page,
+              {"sluice_connections_refused_total", kCounter,
+               "Client connections closed at once for the limit per address."},
+              &Block::connections_refused);
+  write_total(page,
+              {"sluice_endpoint_connections_opened_total", kCounter, "Connections to endpoints."},
+              &Block::endpoint_connections_opened);
+  write_total(page,
+              {"sluice_endpoint_connections_reused_total", kCounter,
+               "Requests that found an idle connection to an endpoint."},
+              &Block::endpoint_connections_reused);
+  write_total(page, {"sluice_endpoint_connections_idle", kGauge, "Idle connections to endpoints."},
+              &Block::endpoint_connections_idle);
+  write_total(page,
+              {"sluice_access_log_lines_dropped_total", kCounter,
+               "Access-log lines that the writer could not take."},
+              &Block::log_lines_dropped);
+}
+
+void write_services(Page& page) {
+  Exposition& out = page.out;
+  out.family({"sluice_service_generation", MetricType::Gauge,
+              "Generation of the service's last change of traffic state."});
+  page.each_service([&](std::size_t, const ServiceView& view) {
+    out.sample({{"service", view.name}}, view.generation.raw);
+  });
+  out.family({"sluice_live_pool", MetricType::Gauge, "1 for the live pool, 0 for the candidate."});
+  page.each_service([&](std::size_t, const ServiceView& view) {
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+      out.sample({{"service", view.name}, {"pool", core::text(pool)}}, view.live == pool ? 1 : 0);
+    }
+  });
+  out.family({"sluice_split_basis_points", MetricType::Gauge,
+              "Share of users that get the candidate, in hundredths of a percent."});
+  page.each_service([&](std::size_t, const ServiceView& view) {
+    out.sample({{"service", view.name}}, view.split.count());
+  });
+  out.family(
+      {"sluice_candidate_open", MetricType::Gauge, "1 while pins may select the candidate."});
+  page.each_service([&](std::size_t, const ServiceView& view) {
+    out.sample({{"service", view.name}}, view.is_candidate_open ? 1 : 0);
+  });
+}
+
+void write_drains(Page& page) {
+  const auto each_pool = [&page](std::string_view name, std::string_view help, auto count) {
+    page.out.family({name, MetricType::Gauge, help});
+    page.each_service([&](std::size_t, const ServiceView& view) {
+      for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+        std::uint64_t sum = 0;
+        for (const control::DrainView& drain : view.drains) {
+          if (drain.pool == pool) sum += count(drain);
+        }
+        page.out.sample({{"service", view.name}, {"pool", core::text(pool)}}, sum);
+      }
+    });
+  };
+  each_pool("sluice_drains", "Drains that run.",
+            [](const control::DrainView&) -> std::uint64_t { return 1; });
+  each_pool("sluice_drain_requests", "Requests that running drains wait for.",
+            [](const control::DrainView& drain) -> std::uint64_t { return drain.requests; });
+  each_pool("sluice_drain_tunnels", "Tunnels that running drains wait for.",
+            [](const control::DrainView& drain) -> std::uint64_t { return drain.tunnels; });
+}
+
+void write_process(Page& page, const Context& context) {
+  Exposition& out = page.out;
+  const auto gauge = [&out](std::string_view name, std::string_view help, std::uint64_t value) {
+    out.family({name, MetricType::Gauge, help});
+    out.sample(value);
+  };
+  gauge("sluice_generation", "Generation of the traffic state.", page.status.generation.raw);
+  gauge("sluice_epoch", "Number of the published snapshot in this process.", page.status.epoch.raw);
+  gauge("sluice_state_durable", "1 when the traffic state in force is on the disk.",
+        page.status.is_durable ? 1 : 0);
+  gauge("sluice_ready", "1 when this process may get traffic, as readyz says.",
+        std::ranges::all_of(page.controller.readiness(), &control::Check::is_good) ? 1 : 0);
+  gauge("sluice_workers", "Worker threads.", page.status.workers);
+  gauge("sluice_workers_silent", "Workers whose loop does not turn.",
+        page.status.silent_workers.size());
+  out.family({"sluice_build_info", MetricType::Gauge, "Always 1; the version is a label."});
+  out.sample({{"version", context.version}}, 1);
+}
+
+}  // namespace
+
+void get_metrics(const Context& context, const Call&, const Responder& respond) {
+  Page page{.controller = context.controller, .status = context.controller.status(), .out = {}};
+  write_data_path(page);
+  write_services(page);
+  write_drains(page);
+  write_process(page, context);
+  if (context.more_metrics) context.more_metrics(page.out);
+  Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = page.out.text();
+  respond(std::move(response));
+}
+
+}  // namespace sluice::admin

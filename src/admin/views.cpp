@@ -1,0 +1,125 @@
+#include "admin/views.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "sluice/core/duration.hpp"
+
+namespace sluice::admin {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// dump() throws on bytes that are not UTF-8 unless told to replace them.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json drain_json(const control::DrainView& drain) {
+  return {{"pool", core::text(drain.pool)},
+          {"generation", drain.generation.raw},
+          {"deadline", core::format_rfc3339(drain.deadline)},
+          {"requests", drain.requests},
+          {"tunnels", drain.tunnels}};
+}
+
+Json pool_json(const std::vector<control::EndpointView>& endpoints) {
+  Json list = Json::array();
+  for (const control::EndpointView& endpoint : endpoints) {
+    list.push_back({{"address", endpoint.address},
+                    {"state", control::text(endpoint.state)},
+                    {"in_flight", endpoint.in_flight}});
+  }
+  return {{"endpoints", std::move(list)}};
+}
+
+Json service_json(const control::ServiceView& service) {
+  Json drains = Json::array();
+  for (const control::DrainView& drain : service.drains) drains.push_back(drain_json(drain));
+  return {{"name", service.name},
+          {"generation", service.generation.raw},
+          {"live", core::text(service.live)},
+          {"candidate", core::text(core::other(service.live))},
+          {"split_basis_points", service.split.count()},
+          {"salt", service.salt},
+          {"hash", service.hash},
+          {"candidate_open", service.is_candidate_open},
+          {"drains", std::move(drains)},
+          {"pools",
+           {{"blue", pool_json(service.pools[core::index(core::PoolName::Blue)])},
+            {"green", pool_json(service.pools[core::index(core::PoolName::Green)])}}}};
+}
+
+std::int64_t microseconds(core::Nanos time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
+Json took_json(const control::TookTimes& took) {
+  return {{"persist", microseconds(took.persist)},
+          {"flip", microseconds(took.flip)},
+          {"adopted", microseconds(took.adopted)}};
+}
+
+Json workers_json(const control::Adoption& workers) {
+  return {{"total", workers.total}, {"adopted", workers.adopted()}, {"missing", workers.missing}};
+}
+
+// null: this change started no drain.
+Json report_json(const std::optional<control::DrainReport>& report) {
+  if (!report) return nullptr;
+  return {{"outcome", control::text(report->outcome)},
+          {"requests_cut", report->requests_cut},
+          {"tunnels_cut", report->tunnels_cut},
+          {"tunnels_kept", report->tunnels_kept}};
+}
+
+Json service_change_json(const control::ChangeAnswer& answer,
+                         const control::ServiceAnswer& service) {
+  return {{"changed", service.changed},
+          {"generation", service.generation.raw},
+          {"service", service.service},
+          {"live", core::text(service.live)},
+          {"split_basis_points", service.split.count()},
+          {"durable", answer.is_durable},
+          {"took_us", took_json(answer.took)},
+          {"workers", workers_json(answer.workers)},
+          {"drain", report_json(service.drain)}};
+}
+
+}  // namespace
+
+std::string status_json(const control::StatusView& status, std::string_view version) {
+  Json listeners = Json::array();
+  for (const control::ListenerView& listener : status.listeners) {
+    listeners.push_back({{"name", listener.name}, {"address", listener.address}});
+  }
+  Json services = Json::array();
+  for (const control::ServiceView& service : status.services) {
+    services.push_back(service_json(service));
+  }
+  return dump({{"generation", status.generation.raw},
+               {"epoch", status.epoch.raw},
+               {"durable", status.is_durable},
+               {"version", version},
+               {"workers", status.workers},
+               {"listeners", std::move(listeners)},
+               {"services", std::move(services)}});
+}
+
+std::string change_json(const control::ChangeAnswer& answer) {
+  if (answer.scope == control::Scope::Service) {
+    return dump(service_change_json(answer, answer.services.front()));
+  }
+  Json services = Json::array();
+  for (const control::ServiceAnswer& service : answer.services) {
+    services.push_back(service_change_json(answer, service));
+  }
+  return dump({{"changed", answer.changed},
+               {"generation", answer.generation.raw},
+               {"durable", answer.is_durable},
+               {"took_us", took_json(answer.took)},
+               {"workers", workers_json(answer.workers)},
+               {"services", std::move(services)}});
+}
+
+}  // namespace sluice::admin

@@ -1,0 +1,246 @@
+#include "app/proxy_process.hpp"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "net/descriptor_limit.hpp"
+
+namespace sluice::app {
+namespace {
+
+/// After the drains: what a client may still need to read its last answer and the FIN behind it.
+constexpr std::chrono::milliseconds kFarewell{2000};
+constexpr std::chrono::milliseconds kLastWrites{5000};
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  const bool is_filled = ::getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed);
+  return is_filled ? seed : static_cast<std::uint64_t>(::getpid());
+}
+
+std::size_t count_workers(const config::Config& config) {
+  const unsigned wanted = config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+  return std::min<std::size_t>(wanted, core::limits::kWorkersMax);
+}
+
+core::Nanos longest_drain(const config::Config& config) {
+  core::Nanos longest{0};
+  for (const config::Service& service : config.services) longest = std::max<core::Nanos>(longest, service.drain_deadline);
+  return longest;
+}
+
+}  // namespace
+
+void notice(const std::string& line) {
+  const std::string whole = "sluice: " + line + "\n";
+  std::fwrite(whole.data(), 1, whole.size(), stderr);
+}
+
+ProxyProcess::ProxyProcess(config::Config config, std::string version)
+    : config_(std::move(config)),
+      version_(std::move(version)),
+      worker_count_(count_workers(config_)),
+      control_(clock_, random_seed()),
+      connector_(control_),
+      cells_(worker_count_),
+      parts_(config::build_static(config_, cells_)),
+      publication_(worker_count_) {}
+
+ProxyProcess::~ProxyProcess() { end(); }
+
+core::Status ProxyProcess::start(control::StateSource source) {
+  const auto limit = net::raise_descriptor_limit();
+  if (!limit) return limit.error();
+  descriptor_limit_ = limit->now;
+
+  core::Result<control::StartState> state = open_state(source);
+  if (!state) return state.error();
+  if (core::Status opened = open_log(); !opened) return opened;
+  if (core::Status opened = open_listeners(); !opened) return opened;
+
+  for (std::size_t i = 0; i < worker_count_; ++i) {
+    workers_.push_back(std::make_unique<WorkerThread>(clock_, random_seed(), control_.core().mailbox()));
+  }
+  store_ = std::make_unique<control::StateStore>(directory_, control_.core().mailbox(), state->audit_pending);
+  std::vector<model::WorkerPort*> ports;
+  for (const auto& worker : workers_) ports.push_back(worker.get());
+  controller_ = std::make_unique<control::Controller>(
+      control::Controller::Deps{.config = config_,
+                                .parts = parts_,
+                                .publication = publication_,
+                                .store = *store_,
+                                .connector = connector_,
+                                .loop = control_.core(),
+                                .workers = std::move(ports),
+                                .notice = notice},
+      std::move(*state));
+  controller_->start();
+  if (core::Status started = start_admin(); !started) return started;
+  return start_workers();
+}
+
+core::Result<control::StartState> ProxyProcess::open_state(control::StateSource source) {
+  directory_ = std::make_shared<control::StateDirectory>(std::make_shared<control::PosixFiles>(), config_.state_dir);
+  control::StartRequest request;
+  request.source = source;
+  request.now = clock_.wall();
+  request.actor = {.uid = ::getuid(), .pid = ::getpid()};
+  core::Result<control::StartState> state = control::open_state(*directory_, config_, request);
+  if (state) {
+    for (const std::string& line : state->notices) notice(line);
+  }
+  return state;
+}
+
+core::Status ProxyProcess::open_log() {
+  if (!config_.access_log) return core::ok();
+  auto opened = LogWriter::open(*config_.access_log, worker_count_);
+  if (!opened) return opened.error();
+  log_ = std::move(*opened);
+  return core::ok();
+}
+
+core::Status ProxyProcess::open_listeners() {
+  for (const config::Listener& listener : config_.listeners) {
+    auto opened = net::open_listeners(listener.bind, static_cast<unsigned>(worker_count_));
+    if (!opened) return opened.error();
+    listeners_.push_back(std::move(*opened));
+  }
+  return core::ok();
+}
+
+/// All sockets listen before any accepts: one that joined later would change the shares of the others.
+core::Status ProxyProcess::start_workers() {
+  for (net::ListenSockets& listener : listeners_) {
+    if (core::Status listening = net::listen_all(listener.sockets); !listening) return listening;
+  }
+  if (config_.connections_per_address) {
+    address_limit_ = std::make_unique<proxy::AddressLimit>(*config_.connections_per_address);
+  }
+  const std::size_t connections = connections_per_worker();
+  for (std::size_t i = 0; i < worker_count_; ++i) {
+    std::vector<net::ListenSocket> sockets;
+    for (std::size_t j = 0; j < listeners_.size(); ++j) sockets.push_back({std::move(listeners_[j].sockets[i]), j});
+    workers_[i]->start(publication_, std::move(sockets),
+                       {.number = i,
+                        .services = config_.services.size(),
+                        .connections_max = connections,
+                        .address_limit = address_limit_.get(),
+                        .log = log_ == nullptr ? nullptr : &log_->queue(i)});
+  }
+  std::vector<control::ListenerView> views;
+  for (std::size_t j = 0; j < listeners_.size(); ++j) {
+    views.push_back({config_.listeners[j].name, listeners_[j].address.text()});
+    notice("listening on " + views.back().address + " (" + views.back().name + ")");
+  }
+  for (const auto& worker : workers_) worker->begin_accepting();
+  controller_->set_serving(std::move(views));
+  return core::ok();
+}
+
+/// min(configured, (descriptors - reserve) / 2): each client connection may need one to an endpoint (behaviour.md §4).
+std::size_t ProxyProcess::connections_per_worker() const {
+  const std::uint64_t reserve = core::limits::kReservedDescriptors;
+  const std::uint64_t possible = descriptor_limit_ > reserve ? (descriptor_limit_ - reserve) / 2 : 1;
+  const std::uint64_t all = std::min<std::uint64_t>(config_.connections.value_or(UINT32_MAX), possible);
+  notice("at most " + std::to_string(all) + " client connections (descriptor limit " + std::to_string(descriptor_limit_) +
+         "), " + std::to_string(worker_count_) + (worker_count_ == 1 ? " worker" : " workers"));
+  return std::max<std::size_t>(1, all / worker_count_);
+}
+
+/// After the state lock is held, so a socket file left behind is nobody's and is replaced.
+core::Status ProxyProcess::start_admin() {
+  admin_ = std::make_unique<admin::AdminServer>(
+      control_.core(), admin::Context{.controller = *controller_,
+                     .version = version_,
+                     .more_metrics = {},
+                     .bound_host = {}},
+      admin::peer_actor);
+  auto local = net::open_unix_listener(config_.admin_socket.path, config_.admin_socket.mode);
+  if (!local) return local.error();
+  admin_local_ = accept_for(std::move(*local), admin_->local());
+  if (!config_.admin_http) return core::ok();
+  auto remote = net::open_listeners(*config_.admin_http, 1);
+  if (!remote) return remote.error();
+  if (core::Status listening = net::listen_all(remote->sockets); !listening) return listening;
+  notice("admin.http on " + remote->address.text() + ", read-only");
+  admin_remote_ = accept_for(std::move(remote->sockets.front()), admin_->remote());
+  return core::ok();
+}
+
+std::unique_ptr<net::UvAcceptor> ProxyProcess::accept_for(net::OwnedFd socket, net::AcceptEvents& door) {
+  std::vector<net::ListenSocket> sockets;
+  sockets.push_back({std::move(socket), 0});
+  auto acceptor = std::make_unique<net::UvAcceptor>(control_, std::move(sockets), door);
+  acceptor->resume();
+  return acceptor;
+}
+
+int ProxyProcess::run() {
+  signals_ = std::make_unique<net::SignalWatch>(
+      control_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2},
+      [this](int number) { on_signal(number); });
+  control_.run();
+  end();
+  return 0;
+}
+
+void ProxyProcess::on_signal(int number) {
+  switch (number) {
+    case SIGTERM:
+    case SIGINT:
+      if (!is_stopping_) return begin_stop();
+      notice("second signal: stopping at once");
+      return control_.stop();
+    case SIGHUP: return notice("SIGHUP: reload is not supported by this version");
+    case SIGUSR1: return notice("SIGUSR1: reopening the logs is not supported by this version");
+    case SIGUSR2: return notice("SIGUSR2: upgrade is not supported by this version");
+    default: return;
+  }
+}
+
+/// Graceful: listeners are emptied and closed, answers say Connection: close, requests and tunnels have until the drain
+/// deadline (behaviour.md §4 "Signals").
+void ProxyProcess::begin_stop() {
+  is_stopping_ = true;
+  notice("stopping: waiting for the requests in progress");
+  parts_running_ = 1 + workers_.size();
+  for (const auto& worker : workers_) worker->begin_stop([this] { on_part_stopped(); });
+  const core::Nanos deadline = longest_drain(config_);
+  controller_->begin_stop(deadline, [this] { on_part_stopped(); });
+  control_.core().timers().arm(farewell_, control_.core().now() + deadline + kFarewell);
+}
+
+void ProxyProcess::on_part_stopped() {
+  if (--parts_running_ == 0) control_.stop();
+}
+
+/// In the reverse order of use. Idempotent.
+void ProxyProcess::end() {
+  signals_.reset();
+  control_.core().timers().disarm(farewell_);
+  if (admin_local_ != nullptr) {
+    admin_local_->stop();
+    static_cast<void>(::unlink(config_.admin_socket.path.c_str()));
+  }
+  if (admin_remote_ != nullptr) admin_remote_->stop();
+  admin_.reset();
+  admin_local_.reset();
+  admin_remote_.reset();
+  for (const auto& worker : workers_) worker->end();
+  control_.core().mailbox().run();  // their last reports
+  controller_.reset();
+  if (store_ != nullptr && store_->stop(kLastWrites) == control::StateStore::Stopped::DiskHangs) {
+    notice("the disk hangs: the last state may not be on it");
+  }
+  store_.reset();
+  workers_.clear();
+  log_.reset();
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,78 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/admin_server.hpp"
+#include "app/log_writer.hpp"
+#include "app/worker_thread.hpp"
+#include "control/controller.hpp"
+#include "control/start_state.hpp"
+#include "control/state_store.hpp"
+#include "net/listen_socket.hpp"
+#include "net/signals.hpp"
+#include "net/system_clock.hpp"
+#include "net/uv_loop.hpp"
+#include "sluice/config/build.hpp"
+#include "sluice/config/schema.hpp"
+#include "sluice/model/publication.hpp"
+
+namespace sluice::app {
+
+/// The running proxy: one control loop on the calling thread, one thread per worker, one store thread, one log thread. Only
+/// wiring: what each part does stands in its folder. Members are in the order in which they may use each other.
+class ProxyProcess {
+ public:
+  ProxyProcess(config::Config config, std::string version);
+  ~ProxyProcess();
+
+  /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has been served.
+  core::Status start(control::StateSource source);
+  /// Until a signal ended it. Returns the exit status.
+  int run();
+
+ private:
+  core::Status open_log();
+  core::Result<control::StartState> open_state(control::StateSource source);
+  core::Status open_listeners();
+  core::Status start_workers();
+  core::Status start_admin();
+  std::unique_ptr<net::UvAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
+  std::size_t connections_per_worker() const;
+  void on_signal(int number);
+  void begin_stop();
+  void on_part_stopped();
+  void on_farewell() { control_.stop(); }
+  void end();
+
+  const config::Config config_;
+  const std::string version_;
+  const std::size_t worker_count_;
+  net::SystemClock clock_;
+  std::uint64_t descriptor_limit_ = 0;
+  std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<proxy::AddressLimit> address_limit_;
+  net::UvLoop control_;
+  net::UvConnector connector_;
+  config::CellRegistry cells_;
+  config::StaticParts parts_;
+  model::Publication publication_;
+  std::shared_ptr<control::StateDirectory> directory_;
+  std::vector<net::ListenSockets> listeners_;        // by position in the configuration
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::unique_ptr<control::StateStore> store_;
+  std::unique_ptr<control::Controller> controller_;
+  std::unique_ptr<admin::AdminServer> admin_;
+  std::unique_ptr<net::UvAcceptor> admin_local_;     // the Unix socket
+  std::unique_ptr<net::UvAcceptor> admin_remote_;    // admin.http, read-only
+  std::unique_ptr<net::SignalWatch> signals_;
+  std::size_t parts_running_ = 0;                    // of a graceful stop: the controller's drains and each worker
+  bool is_stopping_ = false;
+  net::MemberTimer<ProxyProcess, &ProxyProcess::on_farewell> farewell_{*this};
+};
+
+/// One line on standard error, for whoever runs the process.
+void notice(const std::string& line);
+
+}  // namespace sluice::app

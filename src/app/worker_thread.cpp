@@ -1,0 +1,57 @@
+#include "app/worker_thread.hpp"
+
+namespace sluice::app {
+
+WorkerThread::WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control)
+    : loop_(clock, seed), connector_(loop_), control_(control) {}
+
+WorkerThread::~WorkerThread() { end(); }
+
+void WorkerThread::start(model::Publication& publication, std::vector<net::ListenSocket> sockets,
+                         const proxy::WorkerOptions& options) {
+  const auto give_back = [&control = control_](std::shared_ptr<const model::Snapshot> snapshot) {
+    control.post([snapshot = std::move(snapshot)] {});  // dies with the closure, on the control thread
+  };
+  worker_.emplace(loop_.core(), connector_, publication, give_back, options);
+  acceptor_.emplace(loop_, std::move(sockets), *worker_);
+  worker_->set_acceptor(*acceptor_);
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void WorkerThread::begin_accepting() {
+  post([this] { acceptor_->resume(); });
+}
+
+void WorkerThread::begin_stop(std::function<void()> on_empty) {
+  post([this, on_empty = std::move(on_empty)] {
+    worker_->begin_stop([this, on_empty] { control_.post(on_empty); });
+  });
+}
+
+void WorkerThread::end() {
+  if (!thread_.joinable()) return;
+  post([this] {
+    acceptor_->stop();
+    worker_->give_up_all();
+    loop_.stop();
+  });
+  thread_.join();
+}
+
+void WorkerThread::count_leases(model::LeaseQuery query, std::function<void(model::LeaseReport)> done) {
+  post([this, query, done = std::move(done)] {
+    control_.post([done, report = worker_->count_leases(query)] { done(report); });
+  });
+}
+
+void WorkerThread::cut_leases(model::CutOrder order, std::function<void(model::CutReport)> done) {
+  post([this, order, done = std::move(done)] {
+    control_.post([done, report = worker_->cut_leases(order)] { done(report); });
+  });
+}
+
+void WorkerThread::wake() {
+  post([this] { worker_->adopt(); });
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,215 @@
+#include "cli/main_cli.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <functional>
+#include <sstream>
+
+#include "cli/exit_status.hpp"
+#include "cli/verbs.hpp"
+#include "sluice/config/schema.hpp"
+#include "sluice/core/duration.hpp"
+#include "sluice/core/limits.hpp"
+#include "sluice/core/units.hpp"
+
+namespace sluice::cli {
+namespace {
+
+/// What all verbs write into; CLI11 keeps pointers to it while it parses.
+struct Parsed {
+  RunOptions run{std::string(config::kDefaultFile), std::nullopt};
+  std::string state;
+  CheckOptions check{std::string(config::kDefaultFile), false};
+  StatusOptions status;
+  SwitchOptions switch_to;
+  SplitOptions split;
+  RollbackOptions rollback;
+};
+
+// CLI11 shows what a check returns behind the option's name; empty means good.
+
+std::string check_percent(const std::string& text) {
+  const auto percent = core::BasisPoints::parse_percent(text, "PERCENT");
+  return percent ? "" : percent.error().text();
+}
+
+std::string check_drain(const std::string& text) {
+  const auto drain = core::parse_duration(text, "--drain");
+  if (!drain) return drain.error().text();
+  return *drain <= core::limits::kDrainDeadlineMax ? "" : "--drain: at most 24h";
+}
+
+std::string check_pool(const std::string& text) {
+  return text == "blue" || text == "green" ? "" : "'" + text + "' is no pool: blue or green";
+}
+
+void add_where(CLI::App& verb, SocketChoice& where) {
+  verb.add_option("--socket", where.socket,
+                  "Admin socket of the proxy (else SLUICE_SOCKET, else the one in -c FILE)")
+      ->type_name("PATH");
+  verb.add_option("-c,--config", where.config_file, "Configuration that names the admin socket")
+      ->type_name("FILE");
+}
+
+void add_service(CLI::App& verb, std::optional<std::string>& service) {
+  verb.add_option("SERVICE", service, "Which service; may be left out when there is one")
+      ->type_name("");
+}
+
+template <typename Options>
+void add_change_options(CLI::App& verb, Options& options) {
+  verb.add_option("--reason", options.reason, "Why, for the audit trail")->type_name("TEXT");
+  verb.add_flag("--json", options.as_json, "The proxy's JSON instead of text");
+}
+
+void add_run(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb = app.add_subcommand("run", "Run the proxy in the foreground");
+  verb->add_option("-c,--config", parsed.run.config_file, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb->add_option("--state", parsed.state,
+                   "Way out of a corrupt state file: `discard` starts from `initial`, `previous` "
+                   "from the state before")
+      ->type_name("discard|previous")
+      ->check(CLI::IsMember({"discard", "previous"}));
+}
+
+void add_check(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb = app.add_subcommand("check", "Validate a configuration");
+  verb->add_option("-c,--config", parsed.check.config_file, "Configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb->add_flag("--print", parsed.check.prints,
+                 "Print the effective configuration, defaults filled in");
+}
+
+void add_status(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb =
+      app.add_subcommand("status", "Live pools, splits, endpoints, drains, generation");
+  add_service(*verb, parsed.status.service);
+  verb->add_flag("-w,--watch", parsed.status.watches, "Show it again every second");
+  verb->add_flag("--json", parsed.status.as_json, "The proxy's JSON instead of text");
+  add_where(*verb, parsed.status.where);
+}
+
+void add_switch(CLI::App& app, Parsed& parsed) {
+  SwitchOptions& options = parsed.switch_to;
+  CLI::App* verb =
+      app.add_subcommand("switch", "Make a pool live for everybody, in one atomic step");
+  verb->add_option("POOL", options.pool, "blue or green")
+      ->required()
+      ->type_name("")
+      ->check(CLI::Validator(check_pool, ""));
+  add_service(*verb, options.service);
+  verb->add_flag("--all", options.all, "Every service, in one generation");
+  verb->add_flag("--wait", options.waits,
+                 "Return when the old pool is drained, and say how that ended");
+  verb->add_option("--drain", options.drain, "Deadline of this drain; 0s cuts at once, at most 24h")
+      ->type_name("30s")
+      ->check(CLI::Validator(check_drain, ""));
+  verb->add_option("--if-generation", options.if_generation,
+                   "Only when nothing changed since this generation")
+      ->type_name("N");
+  verb->add_flag("--force", options.is_forced,
+                 "Also when no endpoint of the pool accepts connections");
+  add_change_options(*verb, options);
+  add_where(*verb, options.where);
+}
+
+void add_split(CLI::App& app, Parsed& parsed) {
+  SplitOptions& options = parsed.split;
+  CLI::App* verb = app.add_subcommand("split", "Give the candidate a share of the users; opens it");
+  verb->add_option("PERCENT", options.percent, "0 to 100, at most two decimals: 10, 12.5%, 0.01%")
+      ->required()
+      ->type_name("")
+      ->check(CLI::Validator(check_percent, ""));
+  add_service(*verb, options.service);
+  verb->add_option("--salt", options.salt, "Draw the users anew (default: keep the salt)")
+      ->type_name("TEXT");
+  verb->add_option("--if-generation", options.if_generation,
+                   "Only when nothing changed since this generation")
+      ->type_name("N");
+  add_change_options(*verb, options);
+  add_where(*verb, options.where);
+}
+
+void add_rollback(CLI::App& app, Parsed& parsed) {
+  RollbackOptions& options = parsed.rollback;
+  CLI::App* verb = app.add_subcommand(
+      "rollback", "Undo the split, or else the last switch; harmless when repeated");
+  add_service(*verb, options.service);
+  verb->add_flag("--all", options.all, "Every service, in one generation");
+  add_change_options(*verb, options);
+  add_where(*verb, options.where);
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
+  const CLI::App* verb = &app;
+  if (const auto chosen = app.get_subcommands(); !chosen.empty()) verb = chosen.front();
+  const std::string name = verb == &app ? "sluice" : "sluice " + verb->get_name();
+  console.complain(name + ": " + error.what() + "\n  try: " + name + " --help\n");
+  return kUsage;
+}
+
+/// Combinations that no single option can check.
+std::optional<std::string> contradiction(const Parsed& parsed) {
+  if (parsed.switch_to.all && parsed.switch_to.service)
+    return "sluice switch: SERVICE or --all, not both";
+  if (parsed.rollback.all && parsed.rollback.service)
+    return "sluice rollback: SERVICE or --all, not both";
+  return std::nullopt;
+}
+
+int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Console& console) {
+  const std::string verb = app.get_subcommands().front()->get_name();
+  if (verb == "run") {
+    if (!parsed.state.empty())
+      parsed.run.state = parsed.state == "discard" ? StateMode::Discard : StateMode::Previous;
+    return hooks.run(parsed.run);
+  }
+  if (verb == "check") return run_check(parsed.check, console);
+  if (verb == "status") return run_status(parsed.status, console);
+  if (verb == "switch") return run_switch(parsed.switch_to, console);
+  if (verb == "split") return run_split(parsed.split, console);
+  if (verb == "rollback") return run_rollback(parsed.rollback, console);
+  return run_version(hooks.version, console);
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv, const Verbs& hooks) {
+  return run_cli(argc, argv, hooks, process_console());
+}
+
+int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console& console) {
+  CLI::App app("Sluice: a blue-green traffic switching proxy", "sluice");
+  app.set_version_flag("--version", "sluice " + hooks.version);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  Parsed parsed;
+  add_run(app, parsed);
+  add_check(app, parsed);
+  add_status(app, parsed);
+  add_switch(app, parsed);
+  add_split(app, parsed);
+  add_rollback(app, parsed);
+  app.add_subcommand("version", "Print the version");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    std::ostringstream text;
+    const int exit_status = app.exit(asked, text, text);
+    console.print(text.str());
+    return exit_status;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error, console);
+  }
+  if (const auto wrong = contradiction(parsed)) {
+    console.complain(*wrong + "\n");
+    return kUsage;
+  }
+  return dispatch(app, parsed, hooks, console);
+}
+
+}  // namespace sluice::cli

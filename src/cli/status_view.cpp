@@ -1,0 +1,154 @@
+#include "cli/status_view.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+namespace sluice::cli {
+namespace {
+
+constexpr std::size_t kBarWidth = 30;
+constexpr std::size_t kAddressWidth = 24;
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+Tint tint_of(std::string_view pool) {
+  return pool == "green" ? Tint::Green : Tint::Blue;
+}
+
+/// A share above zero never looks empty, one below the whole never full.
+std::string bar(unsigned basis_points, std::string_view pool, const Dress& dress) {
+  std::size_t filled = (basis_points * kBarWidth + 5000) / 10'000;
+  if (basis_points > 0) filled = std::max<std::size_t>(filled, 1);
+  if (basis_points < 10'000) filled = std::min(filled, kBarWidth - 1);
+  std::string on;
+  std::string off;
+  for (std::size_t i = 0; i < kBarWidth; ++i) {
+    if (i < filled) {
+      on += dress.has_blocks ? "█" : "#";
+    } else {
+      off += dress.has_blocks ? "░" : ".";
+    }
+  }
+  return tinted(tint_of(pool), on, dress) + tinted(Tint::Faint, off, dress);
+}
+
+std::string headline(const StatusAnswer& status, const Dress& dress) {
+  if (status.version.empty()) return "";
+  std::string line = tinted(Tint::Strong, "sluice " + status.version, dress);
+  line +=
+      fmt::format("   generation {}   {}", status.generation, counted(status.workers, "worker"));
+  std::size_t shown = 0;
+  for (const std::string& address : status.listeners) {
+    // Two fit beside the rest in 80 columns.
+    if (shown++ < 2) line += "   " + address;
+  }
+  if (shown > 2) line += fmt::format(" (+{})", shown - 2);
+  return line + "\n";
+}
+
+std::string role(const ServiceState& service, std::string_view pool) {
+  if (pool == service.live) return "live";
+  return service.is_candidate_open ? "candidate, open" : "candidate, closed";
+}
+
+std::string endpoint_line(const EndpointState& endpoint, const Dress& dress) {
+  const Tint tint = endpoint.state == "up"     ? Tint::Good
+                    : endpoint.state == "down" ? Tint::Bad
+                                               : Tint::Warn;
+  const std::size_t pad = endpoint.state.size() < 10 ? 10 - endpoint.state.size() : 1;
+  return fmt::format("    {:<{}} {}{}{} in flight\n", endpoint.address, kAddressWidth,
+                     tinted(tint, endpoint.state, dress), std::string(pad, ' '),
+                     endpoint.in_flight);
+}
+
+std::string time_left(const std::string& deadline, core::WallTime now) {
+  const auto end = parse_rfc3339(deadline);
+  if (!end) return "";
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(*end - now).count();
+  return left > 0 ? fmt::format(", cut in {} s", left) : ", being cut";
+}
+
+std::string drain_line(const DrainState& drain, const Dress& dress, core::WallTime now) {
+  return fmt::format("  {} {} of generation {}: {}, {} left{}\n",
+                     tinted(Tint::Warn, "draining", dress), drain.pool, drain.generation,
+                     counted(drain.requests, "request"), counted(drain.tunnels, "tunnel"),
+                     time_left(drain.deadline, now));
+}
+
+std::string service_text(const ServiceState& service, const Dress& dress, core::WallTime now) {
+  std::string text =
+      fmt::format("\n{}   changed at generation {}   salt {}\n",
+                  tinted(Tint::Strong, service.name, dress), service.generation, service.salt);
+  for (const PoolState& pool : service.pools) {
+    const bool is_live = pool.name == service.live;
+    const unsigned share =
+        is_live ? 10'000 - service.split_basis_points : service.split_basis_points;
+    text +=
+        fmt::format("  {}{} {:<17} {:>7}  {}\n", tinted(tint_of(pool.name), pool.name, dress),
+                    std::string(pool.name.size() < 6 ? 6 - pool.name.size() : 0, ' '),
+                    role(service, pool.name), percent_text(share), bar(share, pool.name, dress));
+    for (const EndpointState& endpoint : pool.endpoints) text += endpoint_line(endpoint, dress);
+  }
+  for (const DrainState& drain : service.drains) text += drain_line(drain, dress, now);
+  return text;
+}
+
+template <typename Number>
+bool read_digits(std::string_view& text, std::size_t count, Number& out) {
+  if (text.size() < count) return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + count, out);
+  if (error != std::errc{} || end != text.data() + count) return false;
+  text.remove_prefix(count);
+  return true;
+}
+
+bool skip(std::string_view& text, char c) {
+  if (text.empty() || text.front() != c) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+}  // namespace
+
+std::string percent_text(unsigned basis_points) {
+  const unsigned whole = basis_points / 100;
+  const unsigned rest = basis_points % 100;
+  if (rest == 0) return fmt::format("{} %", whole);
+  if (rest % 10 == 0) return fmt::format("{}.{} %", whole, rest / 10);
+  return fmt::format("{}.{:02} %", whole, rest);
+}
+
+std::optional<core::WallTime> parse_rfc3339(std::string_view text) {
+  std::tm tm{};
+  if (!read_digits(text, 4, tm.tm_year) || !skip(text, '-') || !read_digits(text, 2, tm.tm_mon) ||
+      !skip(text, '-') || !read_digits(text, 2, tm.tm_mday) || !skip(text, 'T') ||
+      !read_digits(text, 2, tm.tm_hour) || !skip(text, ':') || !read_digits(text, 2, tm.tm_min) ||
+      !skip(text, ':') || !read_digits(text, 2, tm.tm_sec)) {
+    return std::nullopt;
+  }
+  int millis = 0;
+  if (skip(text, '.') && !read_digits(text, 3, millis)) return std::nullopt;
+  if (text != "Z") return std::nullopt;
+  tm.tm_year -= 1900;
+  tm.tm_mon -= 1;
+  const std::time_t seconds = timegm(&tm);
+  return core::WallTime(std::chrono::seconds(seconds) + std::chrono::milliseconds(millis));
+}
+
+std::string status_text(const StatusAnswer& status, const Dress& dress, core::WallTime now) {
+  std::string text = headline(status, dress);
+  for (const ServiceState& service : status.services) text += service_text(service, dress, now);
+  if (!status.is_durable) {
+    text +=
+        "\n" + tinted(Tint::Bad, "warning", dress) +
+        ": the disk of state_dir does not answer; after a crash an older state would come back\n";
+  }
+  return text;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,63 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cli/console.hpp"
+#include "cli/session.hpp"
+
+/// The verbs, one file each. All return the exit status (exit_status.hpp); options come parsed,
+/// from main_cli.cpp.
+namespace sluice::cli {
+
+struct CheckOptions {
+  std::string config_file;
+  bool prints = false;
+};
+int run_check(const CheckOptions& options, const Console& console);
+
+struct StatusOptions {
+  SocketChoice where;
+  std::optional<std::string> service;
+  bool watches = false;
+  bool as_json = false;
+};
+int run_status(const StatusOptions& options, const Console& console);
+
+struct SwitchOptions {
+  SocketChoice where;
+  std::string pool;
+  std::optional<std::string> service;
+  bool all = false;
+  bool waits = false;
+  std::optional<std::string> drain;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+  bool is_forced = false;
+  bool as_json = false;
+};
+int run_switch(const SwitchOptions& options, const Console& console);
+
+struct SplitOptions {
+  SocketChoice where;
+  std::string percent;
+  std::optional<std::string> service;
+  std::optional<std::string> salt;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+  bool as_json = false;
+};
+int run_split(const SplitOptions& options, const Console& console);
+
+struct RollbackOptions {
+  SocketChoice where;
+  std::optional<std::string> service;
+  bool all = false;
+  std::optional<std::string> reason;
+  bool as_json = false;
+};
+int run_rollback(const RollbackOptions& options, const Console& console);
+
+int run_version(const std::string& version, const Console& console);
+
+}  // namespace sluice::cli

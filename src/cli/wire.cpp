@@ -1,0 +1,185 @@
+#include "cli/wire.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+using Json = nlohmann::json;
+using core::Error;
+using core::ErrorCode;
+using core::Result;
+
+template <typename Read>
+auto guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))> {
+  try {
+    return read(Json::parse(text));
+  } catch (const Json::exception& error) {
+    return Error{ErrorCode::Corrupt, "the proxy's answer", error.what()};
+  }
+}
+
+DrainState drain_state(const Json& json) {
+  return {json.value("pool", ""), json.value("generation", std::uint64_t{0}),
+          json.value("deadline", ""), json.value("requests", std::uint64_t{0}),
+          json.value("tunnels", std::uint64_t{0})};
+}
+
+PoolState pool_state(const std::string& name, const Json& json) {
+  PoolState pool{name, {}};
+  for (const Json& endpoint : json.value("endpoints", Json::array())) {
+    pool.endpoints.push_back({endpoint.at("address").get<std::string>(),
+                              endpoint.value("state", "up"),
+                              endpoint.value("in_flight", std::uint64_t{0})});
+  }
+  return pool;
+}
+
+ServiceState service_state(const Json& json) {
+  ServiceState service;
+  service.name = json.at("name").get<std::string>();
+  service.generation = json.at("generation").get<std::uint64_t>();
+  service.live = json.at("live").get<std::string>();
+  service.candidate = json.value("candidate", service.live == "blue" ? "green" : "blue");
+  service.split_basis_points = json.value("split_basis_points", 0U);
+  service.salt = json.value("salt", "");
+  service.is_candidate_open = json.value("candidate_open", false);
+  for (const Json& drain : json.value("drains", Json::array()))
+    service.drains.push_back(drain_state(drain));
+  const Json pools = json.value("pools", Json::object());
+  for (const std::string& name : {service.live, service.candidate}) {
+    if (pools.contains(name)) service.pools.push_back(pool_state(name, pools.at(name)));
+  }
+  return service;
+}
+
+StatusAnswer status_answer(const Json& json) {
+  StatusAnswer status;
+  status.generation = json.value("generation", std::uint64_t{0});
+  status.is_durable = json.value("durable", true);
+  status.version = json.value("version", "");
+  status.workers = json.value("workers", 0U);
+  for (const Json& listener : json.value("listeners", Json::array())) {
+    status.listeners.push_back(listener.at("address").get<std::string>());
+  }
+  // /v1/status/{service} may answer with the service itself.
+  if (!json.contains("services")) status.services.push_back(service_state(json));
+  for (const Json& service : json.value("services", Json::array()))
+    status.services.push_back(service_state(service));
+  return status;
+}
+
+DrainOutcome drain_outcome(const std::string& word) {
+  if (word == "running") return DrainOutcome::Running;
+  if (word == "drained") return DrainOutcome::Drained;
+  if (word == "deadline") return DrainOutcome::Deadline;
+  if (word == "superseded") return DrainOutcome::Superseded;
+  return DrainOutcome::None;
+}
+
+void read_publication(const Json& json, ChangeAnswer& change) {
+  change.generation = json.value("generation", change.generation);
+  change.is_durable = json.value("durable", change.is_durable);
+  const Json took = json.value("took_us", Json::object());
+  change.persist_us = took.value("persist", change.persist_us);
+  change.flip_us = took.value("flip", change.flip_us);
+  change.adopted_us = took.value("adopted", change.adopted_us);
+  const Json workers = json.value("workers", Json::object());
+  change.workers_total = workers.value("total", change.workers_total);
+  change.workers_adopted = workers.value("adopted", change.workers_adopted);
+  change.workers_missing = workers.value("missing", change.workers_missing);
+}
+
+ChangeAnswer change_answer(const Json& json) {
+  ChangeAnswer change;
+  change.changed = json.at("changed").get<bool>();
+  change.service = json.value("service", "");
+  change.live = json.value("live", "");
+  change.split_basis_points = json.value("split_basis_points", 0U);
+  read_publication(json, change);
+  if (json.contains("drain") && json.at("drain").is_object()) {
+    const Json& drain = json.at("drain");
+    change.drain = drain_outcome(drain.value("outcome", ""));
+    change.requests_cut = drain.value("requests_cut", std::uint64_t{0});
+    change.tunnels_cut = drain.value("tunnels_cut", std::uint64_t{0});
+    change.tunnels_kept = drain.value("tunnels_kept", std::uint64_t{0});
+  }
+  return change;
+}
+
+std::vector<ChangeAnswer> change_answers(const Json& json) {
+  std::vector<ChangeAnswer> changes;
+  for (const Json& service : json.at("services")) {
+    changes.push_back(change_answer(service));
+    read_publication(json, changes.back());
+  }
+  return changes;
+}
+
+template <typename Body>
+Json with_precondition(Json json, const Body& body) {
+  if (body.reason) json["reason"] = *body.reason;
+  if (body.if_generation) json["if_generation"] = *body.if_generation;
+  return json;
+}
+
+template <typename Body>
+Json with_drain(Json json, const Body& body) {
+  if (body.waits) json["wait"] = true;
+  if (body.drain) json["drain"] = *body.drain;
+  if (body.is_forced) json["force"] = true;
+  return with_precondition(std::move(json), body);
+}
+
+/// dump() throws on bytes that are not UTF-8; a reason typed in another encoding must not end the
+/// program.
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Result<StatusAnswer> read_status(std::string_view json) {
+  return guarded(json, status_answer);
+}
+Result<ChangeAnswer> read_change(std::string_view json) {
+  return guarded(json, change_answer);
+}
+Result<std::vector<ChangeAnswer>> read_changes(std::string_view json) {
+  return guarded(json, change_answers);
+}
+
+Problem read_problem(std::string_view text) {
+  const auto read = guarded(text, [](const Json& json) {
+    return Problem{json.value("code", ""), json.value("detail", "")};
+  });
+  return read.value_or(Problem{"", std::string(text)});
+}
+
+std::string write_body(const SwitchBody& body) {
+  return text_of(with_drain(Json{{"pool", body.pool}}, body));
+}
+
+std::string write_body(const SplitBody& body) {
+  Json json{{"percent", body.percent}};
+  if (body.salt) json["salt"] = *body.salt;
+  return text_of(with_precondition(std::move(json), body));
+}
+
+std::string write_body(const RollbackBody& body) {
+  Json json = Json::object();
+  if (body.reason) json["reason"] = *body.reason;
+  return text_of(json);
+}
+
+std::string write_body(const ChangesBody& body) {
+  Json changes = Json::array();
+  for (const std::string& service : body.services) {
+    Json change{{"service", service}, {"action", body.action}};
+    if (!body.pool.empty()) change["pool"] = body.pool;
+    changes.push_back(std::move(change));
+  }
+  return text_of(with_drain(Json{{"changes", std::move(changes)}}, body));
+}
+
+}  // namespace sluice::cli

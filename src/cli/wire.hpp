@@ -1,0 +1,119 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/core/result.hpp"
+
+/// The JSON of the admin API (behaviour.md §5) as plain structs: the views need no JSON, and no
+/// exception leaves this file.
+namespace sluice::cli {
+
+struct DrainState {
+  std::string pool;
+  std::uint64_t generation = 0;
+  std::string deadline;  // RFC 3339
+  std::uint64_t requests = 0;
+  std::uint64_t tunnels = 0;
+};
+
+struct EndpointState {
+  std::string address;
+  std::string state;
+  std::uint64_t in_flight = 0;
+};
+
+struct PoolState {
+  std::string name;
+  std::vector<EndpointState> endpoints;
+};
+
+struct ServiceState {
+  std::string name;
+  std::uint64_t generation = 0;
+  std::string live;
+  std::string candidate;
+  unsigned split_basis_points = 0;
+  std::string salt;
+  bool is_candidate_open = false;
+  std::vector<DrainState> drains;
+  std::vector<PoolState> pools;
+};
+
+struct StatusAnswer {
+  std::uint64_t generation = 0;
+  bool is_durable = true;
+  std::string version;
+  unsigned workers = 0;
+  std::vector<std::string> listeners;  // addresses
+  std::vector<ServiceState> services;
+};
+core::Result<StatusAnswer> read_status(std::string_view json);
+
+enum class DrainOutcome { None, Running, Drained, Deadline, Superseded };
+
+struct ChangeAnswer {
+  bool changed = false;
+  std::uint64_t generation = 0;
+  std::string service;
+  std::string live;
+  unsigned split_basis_points = 0;
+  bool is_durable = true;
+  std::uint64_t persist_us = 0, flip_us = 0, adopted_us = 0;
+  unsigned workers_total = 0, workers_adopted = 0;
+  std::vector<unsigned> workers_missing;
+  DrainOutcome drain = DrainOutcome::None;
+  std::uint64_t requests_cut = 0, tunnels_cut = 0, tunnels_kept = 0;
+};
+core::Result<ChangeAnswer> read_change(std::string_view json);
+/// `POST /v1/changes`: one entry per service; generation, durability, times and workers are those
+/// of the whole change.
+core::Result<std::vector<ChangeAnswer>> read_changes(std::string_view json);
+
+/// RFC 9457. Fields that are absent stay empty; text that is no JSON becomes the detail.
+struct Problem {
+  std::string code;
+  std::string detail;
+};
+Problem read_problem(std::string_view json);
+
+// ---- request bodies
+
+struct SwitchBody {
+  std::string pool;
+  bool waits = false;
+  std::optional<std::string> drain;
+  bool is_forced = false;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+};
+std::string write_body(const SwitchBody& body);
+
+struct SplitBody {
+  std::string percent;
+  std::optional<std::string> salt;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+};
+std::string write_body(const SplitBody& body);
+
+struct RollbackBody {
+  std::optional<std::string> reason;
+};
+std::string write_body(const RollbackBody& body);
+
+struct ChangesBody {
+  std::string action;  // switch, rollback
+  std::string pool;    // of switch
+  std::vector<std::string> services;
+  bool waits = false;
+  std::optional<std::string> drain;
+  bool is_forced = false;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+};
+std::string write_body(const ChangesBody& body);
+
+}  // namespace sluice::cli

@@ -1,0 +1,195 @@
+#include "sluice/config/build.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+
+#include "sluice/core/ensure.hpp"
+#include "sluice/core/limits.hpp"
+
+namespace sluice::config {
+
+namespace {
+
+// '/' can't stand in a service's name, so no two services share a key.
+std::string pool_key(const std::string& service, core::PoolName name) {
+  return service + "/" + std::string(core::text(name));
+}
+
+model::Pool build_pool(const Service& service, core::PoolName name, CellRegistry& cells) {
+  const CellRegistry::PoolEntry& entry = cells.pool(service.name, name);
+  model::Pool pool;
+  pool.id = entry.id;
+  pool.name = name;
+  pool.cell = entry.cell.get();
+  for (const Endpoint& endpoint : service.pools[core::index(name)].endpoints) {
+    const CellRegistry::EndpointEntry& cell =
+        cells.endpoint(service.name, name, endpoint.address.text());
+    model::Endpoint& built = pool.endpoints.emplace_back();
+    built.id = cell.id;
+    built.address = endpoint.address;
+    built.text = endpoint.text;
+    built.cell = cell.cell.get();
+  }
+  return pool;
+}
+
+std::shared_ptr<const model::ServiceSettings> build_settings(const Service& service,
+                                                             core::ServiceId id,
+                                                             CellRegistry& cells) {
+  auto settings = std::make_shared<model::ServiceSettings>();
+  settings->id = id;
+  settings->name = service.name;
+  settings->identity = service.identity;
+  settings->pins = service.pins;
+  for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
+    settings->pools[core::index(name)] = build_pool(service, name, cells);
+  }
+  settings->timeouts = service.timeouts;
+  settings->head_limits = service.head_limits;
+  settings->body_bytes_max = service.body_bytes_max;
+  settings->expose = service.expose;
+  settings->adds_via = service.adds_via;
+  settings->drain_deadline = service.drain_deadline;
+  settings->tunnels = service.tunnels;
+  return settings;
+}
+
+std::vector<std::size_t> listener_positions(const Config& config, const Service& service) {
+  std::vector<std::size_t> positions;
+  for (const std::string& name : service.listeners) {
+    const auto listener = std::ranges::find(config.listeners, name, &Listener::name);
+    ENSURE(listener != config.listeners.end(), "a configuration names its own listeners");
+    positions.push_back(static_cast<std::size_t>(listener - config.listeners.begin()));
+  }
+  return positions;
+}
+
+http::HeadLimits widest(http::HeadLimits a, const http::HeadLimits& b) {
+  a.head_bytes = std::max(a.head_bytes, b.head_bytes);
+  a.field_count = std::max(a.field_count, b.field_count);
+  a.target_bytes = std::max(a.target_bytes, b.target_bytes);
+  return a;
+}
+
+// What holds for a connection before its service is known: nothing that one of them allows may be
+// refused by then.
+void set_widest_bounds(const Config& config, model::Snapshot& snapshot) {
+  snapshot.head_limits = {0, 0, 0};
+  snapshot.request_header_timeout = core::Millis{0};
+  snapshot.keep_alive_idle = core::Millis{0};
+  for (const Service& service : config.services) {
+    snapshot.head_limits = widest(snapshot.head_limits, service.head_limits);
+    snapshot.request_header_timeout =
+        std::max(snapshot.request_header_timeout, service.timeouts.request_header);
+    snapshot.keep_alive_idle = std::max(snapshot.keep_alive_idle, service.timeouts.keep_alive_idle);
+  }
+}
+
+model::ServiceTraffic initial_traffic_of(const Service& service, core::Generation generation) {
+  model::ServiceTraffic traffic;
+  traffic.name = service.name;
+  traffic.generation = generation;
+  traffic.live = service.initial_live;
+  traffic.split = service.initial_split;
+  traffic.salt = service.salt;
+  return traffic;
+}
+
+bool is_configured(const Config& config, const std::string& name) {
+  return std::ranges::find(config.services, name, &Service::name) != config.services.end();
+}
+
+}  // namespace
+
+const CellRegistry::PoolEntry& CellRegistry::pool(const std::string& service, core::PoolName name) {
+  PoolEntry& entry = pools_[pool_key(service, name)];
+  if (entry.cell == nullptr) {
+    entry.cell = std::make_unique<model::PoolCell>(workers_);
+    entry.id = {static_cast<std::uint32_t>(pools_.size())};  // from 1: entries are never removed
+  }
+  return entry;
+}
+
+const CellRegistry::EndpointEntry& CellRegistry::endpoint(const std::string& service,
+                                                          core::PoolName name,
+                                                          const std::string& address) {
+  EndpointEntry& entry = endpoints_[pool_key(service, name) + "/" + address];
+  if (entry.cell == nullptr) {
+    entry.cell = std::make_unique<model::EndpointCell>();
+    entry.id = {static_cast<std::uint32_t>(endpoints_.size())};
+  }
+  return entry;
+}
+
+StaticParts build_static(const Config& config, CellRegistry& cells) {
+  StaticParts parts;
+  std::vector<model::ServiceMatch> matches;
+  for (const Service& service : config.services) {
+    const core::ServiceId id{static_cast<std::uint32_t>(parts.services.size())};
+    parts.services.push_back(build_settings(service, id, cells));
+    matches.push_back(
+        {id, service.hosts, service.path_prefix, listener_positions(config, service)});
+  }
+  parts.table = std::make_shared<const model::ServiceTable>(std::move(matches));
+  return parts;
+}
+
+std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
+                                                      const StaticParts& parts,
+                                                      const model::TrafficState& traffic,
+                                                      core::Epoch epoch) {
+  auto snapshot = std::make_shared<model::Snapshot>();
+  snapshot->epoch = epoch;
+  snapshot->generation = traffic.generation;
+  snapshot->table = parts.table;
+  snapshot->trusted_proxies = config.trusted_proxies;
+  snapshot->trusts_unix = config.trusts_unix;
+  set_widest_bounds(config, *snapshot);
+  std::unordered_map<std::string_view, const model::ServiceTraffic*> states;
+  for (const model::ServiceTraffic& state : traffic.services) states.emplace(state.name, &state);
+  snapshot->services.reserve(parts.services.size());
+  for (const auto& settings : parts.services) {
+    const auto found = states.find(settings->name);
+    ENSURE(found != states.end(), "every configured service has a traffic state");
+    const model::ServiceTraffic* state = found->second;
+    model::Service& service = snapshot->services.emplace_back();
+    service.settings = settings;
+    service.generation = state->generation;
+    service.live = state->live;
+    service.split = state->split;
+    service.is_candidate_open = state->is_candidate_open;
+    service.salt = state->salt;
+  }
+  return snapshot;
+}
+
+model::TrafficState initial_traffic(const Config& config) {
+  model::TrafficState traffic;
+  for (const Service& service : config.services) {
+    traffic.services.push_back(initial_traffic_of(service, traffic.generation));
+  }
+  return traffic;
+}
+
+model::TrafficState merge_traffic(const Config& config, model::TrafficState saved,
+                                  core::WallTime now) {
+  for (model::ServiceTraffic& traffic : saved.services) {
+    if (is_configured(config, traffic.name)) {
+      traffic.gone_since = std::nullopt;
+    } else if (!traffic.gone_since) {
+      traffic.gone_since = now;
+    }
+  }
+  std::erase_if(saved.services, [&](const model::ServiceTraffic& traffic) {
+    return traffic.gone_since && now - *traffic.gone_since >= core::limits::kForgottenServiceAge;
+  });
+  for (const Service& service : config.services) {
+    if (saved.find(service.name) == nullptr) {
+      saved.services.push_back(initial_traffic_of(service, saved.generation));
+    }
+  }
+  return saved;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,173 @@
+#include "sluice/config/describe.hpp"
+
+#include <fmt/format.h>
+
+#include "sluice/core/duration.hpp"
+#include "sluice/core/ensure.hpp"
+
+namespace sluice::config {
+
+namespace {
+
+using policy::IdentityKind;
+
+// Quoted always: then no text can be taken for null, a number or a list. All texts are printable
+// (config/utf8.hpp).
+std::string quoted_key(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+// Values also go through the substitution of variables; keys do not.
+std::string quoted(std::string_view text) {
+  std::string doubled;
+  for (const char c : text) doubled += c == '$' ? "$$" : std::string(1, c);
+  return quoted_key(doubled);
+}
+
+template <typename Range, typename Text>
+std::string list(const Range& range, Text text) {
+  std::string out;
+  for (const auto& item : range) out += (out.empty() ? "" : ", ") + text(item);
+  return "[" + out + "]";
+}
+
+std::string networks(const std::vector<core::Network>& networks, bool has_unix) {
+  std::vector<std::string> texts;
+  for (const core::Network& network : networks) texts.push_back(network.text());
+  if (has_unix) texts.emplace_back("unix:");
+  return list(texts, quoted);
+}
+
+std::string duration_or_off(core::Millis duration) {
+  return duration == core::Millis{0} ? "off" : core::format_duration(duration);
+}
+
+std::string source(const policy::IdentitySource& source) {
+  switch (source.kind) {
+    case IdentityKind::Cookie:
+    case IdentityKind::Header:
+    case IdentityKind::Query:
+      return fmt::format("{}: {}", policy::text(source.kind), quoted(source.name));
+    case IdentityKind::ClientAddress:
+      return std::string(policy::text(source.kind));
+    case IdentityKind::MintCookie:
+      return fmt::format("{}: {{name: {}, max_age: {}}}", policy::text(source.kind),
+                         quoted(source.name), core::format_duration(source.max_age));
+  }
+  core::unreachable();
+}
+
+std::string pin(const model::HeaderPin& pin) {
+  const std::string values = list(pin.values, [](const auto& value) {
+    return fmt::format("{}: {}", quoted_key(value.first), core::text(value.second));
+  });
+  return fmt::format("{{header: {}, values: {{{}}}, from: {}}}", quoted(pin.header),
+                     values.substr(1, values.size() - 2), networks(pin.from, pin.from_unix));
+}
+
+std::string expose(const model::Expose& expose) {
+  std::vector<std::string> words;
+  if (expose.pool) words.emplace_back("pool");
+  if (expose.generation) words.emplace_back("generation");
+  if (expose.reason) words.emplace_back("reason");
+  if (expose.bucket) words.emplace_back("bucket");
+  if (expose.endpoint) words.emplace_back("endpoint");
+  return list(words, [](const std::string& word) { return word; });
+}
+
+std::string pools(const Service& service) {
+  std::string out = "    pools:\n";
+  for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
+    const Pool& pool = service.pools[core::index(name)];
+    if (pool.endpoints.empty()) continue;
+    out += fmt::format("      {}: {{endpoints: {}}}\n", core::text(name),
+                       list(pool.endpoints, [](const Endpoint& e) { return quoted(e.text); }));
+  }
+  return out;
+}
+
+std::string identity_and_pins(const Service& service) {
+  std::string out = "    identity:\n";
+  for (const policy::IdentitySource& s : service.identity) out += "      - " + source(s) + "\n";
+  out += service.pins.empty() ? "    pins: []\n" : "    pins:\n";
+  for (const model::HeaderPin& p : service.pins) out += "      - " + pin(p) + "\n";
+  return out;
+}
+
+std::string timeouts(const model::Timeouts& t) {
+  std::string out = "    timeouts:\n";
+  const auto line = [&](std::string_view key, core::Millis value) {
+    out += fmt::format("      {}: {}\n", key, duration_or_off(value));
+  };
+  line("connect", t.connect);
+  line("request_header", t.request_header);
+  line("request_body_idle", t.request_body_idle);
+  line("response_header", t.response_header);
+  line("response_body_idle", t.response_body_idle);
+  line("keep_alive_idle", t.keep_alive_idle);
+  line("endpoint_idle", t.endpoint_idle);
+  line("tunnel_idle", t.tunnel_idle);
+  return out;
+}
+
+std::string limits(const Service& service) {
+  const http::HeadLimits& head = service.head_limits;
+  return fmt::format(
+      "    limits:\n      header_bytes: {}\n      header_count: {}\n      target_bytes: {}\n"
+      "      body_bytes: {}\n",
+      core::format_size(head.head_bytes), head.field_count, core::format_size(head.target_bytes),
+      service.body_bytes_max ? core::format_size(*service.body_bytes_max) : "unlimited");
+}
+
+std::string describe_service(const Service& s) {
+  std::string out = fmt::format("  - name: {}\n", quoted(s.name));
+  out += fmt::format("    hosts: {}\n    path_prefix: {}\n    listeners: {}\n",
+                     list(s.hosts, quoted), quoted(s.path_prefix), list(s.listeners, quoted));
+  out += fmt::format("    salt: {}\n", quoted(s.salt));
+  out += identity_and_pins(s) + pools(s);
+  out += fmt::format("    initial: {{live: {}, split: {}}}\n", core::text(s.initial_live),
+                     s.initial_split.percent());
+  out += fmt::format("    drain: {{deadline: {}, websockets: {}}}\n",
+                     core::format_duration(s.drain_deadline), model::text(s.tunnels));
+  out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
+  return out + timeouts(s.timeouts) + limits(s);
+}
+
+template <typename Number>
+std::string number_or(const std::optional<Number>& number, std::string_view none) {
+  return number ? std::to_string(*number) : std::string(none);
+}
+
+std::string describe_process(const Config& c) {
+  std::string out = fmt::format("workers: {}\n", number_or(c.workers, "auto"));
+  out += fmt::format("limits: {{connections: {}, connections_per_address: {}}}\n",
+                     number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"));
+  out += "listeners:\n";
+  for (const Listener& l : c.listeners) {
+    out += fmt::format("  - {{name: {}, bind: {}}}\n", quoted(l.name), quoted(l.bind.text()));
+  }
+  out += fmt::format("admin:\n  socket: {{path: {}, mode: \"{:04o}\"}}\n",
+                     quoted(c.admin_socket.path), c.admin_socket.mode);
+  out += c.admin_http ? fmt::format("  http: {{bind: {}}}\n", quoted(c.admin_http->text()))
+                      : "  http: off\n";
+  out += fmt::format("state_dir: {}\n", quoted(c.state_dir));
+  out += c.access_log
+             ? fmt::format("access_log: {{path: {}, format: json}}\n", quoted(*c.access_log))
+             : "access_log: off\n";
+  return out + fmt::format("trusted_proxies: {}\n", networks(c.trusted_proxies, c.trusts_unix));
+}
+
+}  // namespace
+
+std::string describe(const Config& config) {
+  std::string out = describe_process(config) + "services:\n";
+  for (const Service& service : config.services) out += describe_service(service);
+  return out;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,280 @@
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <array>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "config/node.hpp"
+#include "config/source_text.hpp"
+#include "sluice/core/limits.hpp"
+
+/// The only file that knows yaml-cpp. Its events are used and not its YAML::Node: events carry the
+/// place of every key, show keys that are given twice, and let us bound depth and size. Exceptions
+/// are its way to say no, and end here.
+namespace sluice::config {
+
+namespace {
+
+using core::limits::kConfigDepthMax;
+using core::limits::kConfigFileMax;
+using core::limits::kConfigNodesMax;
+
+/// Thrown by the builder through the parser, caught in parse_yaml().
+struct Refused {
+  std::size_t offset = 0;
+  std::string what;
+};
+
+/// Builds the tree of the first document from the parser's events.
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(SourceText& source) : source_(source) {}
+
+  std::optional<Node> take_root() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (root_) refuse(mark, "a second document begins, expected one per file");
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_as_key(mark);
+    count_nodes(mark, 1);
+    add(node_at(mark, Node::Kind::Null), anchor);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    check_tag(mark, tag);
+    check_quote_ends(mark);
+    if (expects_key()) {
+      open_.back().key = value;
+      open_.back().key_at = place(mark);
+      return;
+    }
+    Node scalar = node_at(mark, Node::Kind::Scalar);
+    scalar.text = value;
+    count_nodes(mark, 1);
+    add(std::move(scalar), anchor);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_as_key(mark);
+    const auto named = anchors_.find(anchor);
+    if (named == anchors_.end())
+      refuse(mark, "an alias inside what it names, expected an anchor before it");
+    count_nodes(mark, named->second.size);
+    add(named->second.node, 0);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, Node::Kind::List);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, Node::Kind::Map);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  /// A list or map whose end has not come.
+  struct Open {
+    Node node;
+    YAML::anchor_t anchor = 0;
+    std::size_t nodes_before = 0;
+    std::optional<std::string> key;
+    Place key_at;
+  };
+  struct Anchored {
+    Node node;
+    std::size_t size = 0;  // in nodes
+  };
+
+  Place place(const YAML::Mark& mark) {
+    return source_.place(source_.offset(mark.line, mark.column));
+  }
+  Node node_at(const YAML::Mark& mark, Node::Kind kind) {
+    Node node;
+    node.kind = kind;
+    node.at = place(mark);
+    return node;
+  }
+  bool expects_key() const {
+    return !open_.empty() && open_.back().node.kind == Node::Kind::Map && !open_.back().key;
+  }
+
+  [[noreturn]] void refuse(const YAML::Mark& mark, std::string what) const {
+    throw Refused{source_.offset(mark.line, mark.column), std::move(what)};
+  }
+  void refuse_as_key(const YAML::Mark& mark) const {
+    if (expects_key()) refuse(mark, "a key that is not a word, expected 'name: value'");
+  }
+  void check_tag(const YAML::Mark& mark, const std::string& tag) const {
+    const bool is_given = !tag.empty() && tag != "?" && tag != "!";
+    if (is_given)
+      refuse(mark, "a tag (!), expected plain values; quote a value that begins with '!'");
+  }
+  void count_nodes(const YAML::Mark& mark, std::size_t more) {
+    nodes_ += more;
+    if (nodes_ > kConfigNodesMax)
+      refuse(mark, fmt::format("more than {} values, aliases included", kConfigNodesMax));
+  }
+
+  // yaml-cpp 0.7.0 takes a quote that is never closed for a text up to the end of the file.
+  void check_quote_ends(const YAML::Mark& mark) const {
+    const std::string_view text = source_.text();
+    std::size_t at = source_.offset(mark.line, mark.column);
+    while (at < text.size() &&
+           (text[at] == '&' || text[at] == '!')) {  // an anchor or tag stands before the value
+      at = text.find_first_of(" \t\r\n", at);
+      at = text.find_first_not_of(" \t\r\n", at);
+    }
+    if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return;
+    const char quote = text[at];
+    for (std::size_t i = at + 1; i < text.size(); ++i) {
+      if (quote == '"' && text[i] == '\\') {
+        ++i;
+      } else if (text[i] == quote) {
+        if (quote == '"' || i + 1 >= text.size() || text[i + 1] != '\'') return;
+        ++i;  // '' is a quote inside
+      }
+    }
+    throw Refused{at, "a quote that is never closed"};
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            Node::Kind kind) {
+    check_tag(mark, tag);
+    refuse_as_key(mark);
+    if (open_.size() == kConfigDepthMax)
+      refuse(mark, fmt::format("nested deeper than {} levels", kConfigDepthMax));
+    Open opened;
+    opened.node = node_at(mark, kind);
+    opened.anchor = anchor;
+    opened.nodes_before = nodes_;
+    open_.push_back(std::move(opened));
+    count_nodes(mark, 1);
+  }
+
+  void close() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    const std::size_t size = nodes_ - done.nodes_before;
+    if (done.anchor != 0) anchors_[done.anchor] = {done.node, size};
+    place_into_parent(std::move(done.node));
+  }
+
+  void add(Node node, YAML::anchor_t anchor) {
+    if (anchor != 0) anchors_[anchor] = {node, 1};
+    place_into_parent(std::move(node));
+  }
+
+  void place_into_parent(Node node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.key) {
+      node.key = *std::exchange(parent.key, std::nullopt);
+      node.key_at = parent.key_at;
+      if (node.kind == Node::Kind::Null)
+        node.at = node.key_at;  // the parser gives the place of the next token
+    }
+    parent.node.children.push_back(std::move(node));
+  }
+
+  SourceText& source_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  std::size_t nodes_ = 0;
+  std::optional<Node> root_;
+};
+
+/// The parser's words → ours, which say what to do.
+std::string_view in_words(std::string_view message) {
+  struct Word {
+    std::string_view theirs, ours;
+  };
+  static constexpr std::array<Word, 9> kWords{{
+      {"illegal map value",
+       "a ':' where none can stand, expected another indentation or quotes around the value"},
+      {"end of map not found",
+       "text that belongs to nothing, expected 'key: value' at the indentation of the keys above"},
+      {"end of sequence not found",
+       "text that belongs to nothing, expected '- value' at the indentation of those above"},
+      {"end of sequence flow not found", "a '[' that is not closed here, expected ',' or ']'"},
+      {"end of map flow not found", "a '{' that is not closed here, expected ',' or '}'"},
+      {"illegal flow end", "a ']' or '}' that closes nothing here"},
+      {"the referenced anchor is not defined", "an alias (*) of an anchor that is not defined"},
+      {"unknown token",
+       "a character that no value can begin with, expected quotes around the value"},
+      {"illegal block entry", "a '-' where no list can stand, expected another indentation"},
+  }};
+  for (const Word& word : kWords) {
+    if (message == word.theirs) return word.ours;
+  }
+  return message;
+}
+
+/// The three values that people write without the quotes that YAML needs (behaviour.md §6).
+std::string_view quoting_hint(std::string_view line) {
+  if (line.find("${") != line.npos && line.find_first_of("{[") != line.npos) {
+    return "; inside {} and [] write \"${NAME}\" in quotes";
+  }
+  if (line.find("*.") != line.npos) return "; write a wildcard host in quotes: \"*.example.com\"";
+  if (line.find("]:") != line.npos || line.find("::") != line.npos) {
+    return "; write an IPv6 address in quotes: \"[::1]:8080\"";
+  }
+  return "";
+}
+
+Problem syntax_problem(SourceText& source, std::string_view file, std::size_t offset,
+                       std::string_view what) {
+  const Place at = source.place(offset);
+  return {{std::string(file), at.line, at.column},
+          fmt::format("syntax error: {}{}", what, quoting_hint(source.line_of(offset)))};
+}
+
+std::variant<Node, Problem> parse_source(SourceText& source, std::string_view file) {
+  try {
+    std::istringstream stream{std::string(source.text())};
+    YAML::Parser parser(stream);
+    TreeBuilder builder(source);
+    while (parser.HandleNextDocument(builder)) {
+    }
+    if (std::optional<Node> root = builder.take_root()) return std::move(*root);
+    return syntax_problem(source, file, 0,
+                          "the file is empty, expected 'listeners' and 'services'");
+  } catch (const Refused& refused) {
+    return syntax_problem(source, file, refused.offset, refused.what);
+  } catch (const YAML::Exception& error) {
+    return syntax_problem(source, file, source.offset(error.mark.line, error.mark.column),
+                          in_words(error.msg));
+  }
+}
+
+}  // namespace
+
+std::variant<Node, Problem> parse_yaml(std::string_view text, std::string_view file) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (text.size() > kConfigFileMax) {
+    return Problem{{std::string(file), 0, 0},
+                   fmt::format("larger than {} MiB", kConfigFileMax >> 20U)};
+  }
+  SourceText source(text);
+  if (const auto bad = check_text(text))
+    return syntax_problem(source, file, bad->offset, bad->what);
+  return parse_source(source, file);
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,177 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/names.hpp"
+#include "config/sections.hpp"
+#include "config/values.hpp"
+#include "sluice/core/limits.hpp"
+
+/// One entry of `services`, apart from its larger sections.
+namespace sluice::config {
+
+namespace {
+
+constexpr ItemCount kAnyCount{0, core::limits::kConfigNodesMax};
+
+std::string in_service(std::string_view section, const std::string& service_label) {
+  return fmt::format("'{}' of {}", section, service_label);
+}
+
+void read_name(Reader& in, Value value, std::string& name) {
+  if (value.is_scalar() && is_object_name(value.text())) {
+    name = value.text();
+  } else {
+    report_bad(in, value);
+  }
+}
+
+void report_listed_twice(Reader& in, Value item, std::string_view text) {
+  in.report(*item.node,
+            fmt::format("'{}' is listed twice in '{}', expected it once", text, item.key->name));
+}
+
+void read_hosts(Reader& in, Value list, std::vector<std::string>& hosts) {
+  for (const Value item : items_of(in, list, kAnyCount)) {
+    const auto host = item.is_scalar() ? normal_host(item.text()) : std::nullopt;
+    if (!host) {
+      report_bad(in, item, item.is("*") ? "; leave 'hosts' out for any host" : "");
+    } else if (std::ranges::find(hosts, *host) != hosts.end()) {
+      report_listed_twice(in, item, *host);
+    } else {
+      hosts.push_back(*host);
+    }
+  }
+}
+
+void read_path_prefix(Reader& in, Value value, std::string& target) {
+  const auto prefix = value.is_scalar() ? normal_path_prefix(value.text()) : std::nullopt;
+  if (prefix) {
+    target = *prefix;
+  } else {
+    const bool is_path = value.is_scalar() && value.text().starts_with('/');
+    report_bad(in, value,
+               is_path ? "; without query, empty or dot segments and needless escapes" : "");
+  }
+}
+
+void report_unknown_listener(Reader& in, Value item, const std::vector<Listener>& listeners) {
+  std::vector<std::string_view> names;
+  for (const Listener& listener : listeners) names.push_back(listener.name);
+  report_bad_word(in, item, names);
+}
+
+void read_listener_names(Reader& in, Value list, const std::vector<Listener>& listeners,
+                         std::vector<std::string>& names) {
+  for (const Value item : items_of(in, list, kAnyCount)) {
+    if (!item.is_scalar()) {
+      report_bad(in, item);
+    } else if (std::ranges::find(listeners, item.text(), &Listener::name) == listeners.end()) {
+      report_unknown_listener(in, item, listeners);
+    } else if (std::ranges::find(names, item.text()) != names.end()) {
+      report_listed_twice(in, item, item.text());
+    } else {
+      names.push_back(item.text());
+    }
+  }
+}
+
+void read_via(Reader& in, Value value, bool& adds_via) {
+  static constexpr std::array<std::string_view, 2> kWords{"on", "off"};
+  if (value.is("on") || value.is("off")) {
+    adds_via = value.is("on");
+  } else {
+    report_bad_word(in, value, kWords);
+  }
+}
+
+void read_expose(Reader& in, Value list, model::Expose& expose) {
+  struct Field {
+    std::string_view word;
+    bool model::Expose::*member;
+  };
+  static constexpr std::array<Field, 5> kFields{{{"pool", &model::Expose::pool},
+                                                 {"generation", &model::Expose::generation},
+                                                 {"reason", &model::Expose::reason},
+                                                 {"bucket", &model::Expose::bucket},
+                                                 {"endpoint", &model::Expose::endpoint}}};
+  static constexpr std::array<std::string_view, 5> kWords{"pool", "generation", "reason", "bucket",
+                                                          "endpoint"};
+  for (const Value item : items_of(in, list, kAnyCount)) {
+    const auto field =
+        std::ranges::find_if(kFields, [&](const Field& f) { return item.is(f.word); });
+    if (field == kFields.end()) {
+      report_bad_word(in, item, kWords);
+    } else if (expose.*(field->member)) {
+      report_listed_twice(in, item, field->word);
+    } else {
+      expose.*(field->member) = true;
+    }
+  }
+}
+
+void read_initial(Reader& in, Value value, const std::string& label, Service& service) {
+  const Section initial(in, value, tables::kInitial, in_service("initial", label));
+  if (const auto v = initial.get("live")) read_pool_name(in, *v, service.initial_live);
+  if (const auto v = initial.get("split")) read_percent(in, *v, service.initial_split);
+}
+
+void read_tunnel_policy(Reader& in, Value value, model::TunnelPolicy& target) {
+  using model::TunnelPolicy;
+  for (const TunnelPolicy policy : {TunnelPolicy::Drain, TunnelPolicy::Keep, TunnelPolicy::Close}) {
+    if (!value.is(model::text(policy))) continue;
+    target = policy;
+    return;
+  }
+  static constexpr std::array<std::string_view, 3> kWords{"drain", "keep", "close"};
+  report_bad_word(in, value, kWords);
+}
+
+void read_drain(Reader& in, Value value, const std::string& label, Service& service) {
+  const Section drain(in, value, tables::kDrain, in_service("drain", label));
+  const DurationRange range{core::Millis{1}, core::limits::kDrainDeadlineMax};
+  if (const auto v = drain.get("deadline"))
+    read_duration(in, *v, range, Off::Refused, service.drain_deadline);
+  if (const auto v = drain.get("websockets")) read_tunnel_policy(in, *v, service.tunnels);
+}
+
+// Everyone would get 503 from the first request on.
+void check_live_pool(Reader& in, Place at, const std::string& label, const Service& service) {
+  if (!service.pools[core::index(service.initial_live)].endpoints.empty()) return;
+  in.report(
+      at,
+      fmt::format(
+          "pool '{0}' of {1} is live at the first start and has no endpoints, expected 'pools.{0}' "
+          "or another 'initial.live'",
+          core::text(service.initial_live), label));
+}
+
+}  // namespace
+
+void read_service(Reader& in, Value item, const std::string& label,
+                  const std::vector<Listener>& listeners, Service& service) {
+  const std::size_t problems_before = in.problem_count();
+  const Section section(in, item, tables::kService, label);
+  service.at = in.position(item.node->at);
+  if (const auto v = section.require("name")) read_name(in, *v, service.name);
+  service.salt = service.name;
+  if (const auto v = section.get("hosts")) read_hosts(in, *v, service.hosts);
+  if (const auto v = section.get("path_prefix")) read_path_prefix(in, *v, service.path_prefix);
+  if (const auto v = section.get("listeners"))
+    read_listener_names(in, *v, listeners, service.listeners);
+  if (const auto v = section.get("salt")) read_text(in, *v, core::limits::kSaltMax, service.salt);
+  if (const auto v = section.get("identity")) read_identity(in, *v, label, service.identity);
+  if (const auto v = section.require("pools")) read_pools(in, *v, label, service);
+  if (const auto v = section.get("initial")) read_initial(in, *v, label, service);
+  if (const auto v = section.get("drain")) read_drain(in, *v, label, service);
+  if (const auto v = section.get("pins")) read_pins(in, *v, label, service.pins);
+  if (const auto v = section.get("via")) read_via(in, *v, service.adds_via);
+  if (const auto v = section.get("expose")) read_expose(in, *v, service.expose);
+  if (const auto v = section.get("timeouts")) read_timeouts(in, *v, label, service.timeouts);
+  if (const auto v = section.get("limits")) read_service_limits(in, *v, label, service);
+  const bool is_whole = in.problem_count() == problems_before;
+  if (is_whole) check_live_pool(in, item.node->at, label, service);
+}
+
+}  // namespace sluice::config

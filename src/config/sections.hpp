@@ -1,0 +1,41 @@
+#pragma once
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/reader.hpp"
+
+/// One reader per section of the file. All of them report what is wrong and go on.
+namespace sluice::config {
+
+/// A configuration while it is read; some of it may be missing or wrong, and then is reported.
+struct Draft {
+  Config config;
+  std::set<std::size_t>
+      damaged_services;  // positions; rules between services would only repeat what was said
+};
+
+Draft read_config(Reader& in, const Node& root);
+
+void read_listeners(Reader& in, Value list, std::vector<Listener>& listeners);
+void read_admin(Reader& in, Value value, Config& config);
+void read_service(Reader& in, Value item, const std::string& label,
+                  const std::vector<Listener>& listeners, Service& service);
+void read_pools(Reader& in, Value value, const std::string& service_label, Service& service);
+void read_identity(Reader& in, Value list, const std::string& service_label,
+                   std::vector<policy::IdentitySource>& sources);
+void read_pins(Reader& in, Value list, const std::string& service_label,
+               std::vector<model::HeaderPin>& pins);
+void read_timeouts(Reader& in, Value value, const std::string& service_label,
+                   model::Timeouts& timeouts);
+void read_service_limits(Reader& in, Value value, const std::string& service_label,
+                         Service& service);
+
+/// The name of a header field; `Sluice-*` is refused, as such fields of clients are removed before
+/// anyone looks.
+bool read_header_name(Reader& in, Value value, std::string& target);
+
+/// Rules between parts: addresses used twice, services that can't be reached.
+void validate(Reader& in, const Draft& draft);
+
+}  // namespace sluice::config

@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "config/sections.hpp"
+
+/// Rules between parts of a configuration. (What concerns one section stands in its reader.)
+namespace sluice::config {
+
+namespace {
+
+// Two listeners on one address: the second one can't bind. Port 0 is another port each time.
+void check_binds(Reader& in, const std::vector<Listener>& listeners) {
+  std::map<core::SocketAddress, const Listener*> taken;
+  for (const Listener& listener : listeners) {
+    if (listener.bind.port == 0) continue;  // also one whose address was refused
+    const auto [first, is_new] = taken.emplace(listener.bind, &listener);
+    if (is_new) continue;
+    in.report({listener.at.line, listener.at.column},
+              fmt::format("'{}' is the address of listener '{}' (line {}), expected another one",
+                          listener.bind.text(), first->second->name, first->second->at.line));
+  }
+}
+
+// An endpoint that is this proxy: each request would run in a circle until a limit ends it.
+void check_circles(Reader& in, const Config& config) {
+  for (const Service& service : config.services) {
+    for (const Pool& pool : service.pools) {
+      for (const Endpoint& endpoint : pool.endpoints) {
+        const auto own = std::ranges::find(config.listeners, endpoint.address, &Listener::bind);
+        if (own == config.listeners.end()) continue;
+        in.report({endpoint.at.line, endpoint.at.column},
+                  fmt::format(
+                      "'{}' is listener '{}' of this proxy, expected an address of the application",
+                      endpoint.text, own->name));
+      }
+    }
+  }
+}
+
+/// Services by what they match: those that follow an equal one are never asked
+/// (model/service_table.hpp).
+class Reachability {
+ public:
+  Reachability(Reader& in, const Config& config) : in_(in), config_(config) {}
+
+  void add(const Service& service) {
+    static const std::vector<std::string> kAnyHost{""};
+    for (const std::string& host : service.hosts.empty() ? kAnyHost : service.hosts) {
+      matches_[{host, service.path_prefix}].push_back(&service);
+    }
+  }
+
+  void report() {
+    for (const auto& [match, services] : matches_) {
+      for (auto service = services.begin(); service != services.end(); ++service) {
+        const Service* taker = equal_before({services.begin(), service}, **service);
+        if (taker == nullptr && (*service)->listeners.empty())
+          taker = takers_of_all_listeners(services);
+        if (taker != nullptr) report_unreachable(match.first, **service, *taker);
+      }
+    }
+  }
+
+ private:
+  using Services = std::vector<const Service*>;
+
+  static bool share_a_listener(const Service& a, const Service& b) {
+    if (a.listeners.empty() || b.listeners.empty())
+      return a.listeners.empty() == b.listeners.empty();
+    return std::ranges::find_first_of(a.listeners, b.listeners) != a.listeners.end();
+  }
+
+  static const Service* equal_before(const Services& earlier, const Service& service) {
+    const auto taker = std::ranges::find_if(
+        earlier, [&](const Service* s) { return share_a_listener(*s, service); });
+    return taker == earlier.end() ? nullptr : *taker;
+  }
+
+  // Those that name their listeners go before one that names none; together they may leave nothing
+  // to it.
+  const Service* takers_of_all_listeners(const Services& services) const {
+    const auto is_taken = [&](const Listener& listener) {
+      return std::ranges::any_of(services, [&](const Service* s) {
+        return std::ranges::find(s->listeners, listener.name) != s->listeners.end();
+      });
+    };
+    if (config_.listeners.empty() || !std::ranges::all_of(config_.listeners, is_taken))
+      return nullptr;
+    return *std::ranges::find_if(services, [](const Service* s) { return !s->listeners.empty(); });
+  }
+
+  void report_unreachable(const std::string& host, const Service& service, const Service& taker) {
+    in_.report({service.at.line, service.at.column},
+               fmt::format("service '{}' gets no request for {} under '{}': service '{}' (line {}) "
+                           "takes them, expected "
+                           "another host, path_prefix or listener",
+                           service.name, host.empty() ? "any host" : fmt::format("host '{}'", host),
+                           service.path_prefix, taker.name, taker.at.line));
+  }
+
+  Reader& in_;
+  const Config& config_;
+  std::map<std::pair<std::string, std::string>, Services>
+      matches_;  // by host and prefix, in file order
+};
+
+}  // namespace
+
+void validate(Reader& in, const Draft& draft) {
+  check_binds(in, draft.config.listeners);
+  check_circles(in, draft.config);
+  Reachability reachability(in, draft.config);
+  for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
+    if (!draft.damaged_services.contains(i)) reachability.add(draft.config.services[i]);
+  }
+  reachability.report();
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,200 @@
+#include "config/values.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/utf8.hpp"
+#include "sluice/core/duration.hpp"
+
+namespace sluice::config {
+
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_whole_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_digit);
+}
+
+// The two slips of the pen with durations and sizes that have an answer of their own.
+std::string_view unit_hint(std::string_view text) {
+  if (text == "0") return "; 0 switches nothing off";
+  return is_whole_number(text) ? "; the unit is missing" : "";
+}
+
+bool looks_like_host_name(std::string_view text) {
+  const std::string_view host = text.substr(0, text.rfind(':'));
+  const bool is_word = std::ranges::all_of(host, [](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == '_';
+  });
+  return is_word && std::ranges::any_of(host, [](char c) { return !is_digit(c) && c != '.'; });
+}
+
+// Without quotes YAML reads `unix:` as a map with one empty value; nothing else could be meant by
+// it.
+bool is_unix_word(Value item) {
+  const Node& node = *item.node;
+  const bool is_unquoted = node.kind == Node::Kind::Map && node.children.size() == 1 &&
+                           node.children[0].key == "unix" &&
+                           node.children[0].kind == Node::Kind::Null;
+  return is_unquoted || item.is("unix:");
+}
+
+void report_bad_address(Reader& in, Value value) {
+  const std::string_view text = value.text();
+  if (text.starts_with("unix:")) {
+    in.report(
+        *value.node,
+        fmt::format("Unix sockets in '{}' are not supported by this version: use an IP address",
+                    value.key->name));
+  } else if (looks_like_host_name(text)) {
+    in.report(
+        *value.node,
+        fmt::format("host name '{}' in '{}' is not supported by this version: use an IP address",
+                    shown(text), value.key->name));
+  } else {
+    report_bad(in, value);
+  }
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> parse_whole_number(std::string_view text) {
+  constexpr std::size_t kDigitsMax = 18;  // below 2^63
+  if (!is_whole_number(text) || text.size() > kDigitsMax) return std::nullopt;
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  std::uint64_t number = 0;
+  for (const char c : text) number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  return number;
+}
+
+bool read_number(Reader& in, Value value, NumberRange range, std::uint32_t& target) {
+  const auto number = value.is_scalar() ? parse_whole_number(value.text()) : std::nullopt;
+  if (!number || *number < range.least || *number > range.most) {
+    report_bad(in, value);
+    return false;
+  }
+  target = static_cast<std::uint32_t>(*number);
+  return true;
+}
+
+bool read_number_or(Reader& in, Value value, std::string_view none, NumberRange range,
+                    std::optional<std::uint32_t>& target) {
+  if (value.is(none)) {
+    target = std::nullopt;
+    return true;
+  }
+  std::uint32_t number = 0;
+  if (!read_number(in, value, range, number)) return false;
+  target = number;
+  return true;
+}
+
+bool read_duration(Reader& in, Value value, DurationRange range, Off off, core::Millis& target) {
+  if (off == Off::Allowed && value.is("off")) {
+    target = core::Millis{0};
+    return true;
+  }
+  if (!value.is_scalar()) {
+    report_bad(in, value);
+    return false;
+  }
+  const auto duration = core::parse_duration(value.text(), "");
+  if (!duration || *duration < range.least || *duration > range.most) {
+    report_bad(in, value, unit_hint(value.text()));
+    return false;
+  }
+  target = *duration;
+  return true;
+}
+
+bool read_size(Reader& in, Value value, NumberRange range, std::uint64_t& target) {
+  if (!value.is_scalar()) {
+    report_bad(in, value);
+    return false;
+  }
+  const auto size = core::parse_size(value.text(), "");
+  if (!size || *size < range.least || *size > range.most) {
+    report_bad(in, value, unit_hint(value.text()));
+    return false;
+  }
+  target = *size;
+  return true;
+}
+
+bool read_percent(Reader& in, Value value, core::BasisPoints& target) {
+  if (value.is_scalar()) {
+    if (const auto percent = core::BasisPoints::parse_percent(value.text(), "")) {
+      target = *percent;
+      return true;
+    }
+  }
+  report_bad(in, value);
+  return false;
+}
+
+bool read_pool_name(Reader& in, Value value, core::PoolName& target) {
+  for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+    if (!value.is(core::text(pool))) continue;
+    target = pool;
+    return true;
+  }
+  static constexpr std::array<std::string_view, 2> kPoolNames{"blue", "green"};
+  report_bad_word(in, value, kPoolNames);
+  return false;
+}
+
+bool read_text(Reader& in, Value value, std::size_t bytes_max, std::string& target) {
+  if (!value.is_scalar() || value.text().size() > bytes_max || !is_printable(value.text())) {
+    report_bad(in, value);
+    return false;
+  }
+  target = value.text();
+  return true;
+}
+
+bool read_address(Reader& in, Value value, PortRange ports, core::SocketAddress& target) {
+  if (!value.is_scalar()) {
+    const bool looks_v6 =
+        value.node->kind == Node::Kind::List || value.node->kind == Node::Kind::Map;
+    report_bad(in, value, looks_v6 ? "; write an IPv6 address in quotes: \"[::1]:8080\"" : "");
+    return false;
+  }
+  const auto address = core::SocketAddress::parse(value.text(), "");
+  const bool is_ip = address && !address->is_unix();
+  if (!is_ip) {
+    report_bad_address(in, value);
+    return false;
+  }
+  if (address->port == 0 && ports == PortRange::RealPort) {
+    report_bad(in, value, "; 0 is no port");
+    return false;
+  }
+  target = *address;
+  return true;
+}
+
+Networks read_networks(Reader& in, Value list, ItemCount count) {
+  Networks out;
+  for (const Value item : items_of(in, list, count)) {
+    if (is_unix_word(item)) {
+      out.has_unix = true;
+      continue;
+    }
+    const auto network = item.is_scalar() ? core::Network::parse(item.text(), "")
+                                          : core::Result<core::Network>(core::Error{});
+    if (network) {
+      out.networks.push_back(*network);
+    } else {
+      report_bad(in, item);
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice::config

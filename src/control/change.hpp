@@ -1,0 +1,112 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "control/change_record.hpp"
+#include "sluice/core/clock.hpp"
+#include "sluice/core/ids.hpp"
+#include "sluice/core/units.hpp"
+
+/// What is asked of the controller, and what it answers (behaviour.md §1 and §5).
+namespace sluice::control {
+
+enum class Action : std::uint8_t { Switch, Split, Rollback };
+std::string_view text(Action action);
+
+/// One service's part of a change.
+struct ServiceOrder {
+  std::string service;  // empty: the only one there is
+  Action action = Action::Rollback;
+  core::PoolName pool = core::PoolName::Blue;  // of Switch
+  core::BasisPoints split;                     // of Split
+  std::optional<std::string> salt;             // of Split; absent: the one in force stays
+};
+
+/// Which generation `if_generation` is compared with: the service's own when one is named, else the
+/// installation's.
+enum class Scope : std::uint8_t { Service, List };
+enum class ConnectCheckMode : std::uint8_t { Required, Skipped };  // `force` skips it
+enum class AnswerWhen : std::uint8_t { Adopted, Drained };         // `wait`
+
+struct ChangeRequest {
+  Scope scope = Scope::Service;
+  std::vector<ServiceOrder> orders;  // of Scope::Service: exactly one
+  std::optional<std::uint64_t> if_generation;
+  std::optional<core::Millis> drain;  // absent: the service's own deadline
+  ConnectCheckMode connect_check = ConnectCheckMode::Required;
+  AnswerWhen answer = AnswerWhen::Adopted;
+  std::string reason;
+  Actor actor;
+};
+
+enum class RefusalCode : std::uint8_t {
+  UnknownService,
+  BadRequest,
+  ServiceRequired,
+  GenerationMismatch,
+  PoolUnreachable,
+  Superseded,
+  StorageUnavailable,
+  Busy,  // kChangeQueueMax changes wait already
+};
+/// As on the wire: `unknown_service`.
+std::string_view text(RefusalCode code);
+
+struct Refusal {
+  RefusalCode code = RefusalCode::BadRequest;
+  std::string detail;  // a sentence for a person
+};
+
+enum class DrainOutcome : std::uint8_t { Running, Drained, Deadline, Superseded };
+std::string_view text(DrainOutcome outcome);
+
+struct DrainReport {
+  DrainOutcome outcome = DrainOutcome::Running;
+  std::uint32_t requests_cut = 0;
+  std::uint32_t tunnels_cut = 0;
+  std::uint32_t tunnels_kept = 0;
+};
+
+struct ServiceAnswer {
+  std::string service;
+  bool changed = false;
+  core::Generation generation;  // of the service's last change
+  core::PoolName live = core::PoolName::Blue;
+  core::BasisPoints split;
+  std::optional<DrainReport> drain;  // absent: this change started none
+};
+
+struct TookTimes {
+  core::Nanos persist{0};
+  core::Nanos flip{0};
+  core::Nanos adopted{0};
+};
+
+struct Adoption {
+  std::uint32_t total = 0;
+  std::vector<std::size_t>
+      missing;  // numbers of the workers that did not adopt in time, or do not answer
+
+  std::size_t adopted() const { return total - missing.size(); }
+};
+
+struct ChangeAnswer {
+  Scope scope = Scope::Service;
+  bool changed = false;
+  core::Generation generation;  // of the installation
+  bool is_durable = true;
+  TookTimes took;
+  Adoption workers;
+  std::vector<ServiceAnswer> services;  // in the order of the request
+};
+
+using ChangeOutcome = std::variant<ChangeAnswer, Refusal>;
+/// Called once, on the control loop, never from inside submit().
+using ChangeReply = std::function<void(const ChangeOutcome&)>;
+
+}  // namespace sluice::control

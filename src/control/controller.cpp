@@ -1,0 +1,291 @@
+#include "control/controller.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "sluice/core/duration.hpp"
+#include "sluice/core/limits.hpp"
+
+namespace sluice::control {
+
+namespace limits = core::limits;
+
+namespace {
+
+std::vector<std::string> names_of(const config::Config& config) {
+  std::vector<std::string> names;
+  for (const config::Service& service : config.services) names.push_back(service.name);
+  return names;
+}
+
+bool shares_a_service(const ChangeRequest& a, const ChangeRequest& b) {
+  return std::ranges::any_of(a.orders, [&b](const ServiceOrder& order) {
+    return std::ranges::any_of(b.orders, [&order](const ServiceOrder& other) {
+      return order.service == other.service || order.service.empty() || other.service.empty();
+    });
+  });
+}
+
+constexpr const char* kOvertaken = "a rollback came before this change took effect";
+
+}  // namespace
+
+Controller::Controller(Deps deps, StartState start)
+    : deps_(std::move(deps)),
+      names_(names_of(deps_.config)),
+      keeper_(deps_.loop, deps_.store, std::move(start.image),
+              start.is_on_disk ? StateKeeper::OnDisk::Yes : StateKeeper::OnDisk::No),
+      publisher_(deps_.loop, deps_.publication, deps_.workers, [this] { answers_.on_adopted(); }),
+      drainer_(deps_.loop, deps_.publication, deps_.workers,
+               [this](DrainId id, const DrainReport& report) { on_drain_ended(id, report); }),
+      answers_(deps_.loop, publisher_, drainer_, [this] { return keeper_.is_durable(); }),
+      check_(deps_.loop, deps_.connector),
+      watchdog_(deps_.loop, deps_.workers) {}
+
+void Controller::start() {
+  const core::Epoch epoch = publisher_.next_epoch();
+  publisher_.prepare(config::build_snapshot(deps_.config, deps_.parts, truth(), epoch));
+  publisher_.flip(epoch);
+}
+
+void Controller::set_serving(std::vector<ListenerView> listeners) {
+  listeners_ = std::move(listeners);
+  is_serving_ = true;
+  watchdog_.start();
+}
+
+// ---- the queue ----
+
+void Controller::submit(ChangeRequest request, ChangeReply reply) {
+  const bool is_urgent = is_rollback(request);
+  std::deque<Queued>& queue = is_urgent ? rollbacks_ : changes_;
+  if (queue.size() >= limits::kChangeQueueMax) {
+    return reply_later(std::move(reply), Refusal{RefusalCode::Busy, "too many changes wait"});
+  }
+  if (is_urgent) supersede_for(request);
+  queue.push_back({std::move(request), std::move(reply)});
+  deps_.loop.defer(run_);
+}
+
+// What waits for a disk or a connect check may wait for seconds, and a rollback does not wait for
+// it (G4). Changes of the same services that were queued before the rollback would undo it, so they
+// go too.
+void Controller::supersede_for(const ChangeRequest& rollback) {
+  if (running_ && !is_rollback(running_->change.request)) {
+    refuse_running(RefusalCode::Superseded, kOvertaken);
+  }
+  for (Queued& queued : changes_) {
+    if (!shares_a_service(queued.request, rollback)) continue;
+    reply_later(std::move(queued.reply), Refusal{RefusalCode::Superseded, kOvertaken});
+    queued.reply = nullptr;
+  }
+  std::erase_if(changes_, [](const Queued& queued) { return queued.reply == nullptr; });
+}
+
+void Controller::run_queue() {
+  // Replies may submit again; those come in the next round of the loop's deferred work.
+  const auto replies = std::move(replies_);
+  replies_.clear();
+  for (const auto& [reply, outcome] : replies) reply(outcome);
+
+  while (!running_) {
+    std::optional<Queued> next = next_queued();
+    if (!next) return;
+    begin(std::move(*next));
+  }
+}
+
+std::optional<Controller::Queued> Controller::next_queued() {
+  std::deque<Queued>& queue = rollbacks_.empty() ? changes_ : rollbacks_;
+  if (queue.empty()) return std::nullopt;
+  Queued next = std::move(queue.front());
+  queue.pop_front();
+  return next;
+}
+
+// ---- one change ----
+
+void Controller::begin(Queued change) {
+  ChangePlan plan;
+  if (auto refusal = plan_change(truth(), names_, change.request, plan)) {
+    return reply_later(std::move(change.reply), std::move(*refusal));
+  }
+  if (!plan.changed) {
+    ChangeAnswer answer = answer_of(change.request, plan);
+    return reply_later(std::move(change.reply), std::move(answer));
+  }
+  Running& running = running_.emplace();
+  running.change = std::move(change);
+  running.plan = std::move(plan);
+  check_targets();
+}
+
+void Controller::check_targets() {
+  std::vector<ConnectCheck::Target> targets;
+  if (running_->change.request.connect_check == ConnectCheckMode::Required) {
+    for (const PlannedService& service : running_->plan.services) {
+      if (!service.target) continue;
+      targets.push_back(
+          {.service = service.name, .pool = &settings(service.service).pool(*service.target)});
+    }
+  }
+  if (targets.empty()) return persist();
+  check_.start(std::move(targets), [this](std::optional<std::string> unreachable) {
+    if (!unreachable) return persist();
+    refuse_running(RefusalCode::PoolUnreachable, *unreachable + " (force skips this check)");
+  });
+}
+
+// All that can fail: build, place in every mailbox, and the disk. After this only the flip follows,
+// which can't.
+void Controller::persist() {
+  const ChangeRequest& request = running_->change.request;
+  const ChangePlan& plan = running_->plan;
+  if (is_rollback(request)) warn_about_endpoints(plan);
+  running_->phase = Phase::Persisting;
+  running_->epoch = publisher_.next_epoch();
+  running_->persist_began = deps_.loop.clock().now();
+  publisher_.prepare(
+      config::build_snapshot(deps_.config, deps_.parts, plan.after, running_->epoch));
+
+  // A timer is up to one tick late, and a rollback waits at most its 100 ms.
+  const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
+                                                : limits::kPersistWait;
+  deps_.loop.timers().arm(persist_deadline_, deps_.loop.now() + wait);
+  keeper_.write_change(
+      {.state = plan.after, .record = record_of(truth(), plan, request, deps_.loop.wall())},
+      [this](const std::optional<core::Error>& error) { on_persisted(error); });
+}
+
+void Controller::on_persisted(const std::optional<core::Error>& error) {
+  if (!error || is_rollback(running_->change.request)) {
+    if (error) note("rollback without a written state, to be retried: " + error->text());
+    return flip();
+  }
+  refuse_running(RefusalCode::StorageUnavailable,
+                 "the state could not be written: " + error->text());
+}
+
+void Controller::on_persist_time_is_up() {
+  if (is_rollback(running_->change.request)) {
+    note(
+        "rollback without a written state: the disk does not answer; it is written as soon as it "
+        "does");
+    return flip();
+  }
+  refuse_running(RefusalCode::StorageUnavailable, "the state could not be written within " +
+                                                      core::format_duration(limits::kPersistWait));
+}
+
+void Controller::flip() {
+  Running done = std::move(*running_);
+  running_.reset();
+  persist_deadline_.unlink();
+  const core::Instant begin = deps_.loop.clock().now();
+  publisher_.flip(done.epoch);
+  const core::Instant flipped = deps_.loop.clock().now();
+  keeper_.commit();
+
+  Answers::Pending pending;
+  pending.epoch = done.epoch;
+  pending.flipped = flipped;
+  pending.when = done.change.request.answer;
+  pending.answer = answer_of(done.change.request, done.plan);
+  pending.answer.took = {
+      .persist = begin - done.persist_began, .flip = flipped - begin, .adopted = core::Nanos{0}};
+  pending.reply = std::move(done.change.reply);
+  end_drains_of_live_pools(done.plan);
+  start_drains(done, pending);
+  answers_.add(std::move(pending));
+  deps_.loop.defer(run_);
+}
+
+void Controller::end_drains_of_live_pools(const ChangePlan& plan) {
+  for (const PlannedService& service : plan.services) {
+    if (!service.changed) continue;
+    const core::PoolName live = truth().find(service.name)->live;
+    drainer_.supersede(settings(service.service).pool(live).id);
+  }
+}
+
+void Controller::start_drains(const Running& done, Answers::Pending& pending) {
+  for (std::size_t i = 0; i < done.plan.services.size(); ++i) {
+    const PlannedService& service = done.plan.services[i];
+    if (!service.drains) continue;
+    const model::ServiceSettings& of = settings(service.service);
+    const DrainId id =
+        drainer_.start({.service = &of,
+                        .pool = *service.drains,
+                        .generation = truth().generation,
+                        .below = done.epoch,
+                        .deadline = done.change.request.drain.value_or(of.drain_deadline)});
+    pending.answer.services[i].drain = DrainReport{};
+    pending.drains.emplace_back(id, i);
+  }
+}
+
+void Controller::refuse_running(RefusalCode code, std::string detail) {
+  Running refused = std::move(*running_);
+  running_.reset();
+  persist_deadline_.unlink();
+  switch (refused.phase) {
+    case Phase::Checking:
+      check_.cancel();
+      break;
+    case Phase::Persisting:
+      publisher_.withdraw(refused.epoch);
+      if (keeper_.give_up() == StateKeeper::Refused::MayLand) {
+        detail +=
+            "; until the state in force has been written again, a crash may still bring this "
+            "change back";
+      }
+      break;
+  }
+  reply_later(std::move(refused.change.reply), Refusal{code, std::move(detail)});
+}
+
+void Controller::reply_later(ChangeReply reply, ChangeOutcome outcome) {
+  replies_.emplace_back(std::move(reply), std::move(outcome));
+  deps_.loop.defer(run_);
+}
+
+ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePlan& plan) const {
+  ChangeAnswer answer{.scope = request.scope,
+                      .changed = plan.changed,
+                      .generation = plan.after.generation,
+                      .is_durable = keeper_.is_durable(),
+                      .took = {},
+                      .workers = publisher_.adoption(publisher_.active()),
+                      .services = {}};
+  for (const PlannedService& service : plan.services) {
+    const model::ServiceTraffic& after = *plan.after.find(service.name);
+    answer.services.push_back({.service = service.name,
+                               .changed = service.changed,
+                               .generation = after.generation,
+                               .live = after.live,
+                               .split = after.split,
+                               .drain = std::nullopt});
+  }
+  return answer;
+}
+
+void Controller::warn_about_endpoints(const ChangePlan& plan) const {
+  for (const PlannedService& service : plan.services) {
+    const model::ServiceTraffic& after = *plan.after.find(service.name);
+    const auto& endpoints = settings(service.service).pool(after.live).endpoints;
+    if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
+      note("rollback of " + service.name + " to pool " + std::string(core::text(after.live)) +
+           ", which has no usable endpoint");
+    }
+  }
+}
+
+const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
+  return *deps_.parts.services[id.raw];
+}
+
+void Controller::note(const std::string& line) const {
+  if (deps_.notice) deps_.notice(line);
+}
+
+}  // namespace sluice::control

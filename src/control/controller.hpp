@@ -1,0 +1,141 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/answers.hpp"
+#include "control/change.hpp"
+#include "control/change_plan.hpp"
+#include "control/connect_check.hpp"
+#include "control/drainer.hpp"
+#include "control/publisher.hpp"
+#include "control/start_state.hpp"
+#include "control/state_keeper.hpp"
+#include "control/status.hpp"
+#include "control/watchdog.hpp"
+#include "net/connector.hpp"
+#include "net/loop.hpp"
+#include "sluice/config/build.hpp"
+#include "sluice/model/publication.hpp"
+#include "sluice/model/worker_port.hpp"
+
+namespace sluice::control {
+
+/// The single owner of the truth: changes in, snapshots out (architecture.md §5). Control thread
+/// only.
+///
+/// One change at a time, judged when its turn comes:
+///
+///   queued → (Checking: connect check of a switch) → Persisting → flip → answered by Answers
+///                 |                                     |
+///                 '---- a rollback overtakes: superseded, never flipped
+///
+/// All that can fail comes before the flip; a refusal leaves everything as it was.
+class Controller {
+ public:
+  /// All borrowed, and outliving the controller. The workers' answers must have ended before it
+  /// goes.
+  struct Deps {
+    const config::Config& config;
+    const config::StaticParts& parts;
+    model::Publication& publication;
+    StateWriter& store;
+    net::Connector& connector;
+    net::Loop& loop;
+    std::vector<model::WorkerPort*> workers;
+    std::function<void(const std::string&)> notice;  // one line for the log; may be empty
+  };
+  Controller(Deps deps, StartState start);
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  /// Publishes the first snapshot. Before the workers are made: each takes the active snapshot in
+  /// its constructor.
+  void start();
+  /// Listeners are open and workers run: from now on the process may be ready.
+  void set_serving(std::vector<ListenerView> listeners);
+
+  /// Queues a change. `reply` comes later, on the loop, once; whoever waits for it may be gone by
+  /// then.
+  void submit(ChangeRequest request, ChangeReply reply);
+
+  /// Graceful end (behaviour.md §4 "Signals"): not ready any more; when nobody uses any pool, or
+  /// `deadline` has passed and the rest is cut with cause Stop, `stopped` runs. A second call
+  /// shortens the deadline.
+  void begin_stop(core::Nanos deadline, std::function<void()> stopped);
+  bool is_stopping() const { return is_stopping_; }
+
+  StatusView status() const;
+  /// Whether this process may get traffic: every check good.
+  std::vector<Check> readiness() const;
+  /// Workers whose loops hang; none before they serve.
+  std::vector<std::size_t> silent_workers() const;
+  const std::vector<model::WorkerPort*>& workers() const { return deps_.workers; }
+  bool is_durable() const { return keeper_.is_durable(); }
+
+ private:
+  struct Queued {
+    ChangeRequest request;
+    ChangeReply reply;
+  };
+  enum class Phase : std::uint8_t { Checking, Persisting };
+  struct Running {
+    Queued change;
+    ChangePlan plan;
+    Phase phase = Phase::Checking;
+    core::Epoch epoch;              // of Persisting: prepared
+    core::Instant persist_began{};  // read afresh
+  };
+
+  const model::TrafficState& truth() const { return keeper_.in_force().state; }
+  void note(const std::string& line) const;
+
+  void supersede_for(const ChangeRequest& rollback);
+  void run_queue();
+  std::optional<Queued> next_queued();
+  void begin(Queued change);
+  void check_targets();
+  void persist();
+  void on_persisted(const std::optional<core::Error>& error);
+  void on_persist_time_is_up();
+  void flip();
+  void end_drains_of_live_pools(const ChangePlan& plan);
+  void start_drains(const Running& done, Answers::Pending& pending);
+  void refuse_running(RefusalCode code, std::string detail);
+  void reply_later(ChangeReply reply, ChangeOutcome outcome);
+  ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
+  const model::ServiceSettings& settings(core::ServiceId id) const;
+  ServiceView view_of(core::ServiceId id) const;
+  void warn_about_endpoints(const ChangePlan& plan) const;
+  void on_drain_ended(DrainId id, const DrainReport& report);
+  bool has_usable_endpoint(core::ServiceId id) const;
+
+  Deps deps_;
+  std::vector<std::string> names_;  // by ServiceId; constant
+  StateKeeper keeper_;
+  Publisher publisher_;
+  Drainer drainer_;
+  Answers answers_;
+  ConnectCheck check_;
+  Watchdog watchdog_;
+
+  std::deque<Queued> rollbacks_;  // go first
+  std::deque<Queued> changes_;
+  std::optional<Running> running_;
+  std::vector<std::pair<ChangeReply, ChangeOutcome>>
+      replies_;  // to be given at the end of the turn
+
+  std::vector<ListenerView> listeners_;
+  bool is_serving_ = false;
+  bool is_stopping_ = false;
+  std::vector<DrainId> stop_drains_;  // still running
+  std::function<void()> stopped_;
+
+  net::MemberTimer<Controller, &Controller::on_persist_time_is_up> persist_deadline_{*this};
+  net::MemberDeferred<Controller, &Controller::run_queue> run_{*this};
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,94 @@
+// The controller's answers about itself, and its end; what changes the truth is in controller.cpp.
+#include <algorithm>
+#include <limits>
+
+#include "control/controller.hpp"
+
+namespace sluice::control {
+
+StatusView Controller::status() const {
+  StatusView view{.generation = truth().generation,
+                  .epoch = publisher_.active(),
+                  .is_durable = keeper_.is_durable(),
+                  .workers = deps_.workers.size(),
+                  .silent_workers = silent_workers(),
+                  .listeners = listeners_,
+                  .services = {}};
+  for (std::uint32_t id = 0; id < names_.size(); ++id) {
+    view.services.push_back(view_of(core::ServiceId{id}));
+  }
+  for (DrainView& drain : drainer_.running()) {
+    const auto service = std::ranges::find(view.services, drain.service, &ServiceView::name);
+    if (service != view.services.end()) service->drains.push_back(std::move(drain));
+  }
+  return view;
+}
+
+std::vector<std::size_t> Controller::silent_workers() const {
+  if (!is_serving_) return {};
+  return watchdog_.silent();
+}
+
+ServiceView Controller::view_of(core::ServiceId id) const {
+  const model::ServiceTraffic& traffic = *truth().find(names_[id.raw]);
+  ServiceView view{.name = traffic.name,
+                   .generation = traffic.generation,
+                   .live = traffic.live,
+                   .split = traffic.split,
+                   .salt = traffic.salt,
+                   .hash = policy::kHashVersion,
+                   .is_candidate_open = traffic.is_candidate_open,
+                   .drains = {},
+                   .pools = {}};
+  for (const model::Pool& pool : settings(id).pools) {
+    for (const model::Endpoint& endpoint : pool.endpoints) {
+      view.pools[core::index(pool.name)].push_back(
+          {.address = endpoint.text,
+           .state = endpoint.is_disabled ? EndpointState::Disabled : EndpointState::Up,
+           .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed)});
+    }
+  }
+  return view;
+}
+
+std::vector<Check> Controller::readiness() const {
+  std::vector<Check> checks;
+  checks.push_back({"listeners", is_serving_, is_serving_ ? "" : "not open yet"});
+  checks.push_back({"stopping", !is_stopping_, is_stopping_ ? "the process is stopping" : ""});
+  for (std::uint32_t id = 0; id < names_.size(); ++id) {
+    const bool is_usable = has_usable_endpoint(core::ServiceId{id});
+    checks.push_back({"service " + names_[id], is_usable,
+                      is_usable ? "" : "no usable endpoint in its live pool"});
+  }
+  return checks;
+}
+
+bool Controller::has_usable_endpoint(core::ServiceId id) const {
+  const core::PoolName live = truth().find(names_[id.raw])->live;
+  const auto& endpoints = settings(id).pool(live).endpoints;
+  return !std::ranges::all_of(endpoints, &model::Endpoint::is_disabled);
+}
+
+void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped) {
+  is_stopping_ = true;
+  stopped_ = std::move(stopped);
+  constexpr core::Epoch kEverything{std::numeric_limits<std::uint64_t>::max()};
+  for (const auto& service : deps_.parts.services) {
+    for (const model::Pool& pool : service->pools) {
+      stop_drains_.push_back(drainer_.start({.service = service.get(),
+                                             .pool = pool.name,
+                                             .generation = truth().generation,
+                                             .below = kEverything,
+                                             .deadline = deadline,
+                                             .why = DrainWhy::Stop}));
+    }
+  }
+}
+
+void Controller::on_drain_ended(DrainId id, const DrainReport& report) {
+  answers_.on_drain_ended(id, report);
+  if (std::erase(stop_drains_, id) == 0 || !stop_drains_.empty()) return;
+  if (const auto stopped = std::exchange(stopped_, nullptr)) stopped();
+}
+
+}  // namespace sluice::control

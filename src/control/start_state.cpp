@@ -1,0 +1,204 @@
+#include "control/start_state.hpp"
+
+#include <algorithm>
+
+#include "control/state_file.hpp"
+#include "sluice/config/build.hpp"
+
+namespace sluice::control {
+
+namespace {
+
+core::Error with_ways_out(core::Error error) {
+  if (error.code == core::ErrorCode::Corrupt) {
+    error.what +=
+        "\nThe traffic state can't be trusted, so nothing was started. Two ways out:\n"
+        "  sluice run --state previous   go on from state.json.previous, one change older\n"
+        "  sluice run --state discard    begin again from `initial` in the configuration";
+  }
+  return error;
+}
+
+/// One start, step by step. Lives during open_state() only.
+class Opening {
+ public:
+  Opening(StateDirectory& directory, const config::Config& config, const StartRequest& request)
+      : directory_(directory), config_(config), request_(request) {
+    request_.now = to_milliseconds(request_.now);
+  }
+
+  core::Result<StartState> run() {
+    if (core::Status locked = directory_.lock(); !locked) return locked.error();
+    auto audit = directory_.audit().inspect();
+    if (!audit) return audit.error();
+    audit_ = *audit;
+    core::Status state = core::ok();
+    switch (request_.source) {
+      case StateSource::Saved:
+        state = from_saved();
+        break;
+      case StateSource::Discard:
+        state = from_initial();
+        break;
+      case StateSource::Previous:
+        state = from_previous();
+        break;
+    }
+    if (!state) return with_ways_out(state.error());
+    repair_audit();
+    for (std::string& line : differences(config_, start_.image.state)) note(std::move(line));
+    return std::move(start_);
+  }
+
+ private:
+  core::Status from_saved() {
+    auto saved = directory_.load();
+    if (!saved) return saved.error();
+    if (!saved->has_value()) {
+      start_.image.state = config::initial_traffic(config_);
+      return write_as("start", {}, OldState::Drop);
+    }
+    // A line is written only after its state has landed, so a state older than the last line is not
+    // what a crash leaves.
+    if (audit_.generation && *audit_.generation > (*saved)->state.generation) {
+      return core::Error{core::ErrorCode::Corrupt, directory_.path() + "/state.json",
+                         "is of generation " + std::to_string((*saved)->state.generation.raw) +
+                             ", but the audit file knows " +
+                             std::to_string(audit_.generation->raw)};
+    }
+    start_.image = std::move(**saved);
+    take_over_configuration();
+    return core::ok();
+  }
+
+  // Services that joined or left: the same generation, so state.json.previous keeps the state
+  // before the last change.
+  void take_over_configuration() {
+    auto merged = config::merge_traffic(config_, start_.image.state, request_.now);
+    if (merged == start_.image.state) return;
+    start_.image.state = std::move(merged);
+    const auto bytes = encode_state(start_.image);
+    const WriteResult written =
+        bytes ? directory_.write(*bytes, OldState::Drop)
+              : WriteResult{.landing = Landing::NotWritten, .error = bytes.error()};
+    if (written.landing == Landing::Landed) return;
+    start_.is_on_disk = false;
+    note("the state could not be written and will be retried: " + written.error->text());
+  }
+
+  core::Status from_initial() {
+    const auto saved = directory_.load();
+    const bool had_state = saved && saved->has_value();
+    start_.image.state = config::initial_traffic(config_);
+    std::vector<model::ServiceTraffic> before;
+    if (had_state) before = (*saved)->state.services;
+    raise_generation();
+    return write_as("discard", std::move(before),
+                    had_state ? OldState::KeepAsPrevious : OldState::Drop);
+  }
+
+  core::Status from_previous() {
+    auto previous = directory_.load_previous();
+    if (!previous) return previous.error();
+    const auto saved = directory_.load();
+    std::vector<model::ServiceTraffic> before;
+    if (saved && saved->has_value()) before = (*saved)->state.services;
+    start_.image.state = config::merge_traffic(config_, std::move(previous->state), request_.now);
+    raise_generation();
+    return write_as("previous", std::move(before), OldState::Drop);
+  }
+
+  // Generations are one per installation and only grow: above everything that any file still knows.
+  void raise_generation() {
+    std::optional<core::Generation> known = audit_.generation;
+    if (const auto saved = directory_.load(); saved && saved->has_value()) {
+      known = std::max(known.value_or(core::Generation{}), (*saved)->state.generation);
+    }
+    if (const auto previous = directory_.load_previous(); previous) {
+      known = std::max(known.value_or(core::Generation{}), previous->state.generation);
+    }
+    if (!known) return;
+    start_.image.state.generation = core::Generation{known->raw + 1};
+    for (auto& service : start_.image.state.services) {
+      service.generation = start_.image.state.generation;
+    }
+  }
+
+  core::Status write_as(std::string action, std::vector<model::ServiceTraffic> before,
+                        OldState old) {
+    StateImage& image = start_.image;
+    image.record = {.generation = image.state.generation,
+                    .time = request_.now,
+                    .actor = request_.actor,
+                    .action = std::move(action),
+                    .reason = "",
+                    .before = std::move(before),
+                    .after = image.state.services};
+    const auto bytes = encode_state(image);
+    if (!bytes) return bytes.error();
+    const WriteResult written = directory_.write(*bytes, old);
+    if (written.landing != Landing::Landed) return *written.error;
+    return core::ok();
+  }
+
+  void repair_audit() {
+    const ChangeRecord& record = start_.image.record;
+    if (!audit_.generation || *audit_.generation < record.generation) append(record);
+    if (audit_.incomplete_bytes == 0) return;
+    const std::string what = "an incomplete last line of " +
+                             std::to_string(audit_.incomplete_bytes) + " bytes was cut off";
+    note("audit: " + what);
+    append({.generation = start_.image.state.generation,
+            .time = request_.now,
+            .actor = request_.actor,
+            .action = "recovered",
+            .reason = what,
+            .before = {},
+            .after = {}});
+  }
+
+  void append(ChangeRecord record) {
+    if (start_.audit_pending.empty()) {
+      const core::Status done = directory_.audit().append(record);
+      if (done) return;
+      note("the audit file could not be written and will be retried: " + done.error().text());
+    }
+    start_.audit_pending.push_back(std::move(record));
+  }
+
+  void note(std::string line) { start_.notices.push_back(std::move(line)); }
+
+  StateDirectory& directory_;
+  const config::Config& config_;
+  StartRequest request_;
+  AuditFile::Found audit_;
+  StartState start_;
+};
+
+}  // namespace
+
+core::Result<StartState> open_state(StateDirectory& directory, const config::Config& config,
+                                    const StartRequest& request) {
+  return Opening(directory, config, request).run();
+}
+
+std::vector<std::string> differences(const config::Config& config,
+                                     const model::TrafficState& state) {
+  std::vector<std::string> lines;
+  for (const config::Service& service : config.services) {
+    const model::ServiceTraffic* now = state.find(service.name);
+    if (now == nullptr) continue;
+    if (now->salt != service.salt) {
+      lines.push_back("service " + service.name + ": the saved salt \"" + now->salt +
+                      "\" rules, not \"" + service.salt + "\" of the file (sluice split --salt)");
+    }
+    if (now->live != service.initial_live || now->split != service.initial_split) {
+      lines.push_back("service " + service.name + ": the saved state rules (live " +
+                      std::string(core::text(now->live)) + ", split " + now->split.percent() +
+                      "), not `initial` of the file");
+    }
+  }
+  return lines;
+}
+
+}  // namespace sluice::control

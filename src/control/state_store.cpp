@@ -1,0 +1,145 @@
+#include "control/state_store.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "sluice/core/limits.hpp"
+
+namespace sluice::control {
+
+namespace {
+
+struct WriteJob {
+  std::string bytes;
+  OldState old = OldState::Drop;
+  StateWriter::Done done;
+};
+struct TryAgain {};  // nothing came: time for the audit lines that wait
+using Job = std::variant<TryAgain, WriteJob, ChangeRecord>;
+
+/// Audit lines that wait for a disk that takes them. Store thread only.
+class AuditBacklog {
+ public:
+  explicit AuditBacklog(std::vector<ChangeRecord> first)
+      : waiting_(std::make_move_iterator(first.begin()), std::make_move_iterator(first.end())) {}
+
+  void add(ChangeRecord record) {
+    // Every other bound fails first: a state write needs the same disk. The oldest goes, as the
+    // chain shows the gap anyway.
+    if (waiting_.size() == core::limits::kAuditBacklogMax) waiting_.pop_front();
+    waiting_.push_back(std::move(record));
+  }
+  bool empty() const { return waiting_.empty(); }
+  void flush(AuditFile& file) {
+    while (!waiting_.empty() && file.append(waiting_.front())) waiting_.pop_front();
+  }
+
+ private:
+  std::deque<ChangeRecord> waiting_;
+};
+
+}  // namespace
+
+struct StateStore::Shared {
+  Shared(std::shared_ptr<StateDirectory> the_directory, net::Mailbox& the_control,
+         std::vector<ChangeRecord> audit_pending, core::Millis the_audit_retry)
+      : directory(std::move(the_directory)),
+        backlog(std::move(audit_pending)),
+        audit_retry(the_audit_retry),
+        control(&the_control) {}
+
+  // store thread
+  std::shared_ptr<StateDirectory> directory;
+  AuditBacklog backlog;
+  const core::Millis audit_retry;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Job> jobs;      // guarded by mutex
+  bool is_stopping = false;  // guarded by mutex
+  bool has_ended = false;    // guarded by mutex
+  net::Mailbox* control;     // guarded by mutex; nullptr after stop()
+
+  void push(Job job) {
+    const std::lock_guard lock(mutex);
+    jobs.push_back(std::move(job));
+    changed.notify_all();
+  }
+  /// nullopt: the end.
+  std::optional<Job> next() {
+    std::unique_lock lock(mutex);
+    const auto has_news = [this] { return !jobs.empty() || is_stopping; };
+    if (backlog.empty()) {
+      changed.wait(lock, has_news);
+    } else if (!changed.wait_for(lock, audit_retry, has_news)) {
+      return TryAgain{};
+    }
+    if (jobs.empty()) return std::nullopt;
+    Job job = std::move(jobs.front());
+    jobs.pop_front();
+    return job;
+  }
+  void answer(StateWriter::Done done, WriteResult result) {
+    const std::lock_guard lock(mutex);
+    if (control == nullptr) return;
+    control->post([done = std::move(done), result = std::move(result)] { done(result); });
+  }
+};
+
+StateStore::StateStore(std::shared_ptr<StateDirectory> directory, net::Mailbox& control,
+                       std::vector<ChangeRecord> audit_pending, core::Millis audit_retry)
+    : shared_(std::make_shared<Shared>(std::move(directory), control, std::move(audit_pending),
+                                       audit_retry)),
+      thread_([shared = shared_] { run(shared); }) {}
+
+StateStore::~StateStore() {
+  stop(core::limits::kPersistWait);
+}
+
+void StateStore::write(std::string bytes, OldState old, Done done) {
+  shared_->push(WriteJob{std::move(bytes), old, std::move(done)});
+}
+
+void StateStore::append_audit(ChangeRecord record) {
+  shared_->push(std::move(record));
+}
+
+void StateStore::run(const std::shared_ptr<Shared>& shared) {
+  while (std::optional<Job> job = shared->next()) {
+    if (auto* write = std::get_if<WriteJob>(&*job)) {
+      WriteResult result = shared->directory->write(write->bytes, write->old);
+      shared->answer(std::move(write->done), std::move(result));
+    } else if (auto* record = std::get_if<ChangeRecord>(&*job)) {
+      shared->backlog.add(std::move(*record));
+    }
+    shared->backlog.flush(shared->directory->audit());
+  }
+  shared->backlog.flush(shared->directory->audit());
+  const std::lock_guard lock(shared->mutex);
+  shared->has_ended = true;
+  shared->changed.notify_all();
+}
+
+StateStore::Stopped StateStore::stop(core::Millis patience) {
+  if (!thread_.joinable()) return Stopped::Finished;
+  bool has_ended = false;
+  {
+    std::unique_lock lock(shared_->mutex);
+    shared_->is_stopping = true;
+    shared_->control = nullptr;
+    shared_->changed.notify_all();
+    has_ended = shared_->changed.wait_for(lock, patience, [this] { return shared_->has_ended; });
+  }
+  if (has_ended) {
+    thread_.join();
+    return Stopped::Finished;
+  }
+  thread_.detach();
+  return Stopped::DiskHangs;
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,61 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/state_directory.hpp"
+#include "net/mailbox.hpp"
+#include "sluice/core/clock.hpp"
+#include "sluice/core/limits.hpp"
+
+namespace sluice::control {
+
+/// Where the control thread hands its synced writes to. The order of the calls is the order on the
+/// disk.
+class StateWriter {
+ public:
+  using Done = std::function<void(WriteResult)>;
+
+  /// `done` runs on the control loop, later, exactly once; never while the disk hangs, nor after
+  /// the end.
+  virtual void write(std::string bytes, OldState old, Done done) = 0;
+  /// A line that can't be written now is kept and tried again.
+  virtual void append_audit(ChangeRecord record) = 0;
+
+ protected:
+  ~StateWriter() = default;
+};
+
+/// The one thread that syncs a disk (architecture.md §5): the control loop never waits for one.
+/// Control thread only, apart from its own thread. The control loop must outlive it.
+class StateStore final : public StateWriter {
+ public:
+  /// `directory` is opened (open_state) and used by the store's thread alone from now on.
+  /// `audit_pending`: lines that the start could not write.
+  StateStore(std::shared_ptr<StateDirectory> directory, net::Mailbox& control,
+             std::vector<ChangeRecord> audit_pending,
+             core::Millis audit_retry = core::limits::kPersistRetryMax);
+  ~StateStore();
+  StateStore(const StateStore&) = delete;
+  StateStore& operator=(const StateStore&) = delete;
+
+  void write(std::string bytes, OldState old, Done done) override;
+  void append_audit(ChangeRecord record) override;
+
+  enum class Stopped : std::uint8_t { Finished, DiskHangs };
+  /// Finishes what was handed over and ends the thread, but waits for a hung disk no longer than
+  /// `patience`; its thread is then left to the end of the process. Idempotent. No `done` runs
+  /// afterwards.
+  Stopped stop(core::Millis patience);
+
+ private:
+  struct Shared;
+  static void run(const std::shared_ptr<Shared>& shared);
+
+  std::shared_ptr<Shared> shared_;  // outlives this object when the disk hangs
+  std::thread thread_;
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,59 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/drainer.hpp"
+#include "sluice/core/ids.hpp"
+#include "sluice/core/units.hpp"
+
+/// What the controller shows of itself: plain values that admin/ writes out (behaviour.md §5
+/// "Status").
+namespace sluice::control {
+
+struct ListenerView {
+  std::string name;
+  std::string address;  // as bound: the port that was chosen when 0 was asked
+};
+
+enum class EndpointState : std::uint8_t { Up, Down, Draining, Disabled };
+std::string_view text(EndpointState state);
+
+struct EndpointView {
+  std::string address;
+  EndpointState state = EndpointState::Up;
+  std::uint32_t in_flight = 0;
+};
+
+struct ServiceView {
+  std::string name;
+  core::Generation generation;
+  core::PoolName live = core::PoolName::Blue;
+  core::BasisPoints split;
+  std::string salt;
+  std::string_view hash;  // policy::kHashVersion
+  bool is_candidate_open = false;
+  std::vector<DrainView> drains;
+  std::array<std::vector<EndpointView>, 2> pools;  // by core::index(PoolName)
+};
+
+struct StatusView {
+  core::Generation generation;
+  core::Epoch epoch;
+  bool is_durable = true;
+  std::size_t workers = 0;
+  std::vector<std::size_t> silent_workers;
+  std::vector<ListenerView> listeners;
+  std::vector<ServiceView> services;
+};
+
+/// One line of `readyz?verbose`.
+struct Check {
+  std::string name;
+  bool is_good = true;
+  std::string detail;  // why not
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,134 @@
+#include "http/framing.hpp"
+#include "http/list.hpp"
+#include "http/passing_fields.hpp"
+#include "sluice/http/forward.hpp"
+
+// The response as the client gets it (behaviour.md §2, §4).
+namespace sluice::http {
+namespace {
+
+/// Never copied: of this hop only, or written by Sluice from what it decided. An offer to upgrade
+/// is the endpoint's, not ours to pass on (behaviour.md §4).
+constexpr FieldIds kNeverCopied{
+    FieldId::Connection, FieldId::ContentLength,    FieldId::KeepAlive,
+    FieldId::Proxy,      FieldId::ProxyConnection,  FieldId::SluicePrefixed,
+    FieldId::Te,         FieldId::TransferEncoding, FieldId::Upgrade};
+
+bool is_interim(std::uint16_t status) {
+  return status < 200 && status != 101;
+}
+
+void write_passing_fields(HeadWriter& out, const ResponseHead& head,
+                          const ResponseForwarding& with) {
+  FieldIds dropped = kNeverCopied;
+  if (with.coding != BodyCoding::Chunked) dropped.add(FieldId::Trailer);
+  if (!with.request_id.empty()) dropped.add(FieldId::XRequestId);
+  const ListedNames listed(head.fields);
+  PassingFields passing(out);
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (dropped.has(head.fields.id_at(i))) continue;
+    const Field field = head.fields[i];
+    if (!listed.has(field)) passing.pass(field);
+  }
+  passing.finish();
+}
+
+/// Whether a directive that keeps shared caches away stands outside of quotes: in `x="a, private"`
+/// it does not, and a qualified `private="Set-Cookie"` only covers that field (RFC 9111 §5.2.2.7).
+bool is_private(std::string_view cache_control) {
+  bool in_quotes = false;
+  bool found = false;
+  for_each_element(cache_control, [&](std::string_view element) {
+    if (!in_quotes && (iequals(element, "private") || iequals(element, "no-store"))) found = true;
+    for (std::size_t i = 0; i < element.size(); ++i) {
+      if (in_quotes && element[i] == '\\') {
+        ++i;
+      } else if (element[i] == '"') {
+        in_quotes = !in_quotes;
+      }
+    }
+  });
+  return found;
+}
+
+bool is_private(const HeaderBlock& fields) {
+  if (!fields.has(FieldId::CacheControl)) return false;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Field field = fields[i];
+    if (field.id == FieldId::CacheControl && is_private(field.value)) return true;
+  }
+  return false;
+}
+
+void write_exposed(HeadWriter& out, const ResponseForwarding::Exposed& exposed) {
+  if (!exposed.pool.empty()) out.field("Sluice-Pool", exposed.pool);
+  if (!exposed.generation.empty()) out.field("Sluice-Generation", exposed.generation);
+  if (!exposed.reason.empty()) out.field("Sluice-Reason", exposed.reason);
+  if (!exposed.bucket.empty()) out.field("Sluice-Bucket", exposed.bucket);
+  if (!exposed.endpoint.empty()) out.field("Sluice-Endpoint", exposed.endpoint);
+}
+
+void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseForwarding& with) {
+  if (!with.date.empty() && !head.fields.has(FieldId::Date)) out.field("Date", with.date);
+  if (with.adds_via)
+    out.put(head.version == Version::Http10 ? "Via: 1.0 sluice\r\n" : "Via: 1.1 sluice\r\n");
+  if (!with.request_id.empty()) out.field("X-Request-Id", with.request_id);
+  if (!with.set_cookie.empty()) {
+    out.field("Set-Cookie", with.set_cookie);
+    if (!is_private(head.fields)) out.put("Cache-Control: private\r\n");
+  }
+  write_exposed(out, with.exposed);
+}
+
+void write_connection(HeadWriter& out, const ResponseHead& head, const ResponseForwarding& with) {
+  if (head.status == 101) {
+    out.put("Connection: upgrade\r\n");
+    out.field("Upgrade", with.upgrade);
+  } else if (with.closes) {
+    out.put("Connection: close\r\n");
+  } else if (with.says_keep_alive) {
+    out.put("Connection: keep-alive\r\n");
+  }
+}
+
+void write_framing(HeadWriter& out, const ResponseForwarding& with) {
+  switch (with.coding) {
+    case BodyCoding::Length:
+      return out.field("Content-Length", with.length);
+    case BodyCoding::Chunked:
+      return out.put("Transfer-Encoding: chunked\r\n");
+    case BodyCoding::UntilClose:
+      return;
+    case BodyCoding::None:
+      if (with.keep_content_length && with.head_length)
+        out.field("Content-Length", *with.head_length);
+      return;
+  }
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> content_length(const ResponseHead& head) {
+  const std::optional<std::string_view> value = head.fields.find(FieldId::ContentLength);
+  return value ? parse_length(*value) : std::nullopt;
+}
+
+void write_response_head(HeadWriter& out, const ResponseHead& head,
+                         const ResponseForwarding& with) {
+  out.status_line(head.status, head.reason.empty() ? reason_phrase(head.status) : head.reason);
+  write_passing_fields(out, head, with);
+  if (!is_interim(head.status)) {
+    write_own_fields(out, head, with);
+    write_connection(out, head, with);
+    if (head.status != 101) write_framing(out, with);
+  }
+  out.end_head();
+}
+
+void write_trailers(HeadWriter& out, const HeaderBlock& trailers) {
+  PassingFields passing(out);
+  for (std::size_t i = 0; i < trailers.size(); ++i) passing.pass(trailers[i]);
+  passing.finish();
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+#include <bit>
+#endif
+
+#include "sluice/http/head_scanner.hpp"
+
+namespace sluice::http {
+namespace {
+
+constexpr unsigned kLeadingLinesMax = 2;
+
+/// Size of the leading empty lines that are tolerated (RFC 9112 §2.2).
+std::size_t leading_lines(std::string_view all) {
+  std::size_t at = 0;
+  for (unsigned line = 0; line < kLeadingLinesMax; ++line) {
+    const std::string_view rest = all.substr(at);
+    if (rest.starts_with("\r\n")) {
+      at += 2;
+    } else if (rest.starts_with('\n')) {
+      at += 1;
+    } else {
+      break;
+    }
+  }
+  return at;
+}
+
+/// Size of an empty line at the beginning of `rest`; 0 when there is none.
+std::size_t empty_line(std::string_view rest) {
+  if (rest.starts_with('\n')) return 1;
+  return rest.starts_with("\r\n") ? 2 : 0;
+}
+
+/// First LF at or behind `at` that CR or LF follows: where a head may end. all.size() when there is
+/// none.
+std::size_t next_candidate(std::string_view all, std::size_t at) {
+#if defined(__SSE2__)
+  // Half of the instructions of a memchr per line, with ten lines in 280 octets.
+  const __m128i lf = _mm_set1_epi8('\n');
+  const __m128i cr = _mm_set1_epi8('\r');
+  for (; all.size() - at > 16; at += 16) {
+    const char* const here = all.data() + at;
+    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(here));
+    const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(here + 1));
+    const __m128i follows = _mm_or_si128(_mm_cmpeq_epi8(second, cr), _mm_cmpeq_epi8(second, lf));
+    const int hits = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(first, lf), follows));
+    if (hits != 0)
+      return at + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(hits)));
+  }
+#endif
+  for (; at + 1 < all.size(); ++at) {
+    if (all[at] == '\n' && (all[at + 1] == '\r' || all[at + 1] == '\n')) return at;
+  }
+  return all.size();
+}
+
+}  // namespace
+
+std::optional<std::size_t> HeadEnd::find(std::string_view all) {
+  const std::size_t first = leading_lines(all);
+  if (const std::size_t size = empty_line(all.substr(first)); size > 0) return first + size;
+  std::size_t at = std::max(scanned_, first);
+  while ((at = next_candidate(all, at)) < all.size()) {
+    if (const std::size_t size = empty_line(all.substr(at + 1)); size > 0) {
+      scanned_ = at;
+      return at + 1 + size;
+    }
+    ++at;
+  }
+  // LF and CR may be here and the last LF still to come.
+  scanned_ = std::max(all.size() - std::min<std::size_t>(all.size(), 2), first);
+  return {};
+}
+
+Refusal oversized_request_head(std::string_view bytes) {
+  const bool line_ended = bytes.substr(leading_lines(bytes)).find('\n') != std::string_view::npos;
+  return line_ended ? Refusal{431, "request head too large"}
+                    : Refusal{414, "request line too long"};
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,57 @@
+#include "sluice/model/publication.hpp"
+
+#include <algorithm>
+
+namespace sluice::model {
+
+Publication::Publication(std::size_t workers) {
+  slots_.reserve(workers);
+  for (std::size_t i = 0; i < workers; ++i) slots_.push_back(std::make_unique<Slot>());
+}
+
+void Publication::prepare(std::shared_ptr<const Snapshot> snapshot) {
+  ENSURE(snapshot != nullptr && snapshot->epoch > newest_, "epochs grow and are never reused");
+  newest_ = snapshot->epoch;
+  for (auto& slot : slots_) {
+    const std::lock_guard lock(slot->mutex);
+    slot->prepared.push_back(snapshot);
+  }
+}
+
+void Publication::withdraw(core::Epoch epoch) {
+  ENSURE(epoch != active(), "an active snapshot can't be withdrawn");
+  for (auto& slot : slots_) {
+    const std::lock_guard lock(slot->mutex);
+    std::erase_if(slot->prepared, [epoch](const auto& s) { return s->epoch == epoch; });
+  }
+}
+
+void Publication::flip(core::Epoch epoch) {
+  ENSURE(epoch > active(), "a flip goes forward");
+  active_.store(epoch.raw, std::memory_order_release);
+}
+
+core::Epoch Publication::adopted(std::size_t worker) const {
+  return {slots_[worker]->adopted.load(std::memory_order_acquire)};
+}
+
+std::shared_ptr<const Snapshot> Publication::take(std::size_t worker, core::Epoch epoch) {
+  // Snapshots are moved out under the lock and dropped after it: the last reference may die here only in tests, as control
+  // keeps its own until every worker has adopted a newer one.
+  std::vector<std::shared_ptr<const Snapshot>> dropped;
+  Slot& slot = *slots_[worker];
+  const std::lock_guard lock(slot.mutex);
+  const auto wanted = std::find_if(slot.prepared.begin(), slot.prepared.end(),
+                                   [epoch](const auto& s) { return s->epoch == epoch; });
+  ENSURE(wanted != slot.prepared.end(), "an active epoch that was never prepared");
+  std::shared_ptr<const Snapshot> found = *wanted;
+  dropped.assign(std::make_move_iterator(slot.prepared.begin()), std::make_move_iterator(wanted + 1));
+  slot.prepared.erase(slot.prepared.begin(), wanted + 1);
+  return found;
+}
+
+void Publication::set_adopted(std::size_t worker, core::Epoch epoch) {
+  slots_[worker]->adopted.store(epoch.raw, std::memory_order_release);
+}
+
+}  // namespace sluice::model

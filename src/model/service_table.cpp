@@ -1,0 +1,91 @@
+#include "sluice/model/service_table.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "sluice/core/limits.hpp"
+
+namespace sluice::model {
+
+namespace {
+
+using core::limits::kHostNameMax;
+
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool covers(std::string_view prefix, std::string_view path) {
+  if (prefix == "/") return true;
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+}  // namespace
+
+ServiceTable::ServiceTable(std::vector<ServiceMatch> matches) {
+  for (ServiceMatch& match : matches) {
+    const Entry entry{match.service, std::move(match.path_prefix), std::move(match.listeners)};
+    if (match.hosts.empty()) any_.push_back(entry);
+    for (const std::string& host : match.hosts) {
+      if (host.starts_with("*.")) {
+        wildcard_[host.substr(1)].push_back(entry);
+        longest_wildcard_ = std::max(longest_wildcard_, host.size() - 1);
+      } else {
+        exact_[host].push_back(entry);
+      }
+    }
+  }
+  for (auto& [host, entries] : exact_) sort_by_rank(entries);
+  for (auto& [host, entries] : wildcard_) sort_by_rank(entries);
+  sort_by_rank(any_);
+}
+
+// Longest prefix first; of two equal ones that which names its listeners, as it is the more
+// specific; then file order.
+void ServiceTable::sort_by_rank(Entries& entries) {
+  std::ranges::stable_sort(entries, [](const Entry& a, const Entry& b) {
+    if (a.prefix.size() != b.prefix.size()) return a.prefix.size() > b.prefix.size();
+    return !a.listeners.empty() && b.listeners.empty();
+  });
+}
+
+std::optional<core::ServiceId> ServiceTable::find(std::size_t listener, std::string_view host,
+                                                  std::string_view path) const {
+  // No configured host is longer, so a longer one can only be for "any host".
+  if (!host.empty() && host.size() <= kHostNameMax) {
+    std::array<char, kHostNameMax> buffer;
+    std::ranges::transform(host, buffer.begin(), lower);
+    if (const auto found = find_host(listener, {buffer.data(), host.size()}, path)) return found;
+  }
+  return find_in(any_, listener, path);
+}
+
+std::optional<core::ServiceId> ServiceTable::find_host(std::size_t listener, std::string_view host,
+                                                       std::string_view path) const {
+  if (const auto exact = exact_.find(host); exact != exact_.end()) {
+    if (const auto found = find_in(exact->second, listener, path)) return found;
+  }
+  // From the left-most dot on, so the longest wildcard comes first. Suffixes longer than any
+  // wildcard are skipped: a host of a hundred dots costs no more look-ups than the configuration
+  // can match.
+  const std::size_t first = host.size() > longest_wildcard_ ? host.size() - longest_wildcard_ : 1;
+  for (std::size_t dot = host.find('.', std::max<std::size_t>(first, 1)); dot != host.npos;
+       dot = host.find('.', dot + 1)) {
+    const auto wildcard = wildcard_.find(host.substr(dot));
+    if (wildcard == wildcard_.end()) continue;
+    if (const auto found = find_in(wildcard->second, listener, path)) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<core::ServiceId> ServiceTable::find_in(const Entries& entries, std::size_t listener,
+                                                     std::string_view path) {
+  for (const Entry& entry : entries) {
+    const bool answers = entry.listeners.empty() ||
+                         std::ranges::find(entry.listeners, listener) != entry.listeners.end();
+    if (answers && covers(entry.prefix, path)) return entry.service;
+  }
+  return std::nullopt;
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,19 @@
+#include "sluice/model/snapshot.hpp"
+
+#include "sluice/core/ensure.hpp"
+
+namespace sluice::model {
+
+std::string_view text(TunnelPolicy policy) {
+  switch (policy) {
+    case TunnelPolicy::Drain:
+      return "drain";
+    case TunnelPolicy::Keep:
+      return "keep";
+    case TunnelPolicy::Close:
+      return "close";
+  }
+  core::unreachable();
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,43 @@
+#include "net/loop.hpp"
+
+#include <utility>
+
+#include "sluice/core/ensure.hpp"
+
+namespace sluice::net {
+
+Loop::Loop(const core::Clock& clock, std::uint64_t seed, std::function<void()> wake)
+    : clock_(clock), now_(clock.now()), rng_(seed), timers_(now_), mailbox_(std::move(wake)) {}
+
+Loop::~Loop() {
+  mailbox_.close();
+  // Not reaped here: the slabs that the objects go back to may be gone already.
+  ENSURE(retired_.empty(), "a loop ends with objects that wait for the reaper");
+}
+
+void Loop::defer(Deferred& work) {
+  if (!work.is_linked()) deferred_.push_back(work);
+}
+
+void Loop::retire(Reapable& object) {
+  if (!object.is_linked()) retired_.push_back(object);
+}
+
+void Loop::begin_turn() {
+  // The loop is the only writer: a load and a store suffice.
+  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  now_ = clock_.now();
+  timers_.advance(now_);
+}
+
+void Loop::end_turn() {
+  mailbox_.run();
+  // Again while reap() defers (an owner that learns it was the last one): nothing else would make
+  // the loop turn again.
+  do {
+    while (Deferred* work = deferred_.pop_front()) work->run_deferred();
+    while (Reapable* object = retired_.pop_front()) object->reap();
+  } while (!deferred_.empty());
+}
+
+}  // namespace sluice::net

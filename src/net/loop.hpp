@@ -1,0 +1,62 @@
+#pragma once
+#include <atomic>
+#include <functional>
+
+#include "net/chunk_pool.hpp"
+#include "net/mailbox.hpp"
+#include "net/reaper.hpp"
+#include "net/timer_wheel.hpp"
+#include "sluice/core/clock.hpp"
+#include "sluice/core/rng.hpp"
+
+namespace sluice::net {
+
+/// What every object on one loop shares: time, timers, chunks, deferred work, the reaper, the
+/// mailbox. Knows no libuv: UvLoop drives it in production, the simulator's scheduler in tests.
+/// Loop thread only, except mailbox().
+///
+/// One turn: begin_turn() → events (sockets) → end_turn(): mailbox, deferred work until none is
+/// left, then the reaper.
+class Loop {
+ public:
+  Loop(const core::Clock& clock, std::uint64_t seed, std::function<void()> wake);
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  /// Requires: nothing waits to be reaped (an end_turn() came last). Mail that waits is dropped.
+  ~Loop();
+
+  /// Time at the beginning of this turn.
+  core::Instant now() const { return now_; }
+  /// Read afresh; for logs.
+  core::WallTime wall() const { return clock_.wall(); }
+  const core::Clock& clock() const { return clock_; }
+  TimerWheel& timers() { return timers_; }
+  ChunkPool& chunks() { return chunks_; }
+  core::Rng& rng() { return rng_; }
+  Mailbox& mailbox() { return mailbox_; }
+
+  /// Runs at the end of this turn, in order. Idempotent while it waits.
+  void defer(Deferred& work);
+  /// reap() is called at the very end of this turn. Idempotent while it waits.
+  void retire(Reapable& object);
+
+  /// For the driver. begin_turn() reads the clock and fires due timers.
+  void begin_turn();
+  void end_turn();
+  /// Any thread: how many turns have begun; a loop that hangs shows the same number. Written by the
+  /// loop only.
+  std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
+
+ private:
+  const core::Clock& clock_;
+  core::Instant now_;
+  core::Rng rng_;
+  TimerWheel timers_;
+  ChunkPool chunks_;
+  core::IntrusiveList<Deferred, DeferTag> deferred_;
+  core::IntrusiveList<Reapable, ReaperTag> retired_;
+  Mailbox mailbox_;
+  std::atomic<std::uint64_t> turns_{0};
+};
+
+}  // namespace sluice::net

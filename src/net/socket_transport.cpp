@@ -1,0 +1,286 @@
+#include "net/socket_transport.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "net/uv_loop.hpp"
+#include "sluice/core/ensure.hpp"
+
+namespace sluice::net {
+
+namespace {
+
+constexpr std::size_t kPartsPerCall = 64;
+
+bool would_block(int error_number) {
+  return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
+}
+
+TransportError classify(int error_number) {
+  switch (error_number) {
+    case ECONNRESET:
+    case EPIPE:
+    case ECONNABORTED:
+      return TransportError::Reset;
+    case ETIMEDOUT:
+      return TransportError::TimedOut;
+    default:
+      return TransportError::Other;
+  }
+}
+
+/// Bytes taken by the kernel, 0 when it takes none now, or -1 with errno.
+ssize_t send_parts(int fd, std::span<const std::string_view> parts) {
+  std::array<iovec, kPartsPerCall> vectors;
+  const std::size_t count = std::min(parts.size(), vectors.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    vectors[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
+  }
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return sent < 0 && would_block(errno) ? 0 : sent;
+}
+
+std::size_t total(std::span<const std::string_view> parts) {
+  std::size_t sum = 0;
+  for (const std::string_view part : parts) sum += part.size();
+  return sum;
+}
+
+/// As send_parts() for any number of parts. A failure after bytes were taken shows at the next
+/// call.
+ssize_t send_all(int fd, std::span<const std::string_view> parts) {
+  std::size_t taken = 0;
+  while (!parts.empty()) {
+    const auto batch = parts.first(std::min(parts.size(), kPartsPerCall));
+    const std::size_t size = total(batch);
+    const ssize_t sent = size > 0 ? send_parts(fd, batch) : 0;
+    if (sent < 0 && taken == 0) return sent;
+    taken += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+    if (sent < static_cast<ssize_t>(size)) break;
+    parts = parts.subspan(batch.size());
+  }
+  return static_cast<ssize_t>(taken);
+}
+
+void append_from(ByteQueue& queue, std::span<const std::string_view> parts, std::size_t skip) {
+  for (std::string_view part : parts) {
+    const std::size_t skipped = std::min(skip, part.size());
+    skip -= skipped;
+    queue.append(part.substr(skipped));
+  }
+}
+
+}  // namespace
+
+SocketTransport* SocketTransport::open(UvLoop& loop, OwnedFd socket) {
+  SocketTransport* transport = loop.transports().make(loop, socket.get());
+  if (uv_poll_init(loop.raw(), &transport->poll_, socket.get()) != 0) {
+    loop.transports().destroy(transport);
+    return nullptr;
+  }
+  transport->poll_.data = transport;
+  socket.release();
+  return transport;
+}
+
+SocketTransport::SocketTransport(UvLoop& loop, int fd)
+    : loop_(loop), queue_(loop.core().chunks()), fd_(fd) {}
+
+// ---- events of the loop
+
+void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
+  auto& self = *static_cast<SocketTransport*>(poll->data);
+  self.loop_.enter();
+  if (status < 0) {
+    self.watched_ = 0;  // libuv stops a watcher that saw EPOLLERR
+    self.on_socket_error();
+  } else {
+    self.on_ready(events);
+  }
+  self.settle(events);
+}
+
+void SocketTransport::on_ready(int events) {
+  if ((events & UV_DISCONNECT) != 0 && mode_ == ReadMode::WatchClose &&
+      read_side_ == ReadSide::Open) {
+    read_side_ = ReadSide::EndTold;
+    events_->on_eof();
+  }
+  if ((events & UV_READABLE) != 0 && is_live() && mode_ == ReadMode::On) receive();
+  if ((events & UV_WRITABLE) != 0 && is_live() && !queue_.empty()) flush();
+}
+
+void SocketTransport::on_socket_error() {
+  if (mode_ == ReadMode::On && read_side_ != ReadSide::EndRead) {
+    // The error itself comes from recv, after the bytes that arrived before it.
+    if (receive() == Received::Bytes || !is_live()) return;
+  } else if (!queue_.empty()) {
+    return flush();
+  } else if (mode_ == ReadMode::Off) {
+    return;  // nothing is watched now, so nothing spins; reading On finds it
+  }
+  int error_number = 0;
+  socklen_t size = sizeof error_number;
+  ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error_number, &size);
+  if (is_live()) die(classify(error_number));
+}
+
+SocketTransport::Received SocketTransport::receive() {
+  const std::span<char> buffer = loop_.read_buffer();
+  const ssize_t count = ::recv(fd_, buffer.data(), read_limit_, 0);
+  if (count > 0) {
+    events_->on_read({buffer.data(), static_cast<std::size_t>(count)});
+    return Received::Bytes;
+  }
+  if (count == 0) {
+    on_end_of_stream();
+  } else if (!would_block(errno)) {
+    die(classify(errno));
+  }
+  return Received::Nothing;
+}
+
+void SocketTransport::on_end_of_stream() {
+  // The failed send has taken the reset from the socket, so recv reports a clean end that was none.
+  if (write_side_ == WriteSide::Failed) return die(write_error_);
+  const bool is_news = read_side_ == ReadSide::Open;
+  read_side_ = ReadSide::EndRead;
+  if (is_news) events_->on_eof();
+}
+
+/// A write has failed earlier in this turn.
+void SocketTransport::run_deferred() {
+  while (is_live() && mode_ == ReadMode::On && read_side_ != ReadSide::EndRead) {
+    if (receive() == Received::Nothing) break;
+  }
+  if (is_live()) die(write_error_);
+}
+
+void SocketTransport::die(TransportError error) {
+  life_ = Life::Dead;
+  queue_.clear();
+  watch(0);
+  events_->on_error(error);
+}
+
+// ---- reading
+
+void SocketTransport::read(ReadMode mode, std::size_t limit) {
+  DEBUG_ENSURE(limit > 0 && limit <= core::limits::kReadBufferSize, "read limit out of range");
+  DEBUG_ENSURE(events_ != nullptr || mode == ReadMode::Off, "reading without a receiver");
+  read_limit_ = static_cast<std::uint32_t>(limit);
+  if (mode == mode_) return;
+  mode_ = mode;
+  settle(0);
+}
+
+// ---- writing
+
+void SocketTransport::write(std::span<const std::string_view> parts) {
+  if (!is_live() || write_side_ != WriteSide::Open) return;
+  ssize_t sent = 0;
+  if (queue_.empty()) {
+    sent = send_all(fd_, parts);
+    if (sent < 0) return fail_write(errno);
+    // The usual case: nothing is left to queue, so epoll watches what it did.
+    if (static_cast<std::size_t>(sent) == total(parts)) return;
+  }
+  append_from(queue_, parts, static_cast<std::size_t>(sent));
+  settle(0);
+}
+
+void SocketTransport::flush() {
+  std::array<std::string_view, 16> parts;
+  const std::size_t before = queue_.size();
+  const ssize_t sent = send_parts(fd_, std::span(parts).first(queue_.front(parts)));
+  if (sent < 0) return fail_write(errno);
+  queue_.consume(static_cast<std::size_t>(sent));
+  const std::size_t after = queue_.size();
+  if (after == 0 && write_side_ == WriteSide::Ending) end_write_side();
+  const bool fell_low =
+      before > core::limits::kLowWatermark && after <= core::limits::kLowWatermark;
+  if (after == 0 || fell_low) events_->on_drained();
+}
+
+void SocketTransport::fail_write(int error_number) {
+  write_side_ = error_number == EPIPE ? WriteSide::FailedAfterEnd : WriteSide::Failed;
+  write_error_ = classify(error_number);
+  queue_.clear();
+  loop_.core().defer(*this);
+}
+
+void SocketTransport::shutdown_write() {
+  if (!is_live() || write_side_ != WriteSide::Open) return;
+  write_side_ = WriteSide::Ending;
+  if (queue_.empty()) end_write_side();
+}
+
+void SocketTransport::end_write_side() {
+  write_side_ = WriteSide::Ended;
+  ::shutdown(fd_, SHUT_WR);  // fails on a dead connection only, and reading or writing tells that
+}
+
+// ---- the end
+
+void SocketTransport::close() {
+  if (life_ == Life::Closed) return;
+  life_ = Life::Closed;
+  unlink();
+  queue_.clear();
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), [](uv_handle_t* handle) {
+    auto* self = static_cast<SocketTransport*>(handle->data);
+    self->loop_.transports().destroy(self);
+  });
+  // uv_close() has taken the descriptor out of epoll, so the number may be reused at once.
+  ::close(fd_);
+}
+
+void SocketTransport::reset() {
+  if (life_ == Life::Closed) return;
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close();
+}
+
+// ---- what epoll watches
+
+int SocketTransport::wanted() const {
+  int events = 0;
+  // Also the hang-up while reading: the event then tells WatchClose of it without another change.
+  // While bytes are unread it fires again and again (level-triggered), as UV_READABLE does.
+  if (mode_ == ReadMode::On && read_side_ != ReadSide::EndRead) {
+    events |= UV_READABLE | UV_DISCONNECT;
+  }
+  if (mode_ == ReadMode::WatchClose && read_side_ == ReadSide::Open) events |= UV_DISCONNECT;
+  if (!queue_.empty()) events |= UV_WRITABLE;
+  return events;
+}
+
+/// `events` came just now. Adds what is missing; removes what fired unwanted, and UV_WRITABLE,
+/// which always would.
+void SocketTransport::settle(int events) {
+  if (!is_live()) return;
+  const int wanted_now = wanted();
+  const int missing = wanted_now & ~watched_;
+  const int unwanted = watched_ & ~wanted_now & (events | UV_WRITABLE);
+  if (missing != 0 || unwanted != 0) watch(wanted_now);
+}
+
+void SocketTransport::watch(int events) {
+  if (watched_ == events) return;
+  watched_ = static_cast<std::uint8_t>(events);
+  if (events == 0) {
+    uv_poll_stop(&poll_);
+  } else {
+    ENSURE(uv_poll_start(&poll_, events, on_poll) == 0, "a watched socket is closed elsewhere");
+  }
+}
+
+}  // namespace sluice::net

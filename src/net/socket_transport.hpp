@@ -1,0 +1,103 @@
+#pragma once
+#include <uv.h>
+
+#include <cstdint>
+
+#include "net/byte_queue.hpp"
+#include "net/owned_fd.hpp"
+#include "net/reaper.hpp"
+#include "net/transport.hpp"
+
+namespace sluice::net {
+
+class UvLoop;
+
+/// A Transport over a non-blocking stream socket of our own, watched by libuv. Lives in the slab of
+/// its loop and frees itself there after close() or reset(). Loop thread only.
+///
+/// System calls: write() is one send, a readable event is one recv. What epoll watches changes
+/// late: reading that is switched off stays watched until an event comes that nobody wants, so a
+/// request that switches it off and on again costs no epoll_ctl. A real change costs two of them
+/// (uv_poll_start removes and adds).
+///
+/// A failed write: while reading is On, what the peer sent before it went is delivered first (an
+/// endpoint may answer 413 and reset), then on_error(); in the other modes on_error() comes at the
+/// end of the turn. A reset that comes while reading is Off and nothing is queued is noticed when
+/// reading is On again.
+class SocketTransport final : public Transport, private Deferred {
+ public:
+  /// Takes a connected, non-blocking socket. nullptr: the kernel refuses to watch it (memory,
+  /// watches); it is closed then.
+  static SocketTransport* open(UvLoop& loop, OwnedFd socket);
+
+  void set_events(TransportEvents& events) override { events_ = &events; }
+  void read(ReadMode mode, std::size_t limit = core::limits::kReadBufferSize) override;
+  using Transport::write;
+  void write(std::span<const std::string_view> parts) override;
+  std::size_t queued() const override { return queue_.size(); }
+  void shutdown_write() override;
+  void close() override;
+  void reset() override;
+
+  int fd() const { return fd_; }
+
+  /// For open() and the slab only.
+  SocketTransport(UvLoop& loop, int fd);
+
+ private:
+  enum class Life : std::uint8_t {
+    Live,
+    Dead,
+    Closed
+  };  // Dead: on_error() was given, close() is awaited
+  enum class ReadSide : std::uint8_t {
+    Open,
+    EndTold,  // WatchClose has seen the end; bytes may be unread before it
+    EndRead,
+  };
+  enum class WriteSide : std::uint8_t {
+    Open,
+    Ending,  // shutdown_write() waits for the queue
+    Ended,
+    Failed,          // the peer reset: an end of stream that is read now is none
+    FailedAfterEnd,  // the peer ended its stream properly before it reset (EPIPE, not ECONNRESET)
+  };
+  enum class Received : std::uint8_t { Bytes, Nothing };
+
+  static void on_poll(uv_poll_t* poll, int status, int events);
+  void on_ready(int events);
+  void on_socket_error();
+  void run_deferred() override;
+  Received receive();
+  void on_end_of_stream();
+  void flush();
+  void fail_write(int error_number);
+  void die(TransportError error);
+  void end_write_side();
+  bool is_live() const { return life_ == Life::Live; }
+  bool has_write_failed() const {
+    return write_side_ == WriteSide::Failed || write_side_ == WriteSide::FailedAfterEnd;
+  }
+  int wanted() const;
+  void settle(int events);
+  void watch(int events);
+
+  UvLoop& loop_;
+  TransportEvents* events_ = nullptr;
+  ByteQueue queue_;
+  uv_poll_t poll_{};
+  int fd_;
+  std::uint32_t read_limit_ = core::limits::kReadBufferSize;
+  ReadMode mode_ = ReadMode::Off;
+  Life life_ = Life::Live;
+  ReadSide read_side_ = ReadSide::Open;
+  WriteSide write_side_ = WriteSide::Open;
+  TransportError write_error_ = TransportError::Other;
+  std::uint8_t watched_ = 0;  // what epoll watches: UV_READABLE | UV_WRITABLE | UV_DISCONNECT
+};
+
+// An idle client connection is this and its session: 448 bytes together (architecture.md §7
+// "Allocation").
+static_assert(sizeof(SocketTransport) <= 264);
+
+}  // namespace sluice::net

@@ -1,0 +1,63 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "net/acceptor.hpp"
+#include "net/owned_fd.hpp"
+#include "net/uv_loop.hpp"
+
+namespace sluice::net {
+
+/// One listening socket, and its position in the configuration (AcceptEvents::on_accept's
+/// `listener`).
+struct ListenSocket {
+  OwnedFd socket;
+  std::size_t listener = 0;
+};
+
+/// Acceptor over listening sockets, TCP or Unix. Begins paused: resume() starts it, when all
+/// sockets of all workers listen. Loop thread only except the counters.
+class UvAcceptor final : public Acceptor {
+ public:
+  UvAcceptor(UvLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events);
+  UvAcceptor(const UvAcceptor&) = delete;
+  UvAcceptor& operator=(const UvAcceptor&) = delete;
+  ~UvAcceptor();
+
+  void pause() override;
+  void resume() override;
+  /// on_accept() comes from inside this call, also while paused; none after it. Idempotent.
+  void stop() override;
+
+  /// Any thread.
+  std::uint64_t accepted() const { return accepted_.load(std::memory_order_relaxed); }
+  /// How often accepting rested because descriptors or memory had run out. Any thread.
+  std::uint64_t rests() const { return rests_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Watcher;
+  enum class State : std::uint8_t { Paused, Accepting, Stopped };
+  enum class Accepted : std::uint8_t { One, Skipped, QueueEmpty, OutOfResources };
+
+  static void on_poll(uv_poll_t* poll, int status, int events);
+  void accept_some(Watcher& watcher);
+  Accepted accept_one(Watcher& watcher);
+  void close_watchers();
+  void rest();
+  void on_rested();
+  bool is_accepting() const { return state_ == State::Accepting && !rest_timer_.is_armed(); }
+  void watch_or_not();
+
+  UvLoop& loop_;
+  AcceptEvents& events_;
+  std::vector<Watcher*> watchers_;  // each frees itself in its close callback
+  State state_ = State::Paused;
+  bool is_watching_ = false;
+  MemberTimer<UvAcceptor, &UvAcceptor::on_rested> rest_timer_{*this};
+  // Written by the loop only.
+  std::atomic<std::uint64_t> accepted_{0};
+  std::atomic<std::uint64_t> rests_{0};
+};
+
+}  // namespace sluice::net

@@ -1,0 +1,162 @@
+#include "net/uv_connector.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "net/owned_fd.hpp"
+#include "net/raw_address.hpp"
+#include "net/socket_options.hpp"
+#include "net/socket_transport.hpp"
+
+namespace sluice::net {
+
+namespace {
+
+ConnectError classify(int error_number, int family) {
+  switch (error_number) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ENOENT:
+      return ConnectError::Refused;  // ENOENT: no such Unix socket, as a port without a listener
+    case ETIMEDOUT:
+      return ConnectError::TimedOut;
+    case EAGAIN:
+      // Unix: the listener's queue is full, which is its matter. TCP: no local port left.
+      return family == AF_UNIX ? ConnectError::Refused : ConnectError::LocalResources;
+    case EADDRNOTAVAIL:
+    case EADDRINUSE:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return ConnectError::LocalResources;
+    default:
+      return ConnectError::Unreachable;
+  }
+}
+
+int socket_error(int fd) {
+  int error_number = 0;
+  socklen_t size = sizeof error_number;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &size) == 0 ? error_number : errno;
+}
+
+/// A connect to a dead local port of the ephemeral range may meet itself (simultaneous open, RFC
+/// 9293 §3.5): it succeeds and echoes. Nobody listens there.
+bool is_connected_to_itself(int fd, const RawAddress& peer) {
+  if (peer.family() == AF_UNIX) return false;
+  RawAddress local;
+  if (::getsockname(fd, local.get(), &local.size) != 0) return false;
+  return from_raw(local) == from_raw(peer);
+}
+
+/// One connect. Ends with finish(), whose memory goes later: in the close callback of its watcher,
+/// or in the reaper.
+class Attempt final : public PendingConnect, public Reapable {
+ public:
+  Attempt(UvLoop& loop, ConnectEvents& events) : loop_(loop), events_(events) {}
+
+  void start(const core::SocketAddress& address, core::Nanos timeout);
+  void cancel() override { finish(); }
+  void reap() override { delete this; }
+
+ private:
+  void begin(const core::SocketAddress& address);
+  void watch();
+  static void on_poll(uv_poll_t* poll, int status, int events);
+  void settle_later(int error_number);
+  void settle();
+  void on_timeout();
+  OwnedFd finish();
+
+  UvLoop& loop_;
+  ConnectEvents& events_;
+  RawAddress peer_;
+  OwnedFd socket_;
+  uv_poll_t poll_{};
+  bool is_watching_ = false;
+  int error_number_ = 0;
+  MemberTimer<Attempt, &Attempt::on_timeout> timer_{*this};
+  MemberDeferred<Attempt, &Attempt::settle> later_{*this};
+};
+
+void Attempt::start(const core::SocketAddress& address, core::Nanos timeout) {
+  loop_.core().timers().arm(timer_, loop_.core().now() + timeout);
+  begin(address);
+}
+
+void Attempt::begin(const core::SocketAddress& address) {
+  const core::Result<RawAddress> raw = to_raw(address);
+  if (!raw) return settle_later(ENOENT);
+  peer_ = *raw;
+  socket_.reset(::socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket_.is_open()) return settle_later(errno);
+  if (peer_.family() != AF_UNIX) set_stream_options(socket_.get());
+  if (::connect(socket_.get(), peer_.get(), peer_.size) == 0) return settle_later(0);
+  if (errno != EINPROGRESS && errno != EINTR) return settle_later(errno);
+  watch();
+}
+
+void Attempt::watch() {
+  if (uv_poll_init(loop_.raw(), &poll_, socket_.get()) != 0) return settle_later(ENOMEM);
+  poll_.data = this;
+  is_watching_ = true;
+  ENSURE(uv_poll_start(&poll_, UV_WRITABLE, on_poll) == 0, "a fresh socket can be watched");
+}
+
+void Attempt::on_poll(uv_poll_t* poll, int /*status*/, int /*events*/) {
+  auto& self = *static_cast<Attempt*>(poll->data);
+  self.loop_.enter();
+  self.error_number_ =
+      socket_error(self.socket_.get());  // also of EPOLLERR, which libuv gives as a status
+  self.settle();
+}
+
+/// No event from inside connect().
+void Attempt::settle_later(int error_number) {
+  error_number_ = error_number;
+  loop_.core().defer(later_);
+}
+
+void Attempt::settle() {
+  const int family = peer_.family();
+  if (error_number_ == 0 && is_connected_to_itself(socket_.get(), peer_)) {
+    error_number_ = ECONNREFUSED;
+  }
+  OwnedFd socket = finish();
+  if (error_number_ != 0) return events_.on_connect_failed(classify(error_number_, family));
+  SocketTransport* transport = SocketTransport::open(loop_, std::move(socket));
+  if (transport == nullptr) return events_.on_connect_failed(ConnectError::LocalResources);
+  events_.on_connected(*transport);
+}
+
+void Attempt::on_timeout() {
+  finish();
+  events_.on_connect_failed(ConnectError::TimedOut);
+}
+
+OwnedFd Attempt::finish() {
+  timer_.unlink();
+  later_.unlink();
+  if (is_watching_) {
+    is_watching_ = false;
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
+             [](uv_handle_t* handle) { delete static_cast<Attempt*>(handle->data); });
+  } else {
+    loop_.core().retire(*this);
+  }
+  return std::move(socket_);
+}
+
+}  // namespace
+
+PendingConnect* UvConnector::connect(const core::SocketAddress& address, core::Nanos timeout,
+                                     ConnectEvents& events) {
+  auto* attempt = new Attempt(loop_, events);  // frees itself
+  attempt->start(address, timeout);
+  return attempt;
+}
+
+}  // namespace sluice::net

@@ -1,0 +1,70 @@
+#include "sluice/policy/split.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "sluice/core/ensure.hpp"
+#include "sluice/core/hash.hpp"
+#include "sluice/core/limits.hpp"
+
+namespace sluice::policy {
+
+std::uint16_t bucket_of(std::string_view salt, std::string_view identity) {
+  using core::limits::kIdentityMax;
+  using core::limits::kSaltMax;
+  ENSURE(salt.size() <= kSaltMax, "a salt is bounded when it is set");
+  ENSURE(identity.size() <= kIdentityMax, "an over-long identity counts as absent");
+  std::array<char, kSaltMax + 1 + kIdentityMax> input;  // on the stack: every request comes by here
+  char* end = std::copy(salt.begin(), salt.end(), input.data());
+  *end++ = ':';
+  end = std::copy(identity.begin(), identity.end(), end);
+  const std::uint64_t hash =
+      core::murmur3_x86_32({input.data(), static_cast<std::size_t>(end - input.data())});
+  return static_cast<std::uint16_t>((hash * kBuckets) >> 32U);
+}
+
+std::string_view text(Reason reason) {
+  switch (reason) {
+    case Reason::Split:
+      return "split";
+    case Reason::Live:
+      return "live";
+    case Reason::PinHeader:
+      return "pin_header";
+    case Reason::PinCookie:
+      return "pin_cookie";
+    case Reason::PinList:
+      return "pin_list";
+    case Reason::PinClosed:
+      return "pin_closed";
+    case Reason::NoIdentity:
+      return "no_identity";
+    case Reason::Fallback:
+      return "fallback";
+  }
+  core::unreachable();
+}
+
+PoolChoice choose_pool(const SplitState& state, std::optional<PinHit> pin,
+                       std::optional<std::string_view> identity) {
+  PoolChoice choice{.pool = state.live, .reason = Reason::Live, .bucket = std::nullopt};
+  if (identity) choice.bucket = bucket_of(state.salt, *identity);
+  if (pin) {
+    const bool is_selectable = pin->pool == state.live || state.is_candidate_open;
+    choice.pool = is_selectable ? pin->pool : state.live;
+    choice.reason = is_selectable ? pin->reason : Reason::PinClosed;
+    return choice;
+  }
+  if (!choice.bucket) {
+    choice.reason = Reason::NoIdentity;
+    return choice;
+  }
+  // Strictly below: with <= a split of 0 % would still admit the users of bucket 0.
+  if (*choice.bucket < state.split.count()) {
+    choice.pool = core::other(state.live);
+    choice.reason = Reason::Split;
+  }
+  return choice;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,52 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "proxy/decision.hpp"
+#include "sluice/metrics/block.hpp"
+
+namespace sluice::proxy {
+
+/// Connections per client address over all workers (`limits.connections_per_address`). Thread-safe; its lock is touched once
+/// per connection and only when the limit is on.
+class AddressLimit {
+ public:
+  explicit AddressLimit(std::uint32_t most) : most_(most) {}
+  bool admit(const core::IpAddress& address);
+  void leave(const core::IpAddress& address);
+
+ private:
+  const std::uint32_t most_;
+  std::mutex mutex_;
+  std::map<core::IpAddress, std::uint32_t> open_;  // guarded by mutex_
+};
+
+/// Called by a worker's tickets when a client connection has ended.
+class TicketOffice {
+ public:
+  virtual void on_connection_ended(const net::Peer& peer) = 0;
+
+ protected:
+  ~TicketOffice() = default;
+};
+
+/// One accepted client connection, from accept to close, whoever has it: a session, then perhaps a tunnel. Move-only.
+class ConnectionTicket {
+ public:
+  ConnectionTicket(TicketOffice& office, const Origin& origin) : office_(&office), origin_(origin) {}
+  ConnectionTicket(ConnectionTicket&& from) noexcept
+      : office_(std::exchange(from.office_, nullptr)), origin_(from.origin_) {}
+  ConnectionTicket& operator=(ConnectionTicket&&) = delete;
+  ~ConnectionTicket() {
+    if (office_ != nullptr) office_->on_connection_ended(origin_.peer);
+  }
+  const Origin& origin() const { return origin_; }
+
+ private:
+  TicketOffice* office_;
+  Origin origin_;
+};
+
+}  // namespace sluice::proxy

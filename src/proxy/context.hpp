@@ -1,0 +1,36 @@
+#pragma once
+#include <cstddef>
+
+#include "net/connector.hpp"
+#include "net/loop.hpp"
+#include "net/slab.hpp"
+#include "proxy/access_log.hpp"
+#include "proxy/date_cache.hpp"
+#include "proxy/gather.hpp"
+#include "proxy/lease.hpp"
+#include "proxy/snapshot_slot.hpp"
+#include "sluice/metrics/block.hpp"
+
+namespace sluice::proxy {
+
+class UpstreamPool;
+class Tunnel;
+struct TunnelTag;
+
+/// What the objects of one worker share. Owned by the worker, outlives them all. Worker thread only.
+struct Context {
+  std::size_t worker;
+  net::Loop& loop;
+  net::Connector& connector;
+  SnapshotSlot& slot;
+  UpstreamPool& upstreams;
+  Gather& gather;
+  DateCache& date;
+  AccessLog& log;
+  metrics::Block& metrics;
+  LeaseList& leases;
+  core::IntrusiveList<Tunnel, TunnelTag>& tunnels;
+  bool is_stopping = false;  // answers say Connection: close; idle connections are gone
+};
+
+}  // namespace sluice::proxy

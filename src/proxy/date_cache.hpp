@@ -1,0 +1,33 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "net/loop.hpp"
+#include "sluice/core/duration.hpp"
+
+namespace sluice::proxy {
+
+/// The value of Date, composed once a second. One per worker.
+class DateCache {
+ public:
+  explicit DateCache(const net::Loop& loop) : loop_(loop) {}
+
+  std::string_view value() {
+    if (loop_.now() >= fresh_until_) refresh();
+    return text_;
+  }
+
+ private:
+  void refresh() {
+    const core::WallTime wall = loop_.wall();
+    const auto into_second = wall.time_since_epoch() % std::chrono::seconds(1);
+    fresh_until_ = loop_.now() + (std::chrono::seconds(1) - into_second);
+    text_ = core::format_http_date(wall);
+  }
+
+  const net::Loop& loop_;
+  core::Instant fresh_until_{};
+  std::string text_;
+};
+
+}  // namespace sluice::proxy

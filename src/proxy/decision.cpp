@@ -1,0 +1,82 @@
+#include "proxy/decision.hpp"
+
+#include <algorithm>
+
+#include "sluice/http/cookies.hpp"
+#include "sluice/http/target.hpp"
+
+namespace sluice::proxy {
+
+Route route(const model::Snapshot& snapshot, std::size_t listener, const http::RequestHead& head) {
+  std::array<char, core::limits::kRequestHeadMax> scratch;
+  std::string_view path = head.path;
+  if (head.form != http::TargetForm::Asterisk) {
+    const auto normal = http::normalize_path(head.path, scratch);
+    if (!normal) return {nullptr, http::Refusal{400, "the request target climbs above the root"}};
+    path = *normal;
+  } else {
+    path = "/";
+  }
+  const auto id = snapshot.table->find(listener, head.host, path);
+  if (!id) return {nullptr, http::Refusal{404, "no service answers for this host and path"}};
+  return {&snapshot.service(*id), std::nullopt};
+}
+
+std::optional<http::Refusal> check_limits(const model::ServiceSettings& settings, const http::RequestHead& head,
+                                          std::size_t head_bytes) {
+  const http::HeadLimits& limits = settings.head_limits;
+  if (head.target.size() > limits.target_bytes) return http::Refusal{414, "the request target is too long"};
+  if (head_bytes > limits.head_bytes) return http::Refusal{431, "the request head is too large"};
+  if (head.fields.size() > limits.field_count) return http::Refusal{431, "too many header fields"};
+  if (settings.body_bytes_max && head.framing.kind == http::BodyKind::Length &&
+      head.framing.length > *settings.body_bytes_max) {
+    return http::Refusal{413, "the request body is too large"};
+  }
+  return std::nullopt;
+}
+
+policy::Identity identify(const model::ServiceSettings& settings, const http::RequestHead& head,
+                          const http::ClientIdentity& client, core::Rng& rng, IdentityBuffers& buffers) {
+  using Kind = policy::IdentityKind;
+  const auto look_up = [&](const policy::IdentitySource& source) -> std::optional<std::string_view> {
+    switch (source.kind) {
+      case Kind::Cookie: return http::find_cookie(head.fields, source.name);
+      case Kind::Header: return head.fields.find(source.name);
+      case Kind::Query: return http::find_query_parameter(head.query, source.name);
+      case Kind::ClientAddress:
+        return client.address ? std::optional(client.address->write(buffers.address)) : std::nullopt;
+      case Kind::MintCookie: {
+        const auto value = http::find_cookie(head.fields, source.name);
+        return value && http::is_minted_cookie_value(*value) ? value : std::nullopt;
+      }
+    }
+    core::unreachable();
+  };
+  policy::Identity identity = policy::choose_identity(std::span<const policy::IdentitySource>(settings.identity), look_up);
+  if (identity.mint != nullptr) identity.octets = http::make_identity(rng, buffers.minted);
+  return identity;
+}
+
+namespace {
+
+bool comes_from(const model::HeaderPin& pin, const http::ClientIdentity& client) {
+  if (!client.address) return pin.from_unix;
+  return std::any_of(pin.from.begin(), pin.from.end(),
+                     [&](const core::Network& network) { return network.contains(*client.address); });
+}
+
+}  // namespace
+
+std::optional<policy::PinHit> find_pin(const model::ServiceSettings& settings, const http::RequestHead& head,
+                                       const http::ClientIdentity& client) {
+  for (const model::HeaderPin& pin : settings.pins) {
+    const auto value = head.fields.find(pin.header);
+    if (!value || !comes_from(pin, client)) continue;
+    for (const auto& [wanted, pool] : pin.values) {
+      if (*value == wanted) return policy::PinHit{pool, policy::Reason::PinHeader};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,632 @@
+#include "proxy/exchange.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "proxy/tunnel.hpp"
+#include "proxy/upstream_pool.hpp"
+
+namespace sluice::proxy {
+
+Exchange::Exchange(Context& context, ClientStream& client, const Origin& origin)
+    : context_(context), client_(client), origin_(origin), started_(context.loop.now()), held_(context.loop.chunks()) {}
+
+Exchange::~Exchange() {
+  DEBUG_ENSURE(connecting_ == nullptr && upstream_ == nullptr && endpoint_ == nullptr, "an exchange finishes before it dies");
+}
+
+// ================================================ the request, top to bottom ================================================
+
+void Exchange::on_request_head(std::size_t head_bytes) {
+  // Everything below reads this one snapshot: no request sees half of a change. The steps up to the lease do not wait for
+  // anything, so a pool is chosen only under the snapshot that is adopted now (architecture.md §5).
+  hold_ = context_.slot.hold();
+  upload_ = head.framing.kind == http::BodyKind::None ? Upload::Ended : Upload::Waiting;
+  if (find_service(head_bytes) == Next::Answered) return;
+  if (identify_user() == Next::Answered) return;
+  if (admit() == Next::Answered) return;
+  connect();
+}
+
+Exchange::Next Exchange::find_service(std::size_t head_bytes) {
+  who_ = http::find_client(head.fields, origin_.peer.ip, hold_->trusts_unix, hold_->trusted_proxies);
+  const auto given_id = head.fields.find(http::FieldId::XRequestId);
+  request_id_ = who_.peer_is_trusted && given_id && http::is_sane_request_id(*given_id)
+                    ? *given_id
+                    : http::make_request_id(context_.loop.rng(), request_id_buffer_);
+
+  const Route found = route(*hold_, origin_.listener, head);
+  if (found.refusal) {
+    refuse(*found.refusal);
+    return Next::Answered;
+  }
+  service_ = found.service;
+  if (const auto refusal = check_limits(settings(), head, head_bytes)) {
+    refuse(*refusal);
+    return Next::Answered;
+  }
+  return Next::GoOn;
+}
+
+Exchange::Next Exchange::identify_user() {
+  identity_ = identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
+  choice_ = policy::choose_pool(service_->split_state(), find_pin(settings(), head, who_), identity_.value());
+  metrics::ServiceCounters& counted = context_.metrics.services[settings().id.raw];
+  if (identity_.was_too_long) counted.identities_too_long.add();
+  if (identity_.octets.empty()) counted.identities_absent.add();
+  return Next::GoOn;
+}
+
+/// Limits and breakers join here; a refusal takes no lease.
+Exchange::Next Exchange::admit() {
+  lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
+  is_admitted_ = true;
+  counters()->in_flight[pool_label()].add();
+  return Next::GoOn;
+}
+
+void Exchange::connect() {
+  state_ = State::Connecting;
+  const auto picked = pick_endpoint();
+  if (!picked) return no_endpoint_left();
+  occupy(*picked);
+  if (!needs_fresh_connection_) {
+    if (H1Upstream* idle = context_.upstreams.take_idle(endpoint_->id)) {
+      idle->attach(*this);
+      return start_forwarding(*idle);
+    }
+  }
+  connect_started_ = context_.loop.now();
+  connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
+}
+
+void Exchange::on_connected(net::Transport& transport) {
+  const EventScope scope(context_.gather);
+  connecting_ = nullptr;
+  connect_time_ = context_.loop.now() - connect_started_;
+  if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
+    endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
+  }
+  H1Upstream& upstream = context_.upstreams.adopt(transport, endpoint_->id, settings().timeouts.endpoint_idle);
+  upstream.attach(*this);
+  start_forwarding(upstream);
+}
+
+void Exchange::start_forwarding(UpstreamStream& upstream) {
+  state_ = State::Forwarding;
+  upstream_ = &upstream;
+  upstream.send_head(head, request_forwarding());
+  replay_held_body();
+  if (upload_ == Upload::Ended) {
+    upstream.finish(nullptr);
+    await_response();
+  } else if (head.expect == http::Expectation::Continue && !is_upload_open_) {
+    upload_ = Upload::Waiting;  // for the endpoint's 100, or kExpectWait
+    context_.loop.timers().arm(upload_timer_, context_.loop.now() + core::limits::kExpectWait);
+  } else {
+    start_upload();
+  }
+}
+
+void Exchange::on_request_body(std::string_view bytes) {
+  bytes_in_ += bytes.size();
+  const auto& most = settings().body_bytes_max;
+  if (most && bytes_in_ > *most) return answer(413, "the request body is too large", "http_request_error");
+  hold_body(bytes);
+  arm_upload_timer();
+  if (answer_ == Answer::HeadSent) arm_response_timer(settings().timeouts.response_body_idle);
+  if (upstream_ != nullptr) upstream_->send_body(bytes);
+}
+
+void Exchange::on_request_flushed() {
+  if (state_ != State::Forwarding || is_upload_paused_ || upload_ != Upload::Flowing) return;
+  if (upstream_->queued() <= core::limits::kHighWatermark) return;
+  is_upload_paused_ = true;
+  context_.loop.timers().disarm(upload_timer_);
+  await_response();  // now it is the endpoint's turn: it must read or answer
+  client_.open_upload(Flow::Pause);
+}
+
+void Exchange::on_upstream_drained() {
+  if (!is_upload_paused_ || upstream_->queued() > core::limits::kLowWatermark) return;
+  is_upload_paused_ = false;
+  if (answer_ == Answer::None) context_.loop.timers().disarm(response_timer_);
+  arm_upload_timer();
+  client_.open_upload(Flow::Run);
+}
+
+void Exchange::on_request_end(const http::HeaderBlock* trailers) {
+  upload_ = Upload::Ended;
+  context_.loop.timers().disarm(upload_timer_);
+  if (trailers != nullptr) is_body_held_ = false;  // a replay would lose them
+  if (upstream_ != nullptr) {
+    upstream_->finish(trailers);
+    await_response();
+  }
+}
+
+void Exchange::on_response_head(const http::ResponseHead& response) {
+  if (response.status == 101) return switch_protocols(response);
+  if (response.status < 200) return forward_informational(response);
+  forward_final_head(response);
+}
+
+void Exchange::forward_final_head(const http::ResponseHead& response) {
+  first_byte_time_ = context_.loop.now() - started_;
+  answer_ = Answer::HeadSent;
+  status_sent_ = response.status;
+  client_.send_head(response, response_forwarding(response));
+  arm_response_timer(settings().timeouts.response_body_idle);
+}
+
+void Exchange::on_response_body(std::string_view bytes) {
+  bytes_out_ += bytes.size();
+  client_.send_body(bytes);
+  arm_response_timer(settings().timeouts.response_body_idle);
+}
+
+void Exchange::on_response_flushed() {
+  if (is_response_paused_ || client_.queued() <= core::limits::kHighWatermark) return;
+  is_response_paused_ = true;
+  last_client_queue_ = client_.queued();
+  upstream_->pause_response(Flow::Pause);
+}
+
+void Exchange::on_client_drained() {
+  if (state_ != State::Forwarding || !is_response_paused_ || client_.queued() > core::limits::kLowWatermark) return;
+  is_response_paused_ = false;
+  arm_response_timer(settings().timeouts.response_body_idle);
+  upstream_->pause_response(Flow::Run);
+}
+
+void Exchange::on_response_end(const http::HeaderBlock* trailers) {
+  answer_ = Answer::Complete;
+  client_.finish(trailers);
+  // Early final answer: the rest of the request is not wanted, and its connection can't be used again.
+  UpstreamStream* const upstream = std::exchange(upstream_, nullptr);
+  if (upload_ == Upload::Ended) {
+    upstream->release();
+  } else {
+    upstream->abort();
+  }
+  finish(status_sent_);
+}
+
+// ====================================================== choosing an endpoint ======================================================
+
+policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
+  const model::Endpoint& endpoint = pool().endpoints[index];
+  return {.is_usable = !endpoint.is_disabled && !tried_[index] && avoid_ != index,
+          .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
+          .penalty_until = policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};
+}
+
+std::optional<std::size_t> Exchange::pick_endpoint() {
+  const auto role = is_candidate() ? policy::PoolRole::Candidate : policy::PoolRole::Live;
+  const auto view = [this](std::size_t index) { return view_endpoint(index); };
+  const auto pick = [&] {
+    return policy::pick_endpoint(pool().endpoints.size(), view, role, context_.loop.now(), context_.loop.rng());
+  };
+  const auto picked = pick();
+  if (picked || !avoid_) return picked;
+  avoid_.reset();  // there is no other one: a fresh connection to the same
+  return pick();
+}
+
+void Exchange::occupy(std::size_t index) {
+  endpoint_ = &pool().endpoints[index];
+  endpoint_->cell->in_flight.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Exchange::vacate() {
+  endpoint_->cell->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  endpoint_ = nullptr;
+}
+
+void Exchange::on_connect_failed(net::ConnectError error) {
+  const EventScope scope(context_.gather);
+  connecting_ = nullptr;
+  if (error == net::ConnectError::LocalResources) {  // ours, not the endpoint's fault (behaviour.md §4)
+    return answer(503, "no connection could be opened: a local resource is exhausted", "connection_limit_reached");
+  }
+  error_ = net::text(error);
+  context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
+  punish(*endpoint_);
+  tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
+  vacate();
+  connect();  // nothing was sent: any method may be tried elsewhere at once
+}
+
+void Exchange::punish(const model::Endpoint& endpoint) {
+  const policy::Penalty before(endpoint.cell->penalty.load(std::memory_order_relaxed));
+  endpoint.cell->penalty.store(before.after_failure(context_.loop.now()).word(), std::memory_order_relaxed);
+}
+
+void Exchange::no_endpoint_left() {
+  if (is_candidate()) return fall_back_to_live();
+  if (error_.empty()) error_ = "no usable endpoint";
+  answer(503, "no endpoint of the live pool could be reached", "destination_unavailable");
+}
+
+/// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot that is adopted now, so
+/// adopt first, then take the new lease, then give back the old one (architecture.md §5).
+void Exchange::fall_back_to_live() {
+  Hold fresh = context_.slot.hold();
+  metrics::ServiceCounters& counted = context_.metrics.services[settings().id.raw];
+  counted.in_flight[pool_label()].subtract();
+  const core::PoolName failed = choice_.pool;
+  service_ = &fresh->service(settings().id);
+  choice_.pool = service_->live;
+  choice_.reason = policy::Reason::Fallback;
+  if (choice_.pool != failed) {
+    tried_.reset();
+    avoid_.reset();
+  }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
+  PoolLease old;
+  old.take_over(lease_, context_.leases, *this);
+  lease_.take(context_.leases, pool(), fresh->epoch, context_.worker, *this);
+  old.release();
+  hold_ = std::move(fresh);
+  counted.in_flight[pool_label()].add();
+  counted.fallbacks.add();
+  connect();
+}
+
+// =========================================================== request side ===========================================================
+
+http::RequestForwarding Exchange::request_forwarding() {
+  core::Rng& rng = context_.loop.rng();
+  return {.client = who_,
+          .peer = origin_.peer.ip,
+          .scheme = "http",
+          .request_id = request_id_,
+          .pool = core::text(choice_.pool),
+          .upgrade = head.upgrade,
+          .default_host = endpoint_->text,
+          .adds_via = settings().adds_via,
+          .span_id = rng.next() | 1U,
+          .trace_high = rng.next(),
+          .trace_low = rng.next() | 1U};
+}
+
+void Exchange::start_upload() {
+  upload_ = Upload::Flowing;
+  is_upload_open_ = true;
+  is_upload_paused_ = false;
+  arm_upload_timer();
+  client_.open_upload(Flow::Run);
+}
+
+/// Keeps what was sent of a request that may be repeated, as long as it is small.
+void Exchange::hold_body(std::string_view bytes) {
+  if (!is_body_held_) return;
+  if (http::is_idempotent(head.method) && held_.size() + bytes.size() <= core::limits::kReplayBodyMax) {
+    held_.append(bytes);
+    return;
+  }
+  is_body_held_ = false;
+  held_.clear();
+}
+
+void Exchange::replay_held_body() {
+  if (held_.empty()) return;
+  std::array<std::string_view, 4> parts;
+  const std::size_t count = held_.front(parts);
+  for (std::size_t i = 0; i < count; ++i) upstream_->send_body(parts[i]);
+}
+
+void Exchange::on_request_broken(std::string_view reason) {
+  error_ = reason;
+  if (answer_ != Answer::None) return break_answer(reason);
+  refuse({400, reason});
+}
+
+void Exchange::on_refused_head(const http::Refusal& refusal) {
+  hold_ = context_.slot.hold();
+  upload_ = Upload::Waiting;  // where its body would begin is not known
+  refuse(refusal);
+}
+
+void Exchange::on_head_timeout() { on_refused_head({408, "the request head did not arrive in time"}); }
+
+// =========================================================== response side ===========================================================
+
+void Exchange::forward_informational(const http::ResponseHead& response) {
+  if (++informational_ > core::limits::kInformationalMax) {
+    return answer(502, "the endpoint sent too many informational answers", "http_protocol_error");
+  }
+  if (head.version == http::Version::Http11) client_.send_informational(response, {.adds_via = settings().adds_via});
+  if (response.status == 100 && upload_ == Upload::Waiting) start_upload();
+}
+
+bool Exchange::closes_client() const {
+  return !head.keep_alive || upload_ != Upload::Ended || context_.is_stopping;
+}
+
+http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead& response) {
+  using http::BodyCoding;
+  using http::BodyKind;
+  http::ResponseForwarding with;
+  switch (response.framing.kind) {
+    case BodyKind::None: with.coding = BodyCoding::None; break;
+    case BodyKind::Length: with.coding = BodyCoding::Length; break;
+    case BodyKind::Chunked:
+    case BodyKind::UntilClose:
+      with.coding = head.version == http::Version::Http11 ? BodyCoding::Chunked : BodyCoding::UntilClose;
+      break;
+  }
+  with.length = response.framing.length;
+  with.keep_content_length = head.method == http::Method::Head || response.status == 304;
+  if (with.keep_content_length) with.head_length = http::content_length(response);
+  with.closes = closes_client() || with.coding == BodyCoding::UntilClose;
+  with.says_keep_alive = head.version == http::Version::Http10 && !with.closes;
+  with.adds_via = settings().adds_via;
+  with.date = context_.date.value();
+  with.request_id = request_id_;
+  if (identity_.mint != nullptr && response.status != 304) with.set_cookie = minted_cookie();
+  add_exposed(with);
+  return with;
+}
+
+/// Unsigned: stickiness is promised to clients that return it (behaviour.md §2). The writer copies it at once.
+std::string_view Exchange::minted_cookie() const {
+  thread_local std::array<char, 1024> buffer;
+  http::HeadWriter cookie(buffer);
+  cookie.put(identity_.mint->name);
+  cookie.put("=");
+  cookie.put(identity_.octets);
+  cookie.put("; Path=/; Max-Age=");
+  cookie.put(static_cast<std::uint64_t>(identity_.mint->max_age.count()));
+  cookie.put("; HttpOnly; SameSite=Lax");
+  ENSURE(!cookie.overflowed(), "cookie names are bounded by the configuration");
+  return cookie.written();
+}
+
+bool Exchange::may_retry() const {
+  using policy::BodyState;
+  using policy::ConnectionAge;
+  using policy::Repeatable;
+  const Repeatable method = http::is_safe(head.method)         ? Repeatable::Safe
+                            : http::is_idempotent(head.method) ? Repeatable::Idempotent
+                                                               : Repeatable::Never;
+  return policy::may_retry({.method = method,
+                            .connection = upstream_->was_reused() ? ConnectionAge::Reused : ConnectionAge::Fresh,
+                            .body = is_body_held_ ? BodyState::AbsentOrHeld : BodyState::PartlyGone,
+                            .response_began = upstream_->response_began(),
+                            .retries_used = retries_});
+}
+
+void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
+  error_ = reason;
+  context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
+  const bool is_repeatable = answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
+  upstream_ = nullptr;  // it closed itself
+  if (answer_ != Answer::None) return break_answer(reason);
+  if (is_repeatable) return retry();
+  const std::string_view proxy_error = loss == UpstreamLoss::Malformed ? "http_protocol_error" : "connection_terminated";
+  answer(502, loss == UpstreamLoss::Malformed ? "the endpoint's answer is not valid HTTP"
+                                              : "the connection to the endpoint ended before its answer",
+         proxy_error);
+}
+
+/// On a freshly opened connection, to another endpoint when there is one; the lease and its snapshot stay.
+void Exchange::retry() {
+  ++retries_;
+  context_.metrics.services[settings().id.raw].retries.add();
+  needs_fresh_connection_ = true;
+  avoid_ = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
+  informational_ = 0;
+  is_upload_paused_ = false;
+  vacate();
+  context_.loop.timers().disarm(response_timer_);
+  context_.loop.timers().disarm(upload_timer_);
+  if (upload_ == Upload::Flowing) client_.open_upload(Flow::Pause);
+  connect();
+}
+
+void Exchange::switch_protocols(const http::ResponseHead& response) {
+  const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
+  if (!was_asked || upload_ != Upload::Ended) {
+    return answer(502, "the endpoint switched to a protocol that was not asked for", "http_protocol_error");
+  }
+  first_byte_time_ = context_.loop.now() - started_;
+  http::ResponseForwarding with{.adds_via = settings().adds_via,
+                                .date = context_.date.value(),
+                                .request_id = request_id_,
+                                .upgrade = head.upgrade};
+  add_exposed(with);
+  answer_ = Answer::Complete;
+  status_sent_ = 101;
+  client_.send_head(response, with);
+  context_.gather.flush();
+
+  const TunnelStart start{.settings = settings(),
+                          .pool = choice_.pool,
+                          .cell = *endpoint_->cell,
+                          .record = log_record(101),
+                          .from_client = client_.unread(),
+                          .from_endpoint = upstream_->unread(),
+                          .started = started_};
+  endpoint_ = nullptr;  // the tunnel counts in the cell from now on
+  Tunnel::start(context_, start, lease_, client_, *std::exchange(upstream_, nullptr));
+  finish(101);
+}
+
+void Exchange::add_exposed(http::ResponseForwarding& with) {
+  const model::Expose& expose = settings().expose;
+  if (!expose.any()) return;
+  // The writer copies these at once, so one buffer for each number will do.
+  thread_local std::array<char, 24> generation;
+  thread_local std::array<char, 8> bucket;
+  const auto digits = [](auto& buffer, auto number) {
+    const auto end = std::to_chars(buffer.begin(), buffer.end(), number).ptr;
+    return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  };
+  if (expose.pool) with.exposed.pool = core::text(choice_.pool);
+  if (expose.generation) with.exposed.generation = digits(generation, hold_->generation.raw);
+  if (expose.reason) with.exposed.reason = policy::text(choice_.reason);
+  if (expose.bucket && choice_.bucket) with.exposed.bucket = digits(bucket, *choice_.bucket);
+  if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
+}
+
+// ================================================================ ends ================================================================
+
+void Exchange::refuse(const http::Refusal& refusal) {
+  error_ = refusal.reason;
+  answer(refusal.status, refusal.reason, refusal.status == 404 ? "destination_not_found" : "http_request_error");
+}
+
+void Exchange::answer(std::uint16_t status, std::string_view detail, std::string_view proxy_error) {
+  if (error_.empty()) error_ = detail;
+  drop_upstream();
+  if (answer_ != Answer::None) return break_answer(detail);
+  LocalReply reply{.status = status, .detail = detail, .error = proxy_error};
+  reply.allow = status == 405 ? "GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH" : "";
+  reply.retry_after_s = status == 503 ? 1 : 0;
+  reply.wants_json = prefers_json(head.fields);
+  reply.is_head = head.method == http::Method::Head && status != 408;
+  reply.closes = closes_client();
+  reply.says_keep_alive = head.version == http::Version::Http10 && !reply.closes;
+  reply.date = context_.date.value();
+  reply.request_id = request_id_;
+  answer_ = Answer::Complete;
+  status_sent_ = status;
+  client_.send_local(reply);
+  finish(status);
+}
+
+void Exchange::break_answer(std::string_view why) {
+  error_ = why;
+  drop_upstream();
+  client_.abort();
+  finish(status_sent_);
+}
+
+void Exchange::on_client_gone() {
+  if (state_ == State::Finished) return;
+  error_ = "the client left";
+  drop_upstream();
+  finish(499);
+}
+
+void Exchange::cut(model::CutCause cause, core::Nanos) {
+  const EventScope scope(context_.gather);
+  const bool is_stop = cause == model::CutCause::Stop;
+  if (service_ != nullptr) counters()->cut_requests.add();
+  answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline", "connection_terminated");
+}
+
+void Exchange::drop_upstream() {
+  if (connecting_ != nullptr) std::exchange(connecting_, nullptr)->cancel();
+  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->abort();
+}
+
+void Exchange::finish(std::uint16_t status) {
+  DEBUG_ENSURE(state_ != State::Finished, "an exchange ends once");
+  state_ = State::Finished;
+  context_.loop.timers().disarm(response_timer_);
+  context_.loop.timers().disarm(upload_timer_);
+  count(status);
+  if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {
+    context_.metrics.log_lines_dropped.add();
+  }
+  if (endpoint_ != nullptr) vacate();
+  if (lease_.is_taken()) lease_.release();
+  held_.clear();
+  service_ = nullptr;
+  hold_.release();
+}
+
+void Exchange::count(std::uint16_t status) {
+  const std::size_t code = metrics::code_class(status);
+  metrics::ServiceCounters* const counted = counters();
+  if (counted == nullptr) {
+    context_.metrics.unmatched[code].add();
+    return;
+  }
+  counted->requests[pool_label()][code].add();
+  if (is_admitted_) counted->in_flight[pool_label()].subtract();
+}
+
+metrics::ServiceCounters* Exchange::counters() const {
+  return service_ == nullptr ? nullptr : &context_.metrics.services[settings().id.raw];
+}
+
+std::size_t Exchange::pool_label() const {
+  return is_admitted_ ? core::index(choice_.pool) : static_cast<std::size_t>(metrics::PoolLabel::None);
+}
+
+LogRecord Exchange::log_record(std::uint16_t status) const {
+  LogRecord record;
+  record.time = context_.loop.wall();
+  record.request_id = request_id_;
+  thread_local std::array<char, 46> client_text;
+  if (who_.address) record.client = who_.address->write(client_text);
+  else if (origin_.peer.ip) record.client = origin_.peer.ip->write(client_text);
+  else record.client = "unix:";
+  record.method = head.method_text;
+  record.host = head.host;
+  record.path = head.path;
+  record.status = status;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = bytes_out_;
+  record.duration = context_.loop.now() - started_;
+  record.connect = connect_time_;
+  record.first_byte = first_byte_time_;
+  record.retries = retries_;
+  record.user_agent = head.fields.find(http::FieldId::UserAgent).value_or(std::string_view());
+  record.error = error_;
+  if (hold_) record.generation = hold_->generation.raw;
+  if (service_ != nullptr) {
+    record.service = settings().name;
+    if (is_admitted_) {
+      record.pool = core::text(choice_.pool);
+      record.reason = policy::text(choice_.reason);
+      record.bucket = choice_.bucket;
+    }
+  }
+  if (endpoint_ != nullptr) record.endpoint = endpoint_->text;
+  return record;
+}
+
+// =============================================================== timers ===============================================================
+
+void Exchange::arm_response_timer(core::Millis timeout) {
+  if (timeout > core::Millis::zero()) context_.loop.timers().arm(response_timer_, context_.loop.now() + timeout);
+}
+
+/// While the client still sends, the endpoint need not answer: its time runs from the last byte of the request.
+void Exchange::await_response() {
+  if (answer_ == Answer::None) arm_response_timer(settings().timeouts.response_header);
+}
+
+void Exchange::arm_upload_timer() {
+  const core::Millis timeout = settings().timeouts.request_body_idle;
+  if (upload_ != Upload::Flowing) return;
+  if (timeout > core::Millis::zero()) {
+    context_.loop.timers().arm(upload_timer_, context_.loop.now() + timeout);
+  } else {
+    context_.loop.timers().disarm(upload_timer_);
+  }
+}
+
+void Exchange::on_response_timeout() {
+  const EventScope scope(context_.gather);
+  if (answer_ == Answer::None) {
+    context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
+    return answer(504, "the endpoint did not answer in time", "http_response_timeout");
+  }
+  if (is_response_paused_ && client_.queued() < last_client_queue_) {  // slow, but reading
+    last_client_queue_ = client_.queued();
+    return arm_response_timer(settings().timeouts.response_body_idle);
+  }
+  break_answer(is_response_paused_ ? "the client stopped reading" : "the endpoint stopped sending");
+}
+
+void Exchange::on_upload_timeout() {
+  const EventScope scope(context_.gather);
+  if (upload_ == Upload::Waiting) return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
+  answer(408, "the request body did not arrive in time", "http_request_error");
+}
+
+}  // namespace sluice::proxy

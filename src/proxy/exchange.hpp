@@ -1,0 +1,179 @@
+#pragma once
+#include <bitset>
+#include <cstdint>
+#include <optional>
+
+#include "net/byte_queue.hpp"
+#include "net/connector.hpp"
+#include "net/timer_wheel.hpp"
+#include "proxy/client_stream.hpp"
+#include "proxy/context.hpp"
+#include "proxy/decision.hpp"
+#include "proxy/upstream_stream.hpp"
+#include "sluice/policy/balance.hpp"
+#include "sluice/policy/retry.hpp"
+
+namespace sluice::proxy {
+
+/// The life of one request with its answer, top to bottom: the only class that knows both sides.
+///
+///   Reading ──whole head──► Deciding ──404, 400, 413...──────────────┐
+///                              │ hold, route, identify, admit         │
+///                              ▼                                      │
+///            ┌───────────► Connecting ──no endpoint left: 503─────────┤
+///            │ retry           │ idle or fresh connection             │
+///            │ fallback        ▼                                      ▼
+///            └──────────── Forwarding ──answer complete, 502, 504, ► Finished
+///                              │         client gone, cut by a drain
+///                              └─101──► the Tunnel goes on ─────────► Finished
+///
+/// One worker, one loop thread. Owned by its client stream, which also reaps it after is_finished(). Holds a snapshot from
+/// the whole head on, a pool lease from admission on, and gives back both when it finishes. It allocates nothing in steady
+/// state.
+class Exchange final : public UpstreamEvents, public net::ConnectEvents, public LeaseHolder {
+ public:
+  Exchange(Context& context, ClientStream& client, const Origin& origin);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange();
+
+  /// Filled by the client stream before on_request_head(); its views must stay valid until the exchange has finished.
+  http::RequestHead head;
+
+  bool is_finished() const { return state_ == State::Finished; }
+
+  // ---- from the client stream ----
+  void on_request_head(std::size_t head_bytes);
+  void on_refused_head(const http::Refusal& refusal);
+  void on_head_timeout();
+  void on_request_body(std::string_view bytes);
+  /// What arrived is handed on and flushed: the moment to compare queues with watermarks.
+  void on_request_flushed();
+  void on_request_end(const http::HeaderBlock* trailers);
+  void on_request_broken(std::string_view reason);
+  void on_client_drained();
+  void on_client_gone();
+
+  // ---- from the endpoint side ----
+  void on_connected(net::Transport& transport) override;
+  void on_connect_failed(net::ConnectError error) override;
+  void on_response_head(const http::ResponseHead& response) override;
+  void on_response_body(std::string_view bytes) override;
+  void on_response_flushed() override;
+  void on_response_end(const http::HeaderBlock* trailers) override;
+  void on_upstream_lost(UpstreamLoss loss, std::string_view reason) override;
+  void on_upstream_drained() override;
+
+  // ---- from drains ----
+  bool is_tunnel() const override { return false; }
+  void cut(model::CutCause cause, core::Nanos delay) override;
+
+ private:
+  enum class State : std::uint8_t { Reading, Connecting, Forwarding, Finished };
+  enum class Upload : std::uint8_t { None, Waiting, Flowing, Ended };
+  enum class Answer : std::uint8_t { None, HeadSent, Complete };
+  enum class Next : std::uint8_t { GoOn, Answered };
+
+  // The decisions, in order; each but the last may answer instead.
+  Next find_service(std::size_t head_bytes);
+  Next identify_user();
+  Next admit();
+  void connect();
+
+  // Connecting
+  std::optional<std::size_t> pick_endpoint();
+  policy::EndpointView view_endpoint(std::size_t index) const;
+  void occupy(std::size_t index);
+  void vacate();
+  void punish(const model::Endpoint& endpoint);
+  void no_endpoint_left();
+  void fall_back_to_live();
+
+  // Forwarding
+  void start_forwarding(UpstreamStream& upstream);
+  http::RequestForwarding request_forwarding();
+  void start_upload();
+  void hold_body(std::string_view bytes);
+  void replay_held_body();
+  bool may_retry() const;
+  void retry();
+  void forward_informational(const http::ResponseHead& response);
+  void forward_final_head(const http::ResponseHead& response);
+  http::ResponseForwarding response_forwarding(const http::ResponseHead& response);
+  void add_exposed(http::ResponseForwarding& with);
+  std::string_view minted_cookie() const;
+  void switch_protocols(const http::ResponseHead& response);
+
+  // Ends
+  void answer(std::uint16_t status, std::string_view detail, std::string_view proxy_error);
+  void refuse(const http::Refusal& refusal);
+  void break_answer(std::string_view why);
+  void drop_upstream();
+  void finish(std::uint16_t status);
+  void count(std::uint16_t status);
+  LogRecord log_record(std::uint16_t status) const;
+
+  // Timers
+  void arm_response_timer(core::Millis timeout);
+  void await_response();
+  void arm_upload_timer();
+  void on_response_timeout();
+  void on_upload_timeout();
+
+  const model::ServiceSettings& settings() const { return *service_->settings; }
+  const model::Pool& pool() const { return settings().pool(choice_.pool); }
+  bool is_candidate() const { return choice_.pool != service_->live; }
+  bool closes_client() const;
+  metrics::ServiceCounters* counters() const;
+  std::size_t pool_label() const;
+
+  Context& context_;
+  ClientStream& client_;
+  const Origin& origin_;
+  const core::Instant started_;
+  State state_ = State::Reading;
+  Upload upload_ = Upload::None;
+  Answer answer_ = Answer::None;
+
+  // The decision; views point into the snapshot, the head or the buffers below.
+  Hold hold_;
+  const model::Service* service_ = nullptr;
+  http::ClientIdentity who_;
+  policy::Identity identity_;
+  policy::PoolChoice choice_;
+  IdentityBuffers identity_buffers_;
+  std::string_view request_id_;
+  std::array<char, 36> request_id_buffer_;
+  PoolLease lease_;
+
+  // The attempt that runs
+  net::PendingConnect* connecting_ = nullptr;
+  UpstreamStream* upstream_ = nullptr;
+  const model::Endpoint* endpoint_ = nullptr;      // occupied: counted in its cell
+  std::bitset<core::limits::kEndpointsPerPoolMax> tried_;  // connects that failed for this request
+  std::optional<std::size_t> avoid_;               // died under this request: another one first
+  bool needs_fresh_connection_ = false;
+  bool is_admitted_ = false;                       // counts in the pool, until it finishes
+  std::uint8_t retries_ = 0;
+  std::uint8_t informational_ = 0;
+  bool is_response_paused_ = false;
+  bool is_upload_paused_ = false;
+  bool is_upload_open_ = false;                    // the client stream was told to deliver
+  net::ByteQueue held_;                            // body of a repeatable request, while it is small
+  bool is_body_held_ = true;                       // all of it that was sent is still in held_
+
+  // What the log and the metrics say
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  std::uint16_t status_sent_ = 0;
+  core::Instant connect_started_{};
+  std::optional<core::Nanos> connect_time_;
+  std::optional<core::Nanos> first_byte_time_;
+  std::string_view error_;                         // static text
+
+  std::size_t last_client_queue_ = 0;              // progress of a slow client between two timer checks
+  net::MemberTimer<Exchange, &Exchange::on_response_timeout> response_timer_{*this};
+  net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
+};
+
+}  // namespace sluice::proxy

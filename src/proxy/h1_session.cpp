@@ -1,0 +1,419 @@
+#include "proxy/h1_session.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::proxy {
+
+H1Request::H1Request(Context& context, H1Session& owner, net::Slab<H1Request>& place)
+    : slab(place),
+      session(owner),
+      chunk(context.loop.chunks().take()),
+      exchange(context, owner, owner.origin()) {}
+
+void H1Request::on_turn_end() { session.on_turn_end(); }
+
+H1Session::H1Session(Context& context, Home& home, net::Transport& transport, ConnectionTicket ticket)
+    : context_(context), home_(home), transport_(&transport), ticket_(std::move(ticket)) {
+  transport_->set_events(*this);
+  home_.busy.push_back(*this);  // enter_idle() moves it
+  enter_idle();
+  arm(context_.slot.peek().request_header_timeout);  // a new connection owes a request sooner than a kept one
+}
+
+// ======================================================== reading a request ========================================================
+
+void H1Session::enter_idle() {
+  state_ = State::Idle;
+  idle_since_ = context_.loop.now();
+  core::ListNode<SessionTag>::unlink();
+  home_.idle.push_back(*this);
+  arm(context_.slot.peek().keep_alive_idle);
+  update_reading();
+}
+
+void H1Session::on_read(std::string_view bytes) {
+  const EventScope scope(context_.gather);
+  switch (state_) {
+    case State::Idle: begin_request(); return take_head(bytes);
+    case State::Head: return take_head(bytes);
+    case State::Busy: break;
+    case State::Flushing: return;  // discarded; the timer looks at what the client reads
+    case State::Lingering:
+      lingered_ += static_cast<std::uint32_t>(bytes.size());
+      if (lingered_ > core::limits::kLingerBytesMax) close();
+      return;
+    case State::Closed: return;
+  }
+  // The answer has ended the exchange and the connection in this very turn: the rest of the request is not wanted.
+  if (request_->exchange.is_finished() && ending_ != Ending::KeepAlive) return;
+  is_in_event_ = true;
+  const std::size_t taken = request_->is_body_complete ? 0 : deliver(bytes);
+  if (!request_->exchange.is_finished() || ending_ == Ending::KeepAlive) store(bytes.substr(taken));
+  is_in_event_ = false;
+  pump_upload();
+}
+
+void H1Session::begin_request() {
+  state_ = State::Head;
+  core::ListNode<SessionTag>::unlink();
+  home_.busy.push_back(*this);
+  request_ = home_.requests.make(context_, *this, home_.requests);
+  arm(context_.slot.peek().request_header_timeout);
+}
+
+/// Appends to the request's chunk; the read limit sees to it that there is room.
+void H1Session::take_head(std::string_view bytes) {
+  store(bytes);
+  const http::HeadLimits& limits = context_.slot.peek().head_limits;
+  const std::string_view all = request_->chunk->bytes();
+  const auto size = request_->head_end.find(all);
+  if (size && *size <= limits.head_bytes) return on_head(*size);
+  if (!size && all.size() < limits.head_bytes) return update_reading();
+  state_ = State::Busy;
+  context_.loop.timers().disarm(timer_);
+  request_->exchange.on_refused_head(http::oversized_request_head(all.substr(0, limits.head_bytes)));
+}
+
+void H1Session::on_head(std::size_t head_size) {
+  state_ = State::Busy;
+  context_.loop.timers().disarm(timer_);
+  net::Chunk& chunk = *request_->chunk;
+  const std::string_view bytes = chunk.bytes().substr(0, head_size);
+  chunk.begin += static_cast<std::uint32_t>(head_size);
+  request_->head_bytes = chunk.begin;
+  Exchange& exchange = request_->exchange;
+  is_in_event_ = true;
+  if (const auto refusal = http::parse_request_head(bytes, context_.slot.peek().head_limits, exchange.head)) {
+    exchange.on_refused_head(*refusal);
+  } else {
+    start_body();
+    exchange.on_request_head(head_size);
+  }
+  is_in_event_ = false;
+  pump_upload();
+}
+
+void H1Session::start_body() {
+  const http::Framing& framing = request_->exchange.head.framing;
+  request_->remaining = framing.length;
+  if (framing.kind == http::BodyKind::Chunked) request_->decoder.reset();
+  request_->is_body_complete = framing.kind == http::BodyKind::None;
+}
+
+/// Hands on what waits in the chunk, as far as the exchange takes it, and then reads accordingly.
+void H1Session::pump_upload() {
+  if (state_ != State::Busy) return;
+  is_in_event_ = true;
+  net::Chunk& chunk = *request_->chunk;
+  const auto may_deliver = [this] {
+    return state_ == State::Busy && request_->is_upload_open && request_->upload_flow == Flow::Run &&
+           !request_->is_body_complete && !request_->exchange.is_finished();
+  };
+  // A length of 0 has no byte that would complete it.
+  if (may_deliver() && request_->exchange.head.framing.kind == http::BodyKind::Length && request_->remaining == 0) {
+    complete_body(nullptr);
+  }
+  while (may_deliver() && !chunk.bytes().empty()) {
+    const std::size_t taken = deliver(chunk.bytes());
+    chunk.begin += static_cast<std::uint32_t>(taken);
+    if (taken == 0) break;
+  }
+  is_in_event_ = false;
+  if (state_ != State::Busy || request_->exchange.is_finished()) return;
+  context_.gather.flush();
+  // Else bytes that waited once would leave no room behind them, and a chunked body would be read byte by byte from then on.
+  if (chunk.bytes().empty()) chunk.begin = chunk.end = request_->head_bytes;
+  request_->exchange.on_request_flushed();
+  update_reading();
+}
+
+/// Returns how many bytes belonged to the body and were taken.
+std::size_t H1Session::deliver(std::string_view bytes) {
+  if (!request_->is_upload_open || request_->upload_flow == Flow::Pause) return 0;
+  return request_->exchange.head.framing.kind == http::BodyKind::Chunked ? deliver_chunked(bytes) : deliver_length(bytes);
+}
+
+std::size_t H1Session::deliver_length(std::string_view bytes) {
+  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(request_->remaining, bytes.size()));
+  request_->remaining -= take;
+  request_->exchange.on_request_body(bytes.substr(0, take));
+  if (request_->remaining == 0 && !request_->exchange.is_finished()) complete_body(nullptr);
+  return take;
+}
+
+std::size_t H1Session::deliver_chunked(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (taken < bytes.size() && !request_->is_body_complete && !request_->exchange.is_finished()) {
+    const http::ChunkDecoder::Step step = request_->decoder.next(bytes.substr(taken));
+    taken += step.consumed;
+    switch (step.event) {
+      case http::ChunkDecoder::Event::NeedMore: break;
+      case http::ChunkDecoder::Event::Data: request_->exchange.on_request_body(step.data); break;
+      case http::ChunkDecoder::Event::End: complete_body(request_->decoder.trailers()); break;
+      case http::ChunkDecoder::Event::Bad: request_->exchange.on_request_broken(step.reason); break;
+    }
+  }
+  return taken;
+}
+
+void H1Session::complete_body(const http::HeaderBlock* trailers) {
+  request_->is_body_complete = true;
+  request_->exchange.on_request_end(trailers);
+}
+
+/// Requires: room, which update_reading() keeps the read limit within.
+void H1Session::store(std::string_view bytes) {
+  if (bytes.empty()) return;
+  net::Chunk& chunk = *request_->chunk;
+  // Body bytes that were handed on leave room at the end only when nothing waits; the head stays in front of them.
+  ENSURE(bytes.size() <= chunk.room(), "a read never brings more than the chunk has room for");
+  std::memcpy(chunk.data + chunk.end, bytes.data(), bytes.size());
+  chunk.end += static_cast<std::uint32_t>(bytes.size());
+}
+
+/// The one place that says what is read: everything else changes state and calls it.
+void H1Session::update_reading() {
+  using net::ReadMode;
+  if (transport_ == nullptr) return;
+  switch (state_) {
+    case State::Idle: return transport_->read(ReadMode::On, core::limits::kChunkSize);
+    case State::Head: return transport_->read(ReadMode::On, request_->chunk->room());
+    case State::Flushing:
+    case State::Lingering: return transport_->read(ReadMode::On);
+    case State::Closed: return;
+    case State::Busy: break;
+  }
+  const H1Request& request = *request_;
+  const std::size_t room = request.chunk->room();
+  if (!request.is_body_complete) {
+    // Body bytes that wait, or an endpoint that does not take more: only the client's leaving matters.
+    const bool takes_more = request.is_upload_open && request.upload_flow == Flow::Run && request.chunk->bytes().empty();
+    if (!takes_more) return transport_->read(ReadMode::WatchClose);
+    if (request.exchange.head.framing.kind == http::BodyKind::Length) {
+      // Never beyond this body: what follows stays in the kernel.
+      const auto limit = std::min<std::uint64_t>(request.remaining, core::limits::kReadBufferSize);
+      return transport_->read(ReadMode::On, static_cast<std::size_t>(limit));
+    }
+    // A head that fills the chunk leaves no room for what may follow a chunked body: then byte by byte, so that none does.
+    return transport_->read(ReadMode::On, std::max<std::size_t>(room, 1));
+  }
+  if (room == 0) return transport_->read(ReadMode::WatchClose);
+  transport_->read(ReadMode::On, room);
+}
+
+// ======================================================== writing an answer ========================================================
+
+void H1Session::send_informational(const http::ResponseHead& head, const http::ResponseForwarding& with) {
+  context_.gather.begin(*transport_);
+  http::HeadWriter writer(context_.gather.head_room());
+  http::write_response_head(writer, head, with);
+  ENSURE(!writer.overflowed(), "a scanned head and our additions fit (limits.hpp)");
+  context_.gather.commit(writer.written().size());
+}
+
+void H1Session::send_head(const http::ResponseHead& head, const http::ResponseForwarding& with) {
+  coding_ = with.coding;
+  closes_ = with.closes;
+  send_informational(head, with);
+}
+
+void H1Session::send_body(std::string_view bytes) {
+  if (bytes.empty()) return;
+  Gather& gather = context_.gather;
+  gather.begin(*transport_);
+  if (coding_ != http::BodyCoding::Chunked) return gather.view(bytes);
+  std::array<char, 20> line;
+  gather.copy(http::chunk_line(bytes.size(), line));
+  gather.view(bytes);
+  gather.view(http::kChunkEnd);
+}
+
+void H1Session::finish(const http::HeaderBlock* trailers) {
+  Gather& gather = context_.gather;
+  gather.begin(*transport_);
+  if (coding_ == http::BodyCoding::Chunked) {
+    if (trailers == nullptr || trailers->size() == 0) {
+      gather.view(http::kLastChunk);
+    } else {
+      http::HeadWriter writer(gather.head_room());
+      writer.put(http::kLastChunkLine);
+      http::write_trailers(writer, *trailers);
+      writer.end_head();
+      gather.commit(writer.written().size());
+    }
+  }
+  end_exchange(closes_ ? Ending::Close : Ending::KeepAlive);
+}
+
+void H1Session::send_local(const LocalReply& reply) {
+  context_.gather.begin(*transport_);
+  http::HeadWriter writer(context_.gather.head_room());
+  write_local_reply(writer, reply);
+  context_.gather.commit(writer.written().size());
+  end_exchange(reply.closes ? Ending::Close : Ending::KeepAlive);
+}
+
+void H1Session::abort() { end_exchange(Ending::Abort); }
+
+void H1Session::open_upload(Flow flow) {
+  request_->is_upload_open = true;
+  request_->upload_flow = flow;
+  if (is_in_event_) return;  // pumped when the event returns
+  if (flow == Flow::Pause) return update_reading();
+  context_.loop.defer(request_->turn_end);  // pumped at the end of the turn, with the exchange off the stack
+}
+
+std::string_view H1Session::unread() const { return request_->chunk->bytes(); }
+
+ReleasedClient H1Session::release_transport() {
+  context_.gather.flush_for(*transport_);
+  net::Transport& transport = *std::exchange(transport_, nullptr);
+  end_exchange(Ending::Close);
+  return {transport, std::move(ticket_)};
+}
+
+// ========================================================== ends ==========================================================
+
+/// The exchange may be on the stack: what follows happens at the end of the turn.
+void H1Session::end_exchange(Ending ending) {
+  ending_ = ending;
+  context_.loop.defer(request_->turn_end);
+}
+
+void H1Session::on_turn_end() {
+  const EventScope scope(context_.gather);
+  if (state_ != State::Busy) return;
+  if (!request_->exchange.is_finished()) return pump_upload();
+  if (transport_ == nullptr || ending_ == Ending::Abort) return close();
+  if (ending_ == Ending::Close) return start_flushing();
+
+  has_served_ = true;
+  H1Request& over = *std::exchange(request_, nullptr);
+  const std::string_view pipelined = over.chunk->bytes();
+  if (pipelined.empty() && context_.is_stopping) {
+    start_flushing();  // the stop began after this answer's head had promised to go on
+  } else if (pipelined.empty()) {
+    enter_idle();
+  } else {
+    begin_request();
+    take_head(pipelined);
+  }
+  context_.loop.retire(over);
+}
+
+/// The answer says that the connection ends: FIN when all of it is in the kernel, then lingering, because a close with unread
+/// input would reset what the client has not read yet (RFC 9112 §9.6).
+void H1Session::start_flushing() {
+  context_.gather.flush();
+  state_ = State::Flushing;
+  core::ListNode<SessionTag>::unlink();
+  home_.busy.push_back(*this);
+  if (request_ != nullptr) context_.loop.retire(*std::exchange(request_, nullptr));
+  transport_->shutdown_write();
+  if (transport_->queued() == 0) return start_lingering();
+  flush_left_ = static_cast<std::uint32_t>(transport_->queued());
+  arm(model::Timeouts{}.response_body_idle);
+  update_reading();
+}
+
+void H1Session::start_lingering() {
+  if (has_peer_ended_) return close();
+  state_ = State::Lingering;
+  lingered_ = 0;
+  arm(core::limits::kLingerTimeMax);
+  update_reading();
+}
+
+void H1Session::close() {
+  if (state_ == State::Closed) return;
+  state_ = State::Closed;
+  context_.loop.timers().disarm(timer_);
+  core::ListNode<SessionTag>::unlink();
+  if (transport_ != nullptr) {
+    context_.gather.flush_for(*transport_);
+    net::Transport& transport = *std::exchange(transport_, nullptr);
+    if (ending_ == Ending::Abort) {
+      transport.reset();
+    } else {
+      transport.close();
+    }
+  }
+  if (request_ != nullptr) context_.loop.retire(*std::exchange(request_, nullptr));
+  context_.loop.retire(*this);
+}
+
+/// The last answer may still be on its way to a slow client: it is sent first.
+void H1Session::close_idle() {
+  if (state_ != State::Idle) return;
+  if (queued() == 0) return close();
+  start_flushing();
+}
+
+void H1Session::begin_stop() {
+  if (state_ != State::Idle) return;
+  if (has_served_) return close_idle();
+  arm(core::limits::kLingerTimeMax);  // its request may be on the way: it waited in the accept queue
+}
+
+void H1Session::give_up() {
+  if (request_ != nullptr && !request_->exchange.is_finished()) {
+    request_->exchange.on_client_gone();
+    // A client that has ended only its own direction would take a FIN for the end of an answer without length.
+    if (state_ == State::Busy) ending_ = Ending::Abort;
+  }
+  close();
+}
+
+void H1Session::on_eof() {
+  const EventScope scope(context_.gather);
+  has_peer_ended_ = true;
+  if (request_ != nullptr && !request_->exchange.is_finished()) return give_up();
+  // An answer that is complete may still be on its way to a client that has only ended its own direction.
+  const bool has_answer_left = state_ != State::Flushing && state_ != State::Lingering && ending_ != Ending::Abort &&
+                               (request_ != nullptr || queued() != 0);
+  if (has_answer_left) return start_flushing();
+  if (state_ != State::Flushing) close();
+}
+
+void H1Session::on_drained() {
+  const EventScope scope(context_.gather);
+  if (state_ == State::Busy && !request_->exchange.is_finished()) return request_->exchange.on_client_drained();
+  if (state_ == State::Flushing && transport_->queued() == 0) start_lingering();
+}
+
+void H1Session::on_error(net::TransportError) {
+  const EventScope scope(context_.gather);
+  give_up();
+}
+
+void H1Session::on_timeout() {
+  const EventScope scope(context_.gather);
+  switch (state_) {
+    case State::Head: {
+      state_ = State::Busy;
+      return request_->exchange.on_head_timeout();
+    }
+    case State::Flushing:
+      if (transport_->queued() < flush_left_) {  // slow, but reading
+        flush_left_ = static_cast<std::uint32_t>(transport_->queued());
+        return arm(model::Timeouts{}.response_body_idle);
+      }
+      ending_ = Ending::Abort;
+      return close();
+    case State::Idle: return close_idle();
+    case State::Lingering: return close();
+    case State::Busy:
+    case State::Closed: return;
+  }
+}
+
+void H1Session::arm(core::Millis timeout) {
+  if (timeout > core::Millis::zero()) {
+    context_.loop.timers().arm(timer_, context_.loop.now() + timeout);
+  } else {
+    context_.loop.timers().disarm(timer_);
+  }
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,265 @@
+#include "proxy/h1_upstream.hpp"
+
+#include <algorithm>
+
+#include "proxy/upstream_pool.hpp"
+#include "sluice/http/h1_parser.hpp"
+
+namespace sluice::proxy {
+
+H1Upstream::H1Upstream(Context& context, net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout)
+    : context_(context), transport_(&transport), endpoint_(endpoint), idle_timeout_(idle_timeout) {
+  transport_->set_events(*this);
+}
+
+void H1Upstream::attach(UpstreamEvents& events) {
+  events_ = &events;
+  ++exchanges_;
+  state_ = State::AwaitHead;
+  request_ended_ = response_began_ = may_keep_alive_ = has_surplus_ = false;
+  head_end_.reset();
+  head_buffer_.clear();
+  unread_ = {};
+  transport_->read(net::ReadMode::On);
+}
+
+// ---- request ----
+
+void H1Upstream::send_head(const http::RequestHead& head, const http::RequestForwarding& with) {
+  method_ = head.method;
+  request_body_ = head.framing.kind;
+  context_.gather.begin(*transport_);
+  http::HeadWriter writer(context_.gather.head_room());
+  http::write_request_head(writer, head, with);
+  ENSURE(!writer.overflowed(), "a scanned head and our additions fit (limits.hpp)");
+  context_.gather.commit(writer.written().size());
+}
+
+void H1Upstream::send_body(std::string_view bytes) {
+  if (bytes.empty()) return;
+  Gather& gather = context_.gather;
+  gather.begin(*transport_);
+  if (request_body_ != http::BodyKind::Chunked) {
+    gather.view(bytes);
+    return;
+  }
+  std::array<char, 20> line;
+  gather.copy(http::chunk_line(bytes.size(), line));
+  gather.view(bytes);
+  gather.view(http::kChunkEnd);
+}
+
+void H1Upstream::finish(const http::HeaderBlock* trailers) {
+  request_ended_ = true;
+  if (request_body_ != http::BodyKind::Chunked) return;
+  Gather& gather = context_.gather;
+  gather.begin(*transport_);
+  if (trailers == nullptr || trailers->size() == 0) {
+    gather.view(http::kLastChunk);
+    return;
+  }
+  http::HeadWriter writer(gather.head_room());
+  writer.put(http::kLastChunkLine);
+  http::write_trailers(writer, *trailers);
+  writer.end_head();
+  gather.commit(writer.written().size());
+}
+
+void H1Upstream::pause_response(Flow flow) {
+  transport_->read(flow == Flow::Pause ? net::ReadMode::Off : net::ReadMode::On);
+}
+
+// ---- response ----
+
+void H1Upstream::on_read(std::string_view bytes) {
+  const EventScope scope(context_.gather);
+  if (events_ == nullptr) return close_idle();  // bytes that nobody asked for: RFC 9112 §9.2 forbids to keep them
+  response_began_ = true;
+  consume(bytes);
+  context_.gather.flush();
+  if (events_ != nullptr && state_ == State::Body) events_->on_response_flushed();
+}
+
+void H1Upstream::consume(std::string_view bytes) {
+  while (events_ != nullptr && !bytes.empty()) {
+    switch (state_) {
+      case State::AwaitHead: bytes = read_head(bytes); break;
+      case State::Body: bytes = read_body(bytes); break;
+      case State::Ended:
+      case State::Idle:
+      case State::Closed: return;
+    }
+  }
+}
+
+/// Returns what is left behind the head; parses in place when the head came in one piece.
+std::string_view H1Upstream::read_head(std::string_view bytes) {
+  if (head_buffer_.empty()) {
+    if (const auto end = head_end_.find(bytes)) return take_head(bytes.substr(0, *end), bytes.substr(*end));
+  }
+  head_buffer_.append(bytes);
+  const auto end = head_end_.find(head_buffer_);
+  if (end && *end <= core::limits::kResponseHeadMax) {
+    const std::size_t rest = head_buffer_.size() - *end;
+    const std::string whole = std::move(head_buffer_);
+    head_buffer_.clear();
+    return take_head(std::string_view(whole).substr(0, *end), bytes.substr(bytes.size() - rest));
+  }
+  if (head_buffer_.size() > core::limits::kResponseHeadMax) lose(UpstreamLoss::Malformed, "the response head is too large");
+  return {};
+}
+
+std::string_view H1Upstream::take_head(std::string_view head_bytes, std::string_view rest) {
+  http::ResponseHead head;
+  head_end_.reset();
+  if (const auto refusal = http::parse_response_head(head_bytes, method_, head)) {
+    lose(UpstreamLoss::Malformed, refusal->reason);
+    return {};
+  }
+  if (head.status == 101) {
+    unread_ = rest;
+    state_ = State::Ended;
+    events_->on_response_head(head);
+    return {};
+  }
+  if (head.status < 200) {
+    events_->on_response_head(head);
+    return rest;
+  }
+  response_body_ = head.framing.kind;
+  remaining_ = head.framing.length;
+  may_keep_alive_ = head.keep_alive && head.framing.kind != http::BodyKind::UntilClose;
+  if (head.keep_alive_timeout_s) {
+    // One second before the endpoint gives up (behaviour.md §4); a promise of 0 or 1 s can't be used.
+    const core::Millis promised = std::chrono::seconds(*head.keep_alive_timeout_s) - std::chrono::seconds(1);
+    if (promised <= core::Millis::zero()) may_keep_alive_ = false;
+    idle_timeout_ = std::min(idle_timeout_, std::max(promised, core::Millis::zero()));
+  }
+  if (response_body_ == http::BodyKind::Chunked) decoder_.reset();
+  const bool has_body = response_body_ != http::BodyKind::None &&
+                        !(response_body_ == http::BodyKind::Length && remaining_ == 0);
+  state_ = has_body ? State::Body : State::Ended;
+  if (!has_body) has_surplus_ = !rest.empty();
+  events_->on_response_head(head);
+  if (!has_body && events_ != nullptr) end_response(nullptr);
+  return rest;
+}
+
+std::string_view H1Upstream::read_body(std::string_view bytes) {
+  switch (response_body_) {
+    case http::BodyKind::Length: return read_length_body(bytes);
+    case http::BodyKind::Chunked: return read_chunked_body(bytes);
+    case http::BodyKind::UntilClose: events_->on_response_body(bytes); return {};
+    case http::BodyKind::None: break;
+  }
+  core::unreachable();
+}
+
+std::string_view H1Upstream::read_length_body(std::string_view bytes) {
+  const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
+  remaining_ -= take;
+  has_surplus_ = take < bytes.size();
+  events_->on_response_body(bytes.substr(0, take));
+  if (events_ != nullptr && remaining_ == 0) end_response(nullptr);
+  return bytes.substr(take);
+}
+
+std::string_view H1Upstream::read_chunked_body(std::string_view bytes) {
+  const http::ChunkDecoder::Step step = decoder_.next(bytes);
+  bytes.remove_prefix(step.consumed);
+  switch (step.event) {
+    case http::ChunkDecoder::Event::NeedMore: return {};
+    case http::ChunkDecoder::Event::Data: events_->on_response_body(step.data); return bytes;
+    case http::ChunkDecoder::Event::End:
+      has_surplus_ = !bytes.empty();
+      end_response(decoder_.trailers());
+      return {};
+    case http::ChunkDecoder::Event::Bad: lose(UpstreamLoss::Malformed, step.reason); return {};
+  }
+  core::unreachable();
+}
+
+void H1Upstream::end_response(const http::HeaderBlock* trailers) {
+  state_ = State::Ended;
+  events_->on_response_end(trailers);
+}
+
+void H1Upstream::on_eof() {
+  const EventScope scope(context_.gather);
+  if (events_ == nullptr) return close_idle();
+  if (state_ == State::Body && response_body_ == http::BodyKind::UntilClose) return end_response(nullptr);
+  lose(UpstreamLoss::Closed, response_began_ ? "the endpoint closed before its answer was complete"
+                                             : "the endpoint closed without an answer");
+}
+
+void H1Upstream::on_drained() {
+  const EventScope scope(context_.gather);
+  if (events_ != nullptr) events_->on_upstream_drained();
+}
+
+void H1Upstream::on_error(net::TransportError error) {
+  const EventScope scope(context_.gather);
+  if (events_ == nullptr) return close_idle();
+  lose(UpstreamLoss::Reset, error == net::TransportError::TimedOut ? "the connection to the endpoint timed out"
+                                                                   : "the endpoint reset the connection");
+}
+
+/// Closes first, so that whatever the exchange does next can't come back to this connection.
+void H1Upstream::lose(UpstreamLoss loss, std::string_view reason) {
+  UpstreamEvents* const events = events_;
+  close();
+  events->on_upstream_lost(loss, reason);
+}
+
+// ---- end of an exchange ----
+
+bool H1Upstream::is_reusable() const {
+  return state_ == State::Ended && may_keep_alive_ && request_ended_ && !has_surplus_ && transport_->queued() == 0 &&
+         !context_.is_stopping && idle_timeout_ > core::Millis::zero();
+}
+
+void H1Upstream::release() {
+  context_.gather.flush_for(*transport_);
+  if (!is_reusable()) return close();
+  events_ = nullptr;
+  state_ = State::Idle;
+  transport_->read(net::ReadMode::On);
+  idle_until_ = context_.loop.now() + idle_timeout_;
+  context_.loop.timers().arm(timer_, idle_until_);
+  context_.upstreams.put_idle(*this);
+}
+
+void H1Upstream::abort() { close(); }
+
+net::Transport& H1Upstream::release_transport() {
+  context_.gather.flush_for(*transport_);
+  net::Transport& transport = *std::exchange(transport_, nullptr);
+  close();
+  return transport;
+}
+
+void H1Upstream::close_idle() {
+  if (state_ == State::Idle && core::ListNode<IdleUpstreamTag>::is_linked()) context_.upstreams.remove_idle(*this);
+  close();
+}
+
+void H1Upstream::close() {
+  if (state_ == State::Closed) return;
+  state_ = State::Closed;
+  events_ = nullptr;
+  context_.loop.timers().disarm(timer_);
+  if (transport_ != nullptr) {
+    context_.gather.flush_for(*transport_);
+    std::exchange(transport_, nullptr)->close();
+  }
+  context_.loop.retire(*this);
+}
+
+/// While the connection works the timer stays armed: moving a deadline is a store, unlinking is not.
+void H1Upstream::on_idle_timeout() {
+  if (state_ == State::Idle && context_.loop.now() >= idle_until_) close_idle();
+}
+
+void H1Upstream::reap() { context_.upstreams.destroy(*this); }
+
+}  // namespace sluice::proxy

@@ -1,0 +1,96 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "net/reaper.hpp"
+#include "net/timer_wheel.hpp"
+#include "net/transport.hpp"
+#include "proxy/context.hpp"
+#include "proxy/upstream_stream.hpp"
+#include "sluice/http/chunked.hpp"
+#include "sluice/http/head_scanner.hpp"
+
+namespace sluice::proxy {
+
+struct IdleUpstreamTag;
+
+/// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by the UpstreamPool.
+///
+///   Idle ──take──► AwaitHead ──final head──► Body ──last byte──► Ended ──release──► Idle
+///     │                │  ▲ 1xx                │                    │ not reusable
+///     └── FIN, bytes,  └──┴──── FIN, RST ──────┴────────────────────┴──► Closed (reaped)
+///         timeout
+class H1Upstream final : public UpstreamStream,
+                         public net::TransportEvents,
+                         public net::Reapable,
+                         public core::ListNode<IdleUpstreamTag> {
+ public:
+  H1Upstream(Context& context, net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout);
+
+  core::EndpointId endpoint() const { return endpoint_; }
+  /// Begins work for one exchange. Requires: taken from the pool or just opened.
+  void attach(UpstreamEvents& events);
+  void close_idle();
+
+  // UpstreamStream
+  void send_head(const http::RequestHead& head, const http::RequestForwarding& with) override;
+  void send_body(std::string_view bytes) override;
+  void finish(const http::HeaderBlock* trailers) override;
+  void pause_response(Flow flow) override;
+  std::size_t queued() const override { return transport_->queued(); }
+  bool was_reused() const override { return exchanges_ > 1; }
+  bool response_began() const override { return response_began_; }
+  void release() override;
+  void abort() override;
+  net::Transport& release_transport() override;
+  std::string_view unread() const override { return unread_; }
+
+  // net::TransportEvents
+  void on_read(std::string_view bytes) override;
+  void on_eof() override;
+  void on_drained() override;
+  void on_error(net::TransportError error) override;
+
+  void reap() override;
+
+ private:
+  enum class State : std::uint8_t { Idle, AwaitHead, Body, Ended, Closed };
+
+  void consume(std::string_view bytes);
+  std::string_view read_head(std::string_view bytes);
+  std::string_view take_head(std::string_view head_bytes, std::string_view rest);
+  std::string_view read_body(std::string_view bytes);
+  std::string_view read_length_body(std::string_view bytes);
+  std::string_view read_chunked_body(std::string_view bytes);
+  void end_response(const http::HeaderBlock* trailers);
+  void lose(UpstreamLoss loss, std::string_view reason);
+  bool is_reusable() const;
+  void close();
+  void on_idle_timeout();
+
+  Context& context_;
+  net::Transport* transport_;            // nullptr once given away or closed
+  UpstreamEvents* events_ = nullptr;     // nullptr: no exchange
+  const core::EndpointId endpoint_;
+  core::Millis idle_timeout_;
+  core::Instant idle_until_{};
+  net::MemberTimer<H1Upstream, &H1Upstream::on_idle_timeout> timer_{*this};
+
+  // Of the exchange that it works for:
+  State state_ = State::Idle;
+  http::Method method_ = http::Method::Get;
+  http::BodyKind request_body_ = http::BodyKind::None;
+  http::BodyKind response_body_ = http::BodyKind::None;
+  bool request_ended_ = false;
+  bool response_began_ = false;
+  bool may_keep_alive_ = false;
+  bool has_surplus_ = false;             // bytes behind the answer: never reused
+  std::uint32_t exchanges_ = 0;
+  std::uint64_t remaining_ = 0;
+  http::ChunkDecoder decoder_;
+  http::HeadEnd head_end_;
+  std::string head_buffer_;              // a head that came in pieces; empty otherwise
+  std::string_view unread_;
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,68 @@
+#include "proxy/local_reply.hpp"
+
+#include <array>
+
+namespace sluice::proxy {
+namespace {
+
+/// Composes into a small buffer first, because Content-Length comes before the body.
+std::string_view compose_body(const LocalReply& reply, std::array<char, 512>& buffer) {
+  http::HeadWriter body(buffer);
+  const std::string_view phrase = http::reason_phrase(reply.status);
+  if (reply.wants_json) {
+    body.put(R"({"type":"about:blank","title":")");
+    body.put(phrase);
+    body.put(R"(","status":)");
+    body.put(std::uint64_t{reply.status});
+    body.put(R"(,"detail":")");
+    body.put(reply.detail);  // static text of ours: needs no escaping
+    body.put("\"}\n");
+  } else {
+    body.put(std::uint64_t{reply.status});
+    body.put(" ");
+    body.put(phrase);
+    body.put("\n");
+    body.put(reply.detail);
+    body.put("\n");
+  }
+  return body.written();
+}
+
+}  // namespace
+
+void write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
+  std::array<char, 512> buffer;
+  const std::string_view body = compose_body(reply, buffer);
+  out.status_line(reply.status, http::reason_phrase(reply.status));
+  out.field("Server", "sluice");
+  out.field("Date", reply.date);
+  out.field("Content-Type", reply.wants_json ? "application/problem+json" : "text/plain; charset=utf-8");
+  out.field("Content-Length", std::uint64_t{body.size()});
+  out.field("Cache-Control", "no-store");
+  if (!reply.allow.empty()) out.field("Allow", reply.allow);
+  if (reply.retry_after_s != 0) out.field("Retry-After", std::uint64_t{reply.retry_after_s});
+  if (!reply.error.empty()) {
+    out.begin_field("Proxy-Status");
+    out.put("sluice; error=");
+    out.put(reply.error);
+    out.end_field();
+  }
+  if (!reply.request_id.empty()) out.field("X-Request-Id", reply.request_id);
+  if (reply.closes) {
+    out.field("Connection", "close");
+  } else if (reply.says_keep_alive) {
+    out.field("Connection", "keep-alive");
+  }
+  out.end_head();
+  if (!reply.is_head) out.put(body);
+}
+
+bool prefers_json(const http::HeaderBlock& fields) {
+  if (!fields.has(http::FieldId::Accept)) return false;
+  const std::string_view accept = *fields.find(http::FieldId::Accept);
+  const std::size_t json = accept.find("json");
+  const std::size_t text = accept.find("text/");
+  return json != std::string_view::npos && json < text;
+}
+
+}  // namespace sluice::proxy

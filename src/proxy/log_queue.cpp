@@ -1,0 +1,43 @@
+#include "proxy/log_queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::proxy {
+
+LogQueue::LogQueue(std::size_t bytes, std::size_t lines)
+    : capacity_(bytes), lines_max_(lines), ring_(std::make_unique_for_overwrite<char[]>(bytes)) {}
+
+bool LogQueue::push(std::string_view line) {
+  const std::size_t written = written_.load(std::memory_order_relaxed);
+  const std::size_t lines = lines_in_.load(std::memory_order_relaxed);
+  const bool fits = line.size() <= capacity_ - (written - read_.load(std::memory_order_acquire));
+  if (!fits || lines - lines_out_.load(std::memory_order_relaxed) >= lines_max_) return false;
+
+  const std::size_t at = written % capacity_;
+  const std::size_t head = std::min(line.size(), capacity_ - at);
+  std::memcpy(ring_.get() + at, line.data(), head);
+  std::memcpy(ring_.get(), line.data() + head, line.size() - head);
+  lines_in_.store(lines + 1, std::memory_order_relaxed);
+  written_.store(written + line.size(), std::memory_order_release);
+  return true;
+}
+
+LogQueue::Waiting LogQueue::peek() const {
+  const std::size_t read = read_.load(std::memory_order_relaxed);
+  const std::size_t size = written_.load(std::memory_order_acquire) - read;
+  const std::size_t at = read % capacity_;
+  const std::size_t head = std::min(size, capacity_ - at);
+  Waiting waiting{{ring_.get() + at, head}, {ring_.get(), size - head}, 0};
+  waiting.lines = static_cast<std::size_t>(std::count(waiting.first.begin(), waiting.first.end(), '\n') +
+                                           std::count(waiting.second.begin(), waiting.second.end(), '\n'));
+  return waiting;
+}
+
+void LogQueue::consume(const Waiting& written) {
+  lines_out_.store(lines_out_.load(std::memory_order_relaxed) + written.lines, std::memory_order_relaxed);
+  read_.store(read_.load(std::memory_order_relaxed) + written.first.size() + written.second.size(),
+              std::memory_order_release);
+}
+
+}  // namespace sluice::proxy

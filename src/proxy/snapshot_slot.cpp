@@ -1,0 +1,43 @@
+#include "proxy/snapshot_slot.hpp"
+
+namespace sluice::proxy {
+
+SnapshotSlot::SnapshotSlot(model::Publication& publication, std::size_t worker, GiveBack give_back)
+    : publication_(publication), worker_(worker), give_back_(std::move(give_back)), current_(slab_.make()) {
+  const core::Epoch active = publication_.active();
+  current_->snapshot = publication_.take(worker_, active);
+  publication_.set_adopted(worker_, active);
+}
+
+SnapshotSlot::~SnapshotSlot() {
+  while (HeldSnapshot* held = old_.pop_front()) slab_.destroy(held);
+  slab_.destroy(current_);
+}
+
+void SnapshotSlot::adopt(core::Epoch epoch) {
+  HeldSnapshot* next = slab_.make();
+  next->snapshot = publication_.take(worker_, epoch);
+  HeldSnapshot* previous = std::exchange(current_, next);
+  if (previous->holds == 0) {
+    drop(*previous);
+  } else {
+    old_.push_back(*previous);
+  }
+  // After this store the drainer may read our lease counts: every lease below this epoch was written before it.
+  publication_.set_adopted(worker_, epoch);
+}
+
+void SnapshotSlot::drop(HeldSnapshot& held) {
+  held.unlink();
+  give_back_(std::move(held.snapshot));
+  slab_.destroy(&held);
+}
+
+std::size_t SnapshotSlot::holds() const {
+  std::size_t sum = current_->holds;
+  const_cast<core::IntrusiveList<HeldSnapshot, HeldTag>&>(old_).for_each(
+      [&sum](const HeldSnapshot& held) { sum += held.holds; });
+  return sum;
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,45 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "net/slab.hpp"
+#include "proxy/context.hpp"
+#include "proxy/h1_upstream.hpp"
+#include "sluice/core/ids.hpp"
+
+namespace sluice::proxy {
+
+/// Endpoint connections of one worker, idle ones kept per endpoint for reuse. Owns all of them through its slab. Not
+/// thread-safe; worker thread only.
+class UpstreamPool {
+ public:
+  explicit UpstreamPool(Context& context) : context_(context) {}
+  UpstreamPool(const UpstreamPool&) = delete;
+  UpstreamPool& operator=(const UpstreamPool&) = delete;
+
+  /// The most recently used idle connection, or nullptr. Constant time, no allocation. Most recent first because a request
+  /// that may not be repeated wants the one that the endpoint is least likely to have given up (behaviour.md §4).
+  H1Upstream* take_idle(core::EndpointId endpoint);
+  /// A connection that was just opened.
+  H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout);
+  void close_idle();
+
+  std::size_t in_use() const { return slab_.in_use(); }
+
+ private:
+  friend class H1Upstream;
+  struct Idle {
+    core::IntrusiveList<H1Upstream, IdleUpstreamTag> connections;  // most recent first
+    std::size_t count = 0;
+  };
+  Idle& idle_of(core::EndpointId endpoint);
+  void put_idle(H1Upstream& connection);
+  void remove_idle(H1Upstream& connection);
+  void destroy(H1Upstream& connection) { slab_.destroy(&connection); }
+
+  Context& context_;
+  net::Slab<H1Upstream> slab_;
+  std::vector<std::unique_ptr<Idle>> idle_;  // by EndpointId
+};
+
+}  // namespace sluice::proxy

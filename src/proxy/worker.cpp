@@ -1,0 +1,140 @@
+#include "proxy/worker.hpp"
+
+namespace sluice::proxy {
+
+Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& publication,
+               SnapshotSlot::GiveBack give_back, const WorkerOptions& options)
+    : loop_(loop),
+      options_(options),
+      metrics_(options.services),
+      log_(options.log),
+      date_(loop),
+      slot_(publication, options.number, std::move(give_back)),
+      context_{.worker = options.number,
+               .loop = loop,
+               .connector = connector,
+               .slot = slot_,
+               .upstreams = upstreams_,
+               .gather = gather_,
+               .date = date_,
+               .log = log_,
+               .metrics = metrics_,
+               .leases = leases_,
+               .tunnels = tunnels_},
+      upstreams_(context_) {}
+
+Worker::~Worker() {
+  ENSURE(home_.sessions.in_use() == 0 && upstreams_.in_use() == 0 && tunnels_.empty(),
+         "give_up_all() and a turn of the loop come before the end of a worker");
+}
+
+void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::size_t listener) {
+  metrics_.connections_accepted.add();
+  if (options_.address_limit != nullptr && peer.ip && !options_.address_limit->admit(*peer.ip)) {
+    metrics_.connections_refused.add();
+    transport.close();
+    return;
+  }
+  metrics_.connections_open.add();
+  H1Session* session = home_.sessions.make(context_, home_, transport, ConnectionTicket(*this, Origin{peer, static_cast<std::uint16_t>(listener)}));
+  if (context_.is_stopping) session->begin_stop();
+  if (metrics_.connections_open.read() < options_.connections_max) return;
+  evict_idle();
+  if (metrics_.connections_open.read() >= options_.connections_max && acceptor_ != nullptr) {
+    is_accepting_paused_ = true;
+    acceptor_->pause();
+  }
+}
+
+/// At the connection limit idle keep-alive connections make room (behaviour.md §4); at most a handful per accept.
+void Worker::evict_idle() {
+  for (unsigned evicted = 0; evicted < core::limits::kAcceptsPerEvent; ++evicted) {
+    H1Session* oldest = home_.idle.front();
+    if (oldest == nullptr || loop_.now() - oldest->idle_since() <= core::limits::kIdleEvictionAge) return;
+    oldest->close_idle();
+  }
+}
+
+void Worker::on_connection_ended(const net::Peer& peer) {
+  metrics_.connections_open.subtract();
+  if (options_.address_limit != nullptr && peer.ip) options_.address_limit->leave(*peer.ip);
+  if (is_accepting_paused_ && metrics_.connections_open.read() < options_.connections_max && !context_.is_stopping) {
+    is_accepting_paused_ = false;
+    acceptor_->resume();
+  }
+  report_if_empty();
+}
+
+model::LeaseReport Worker::count_leases(const model::LeaseQuery& query) {
+  model::LeaseReport report;
+  leases_.for_each([&](PoolLease& lease) {
+    if (!lease.is_whose(query)) return;
+    ++(lease.holder().is_tunnel() ? report.tunnels : report.requests);
+  });
+  return report;
+}
+
+model::CutReport Worker::cut_leases(const model::CutOrder& order) {
+  using model::CutWhat;
+  model::CutReport report;
+  const auto is_cut = [&](PoolLease& lease) {
+    const bool is_tunnel = lease.holder().is_tunnel();
+    if (!lease.is_whose(order.whose)) return false;
+    return order.what == CutWhat::RequestsAndTunnels || is_tunnel == (order.what == CutWhat::TunnelsOnly);
+  };
+  const bool keeps_apply = order.cause != model::CutCause::Stop;
+  const auto is_kept = [&](PoolLease& lease) {
+    return keeps_apply && lease.holder().is_tunnel() && lease.holder().tunnel_policy() == model::TunnelPolicy::Keep;
+  };
+  leases_.for_each([&](PoolLease& lease) {
+    if (!is_cut(lease)) return;
+    if (is_kept(lease)) {
+      ++report.tunnels_kept;
+    } else {
+      ++(lease.holder().is_tunnel() ? report.tunnels_cut : report.requests_cut);
+    }
+  });
+  std::uint32_t tunnel = 0;
+  leases_.for_each([&](PoolLease& lease) {
+    if (!is_cut(lease) || is_kept(lease)) return;
+    const core::Nanos delay = lease.holder().is_tunnel() && report.tunnels_cut != 0
+                                  ? order.tunnel_spread * tunnel++ / report.tunnels_cut
+                                  : core::Nanos::zero();
+    lease.holder().cut(order.cause, delay);
+  });
+  return report;
+}
+
+void Worker::begin_stop(std::function<void()> on_empty) {
+  on_empty_ = std::move(on_empty);
+  if (acceptor_ != nullptr) acceptor_->stop();  // accepts what waits first
+  context_.is_stopping = true;
+  home_.idle.for_each([](H1Session& session) { session.begin_stop(); });
+  upstreams_.close_idle();
+  report_if_empty();
+}
+
+void Worker::give_up_all() {
+  const EventScope scope(gather_);
+  while (H1Session* session = home_.busy.front()) session->give_up();
+  while (H1Session* session = home_.idle.front()) session->give_up();
+  tunnels_.for_each([](Tunnel& tunnel) { tunnel.give_up(); });
+  upstreams_.close_idle();
+}
+
+void Worker::report_if_empty() {
+  if (!on_empty_ || metrics_.connections_open.read() != 0) return;
+  loop_.mailbox().post(std::exchange(on_empty_, nullptr));  // not on the stack of what just ended
+}
+
+Worker::Load Worker::load() {
+  return {.sessions = home_.sessions.in_use(),
+          .requests = home_.requests.in_use(),
+          .tunnels = tunnels_.size(),
+          .leases = leases_.size(),
+          .holds = slot_.holds(),
+          .endpoint_connections = upstreams_.in_use(),
+          .chunks = loop_.chunks().in_use()};
+}
+
+}  // namespace sluice::proxy

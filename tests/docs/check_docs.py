@@ -1,0 +1,152 @@
+"""Rules that documents must keep: links lead somewhere, files that they name exist, keys and commands are the program's own."""
+
+import os
+import re
+import sys
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "docs", "guide"))
+sys.dont_write_bytecode = True
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def documents():
+    top = [name for name in os.listdir(ROOT) if name.endswith(".md")]
+    below = [os.path.relpath(os.path.join(folder, name), ROOT)
+             for folder, _, names in os.walk(os.path.join(ROOT, "docs")) for name in names if name.endswith(".md")]
+    return sorted(top + below)
+
+
+def without_code(text):
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.S | re.M)
+
+
+def anchor(heading):
+    words = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return words.replace(" ", "-")
+
+
+class Documents(unittest.TestCase):
+    def test_links_lead_somewhere(self):
+        for document in documents():
+            for target in re.findall(r"\]\(([^)\s]+)\)", without_code(read(document))):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                path, _, part = target.partition("#")
+                file = os.path.normpath(os.path.join(os.path.dirname(document), path)) if path else document
+                with self.subTest(document=document, link=target):
+                    self.assertTrue(os.path.exists(os.path.join(ROOT, file)), "no such file")
+                    if part:
+                        headings = re.findall(r"^#+ (.*)$", without_code(read(file)), flags=re.M)
+                        self.assertIn(part, [anchor(heading) for heading in headings])
+
+    def test_files_that_are_named_exist(self):
+        pattern = r"`((?:src|include|tests|cmake|config|docker|bench|docs)/[\w./-]+)`"
+        for document in documents():
+            for path in re.findall(pattern, without_code(read(document))):
+                with self.subTest(document=document, path=path):
+                    self.assertTrue(os.path.exists(os.path.join(ROOT, path)), "no such file")
+
+    def test_every_decision_is_listed(self):
+        names = [name for name in os.listdir(os.path.join(ROOT, "docs/adr")) if re.match(r"\d{4}-", name)]
+        listed = re.findall(r"\((\d{4}-[\w-]+\.md)\)", read("docs/adr/README.md"))
+        self.assertEqual(sorted(names), sorted(listed))
+
+    def test_no_document_names_somebodys_directory(self):
+        # A path of the machine on which a page was written helps nobody else.
+        for document in documents():
+            with self.subTest(document=document):
+                self.assertIsNone(re.search(r"/work/|/home/|/root/", read(document)))
+
+
+class Hash(unittest.TestCase):
+    def test_the_table_and_the_recipe_have_the_same_vectors(self):
+        import hash_recipe
+
+        rows = re.findall(r"^\| `(.*?)`(.*?)\| (\d+) \| (\d+) \|$", read("docs/guide/hash.md"), flags=re.M)
+        table = [(text.encode() + (b"\xff\x00" if "FF 00" in rest else b""), int(murmur3), int(bucket))
+                 for text, rest, murmur3, bucket in rows]
+        recipe = [(salt + b":" + identity, murmur3, bucket) for salt, identity, murmur3, bucket in hash_recipe.VECTORS]
+        self.assertEqual(table, recipe)
+        self.assertEqual(len(recipe), 6)
+
+
+class Configuration(unittest.TestCase):
+    def keys_of_program(self):
+        """Names of all keys of this version, by the table that they stand in (src/config/keys.cpp)."""
+        tables = {}
+        for name, body in re.findall(r"constexpr Key k(\w+)Keys\[\] = \{(.*?)^\};", read("src/config/keys.cpp"), flags=re.S | re.M):
+            tables[name] = re.findall(r'\.name = "(\w+)"', body)
+        return tables
+
+    def test_every_key_is_in_the_reference(self):
+        tables = self.keys_of_program()
+        self.assertGreater(len(tables), 10)
+        words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", read("docs/guide/configuration.md")))))
+        for table, keys in tables.items():
+            with self.subTest(table=table):
+                self.assertEqual([key for key in keys if key not in words], [], "not in the reference")
+
+    def test_every_key_of_the_reference_is_the_programs(self):
+        known = {key for keys in self.keys_of_program().values() for key in keys}
+        rows = re.findall(r"^\| `([\w.]+)` \|", read("docs/guide/configuration.md"), flags=re.M)
+        self.assertGreater(len(rows), 30)
+        for row in rows:
+            for word in row.split("."):
+                with self.subTest(row=row):
+                    self.assertIn(word, known)
+
+    def test_defaults_are_the_programs(self):
+        defaults = dict(re.findall(r'\.name = "(\w+)",[^{}]*?\.fallback = "([^"]+)"',
+                                   re.search(r"kTimeoutsKeys.*?kServiceLimitsKeys.*?^\};", read("src/config/keys.cpp"), flags=re.S | re.M)[0]))
+        self.assertEqual(len(defaults), 12)
+        reference = read("docs/guide/configuration.md")
+        for key, default in defaults.items():
+            with self.subTest(key=key):
+                self.assertTrue(re.search(rf"\| `{key}` \|[^\n]*`{default}`", reference), f"{default} is not in its row")
+
+
+class Metrics(unittest.TestCase):
+    def test_the_documented_metrics_are_the_programs(self):
+        sources = "".join(read(os.path.join("src", folder, name)) for folder in ("admin", "app")
+                          for name in os.listdir(os.path.join(ROOT, "src", folder)) if name.endswith(".cpp"))
+        program = set(re.findall(r'"(sluice_\w+)"', sources))
+        documented = set(re.findall(r"`(sluice_\w+)`", read("docs/guide/admin-api.md")))
+        self.assertGreater(len(program), 20)
+        self.assertEqual(sorted(documented), sorted(program))
+
+
+class Commands(unittest.TestCase):
+    def words_of_program(self):
+        source = read("src/cli/main_cli.cpp")
+        verbs = re.findall(r'add_subcommand\(\s*"(\w+)"', source)
+        options = re.findall(r'add_(?:option|flag)\("(?:-\w,)?(--[\w-]+)"', source)
+        return verbs, options
+
+    def test_the_man_page_has_every_command_and_option(self):
+        verbs, options = self.words_of_program()
+        self.assertGreater(len(verbs), 5)
+        self.assertGreater(len(options), 8)
+        page = read("docs/man/sluice.1").replace("\\-", "-")
+        for verb in verbs:
+            with self.subTest(verb=verb):
+                self.assertIn(f".SS {verb}\n", page)
+        for option in options:
+            with self.subTest(option=option):
+                self.assertIn(option, page)
+
+    def test_the_man_page_has_no_other_option(self):
+        _, options = self.words_of_program()
+        page = read("docs/man/sluice.1").replace("\\-", "-")
+        for option in set(re.findall(r"--[a-z][\w-]*", page)):
+            with self.subTest(option=option):
+                self.assertIn(option, [*options, "--help", "--version"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,290 @@
+"""The command line and the admin API of a running proxy, as operators and scripts use them."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import threading
+import unittest
+
+from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, scaled, service, wait_until
+
+
+class Commands(SluiceTest):
+    def test_the_whole_way_of_a_release(self):
+        proxy = self.two_pools()
+        steps = [(("split", "10"), "green gets 10 % of the users"), (("split", "50%", "shop"), "50 %"),
+                 (("switch", "green"), "green is live"), (("rollback",), "rolled back: blue is live"),
+                 (("switch", "green", "--wait", "--reason", "go"), "drained")]
+        for arguments, said in steps:
+            done = proxy.cli(*arguments)
+            self.assertEqual(done.returncode, 0, (arguments, done.stderr))
+            # A rollback waits 100 ms for the disk at most; on a busy one it says that it did not.
+            if "not on disk yet" not in done.stderr or arguments != ("rollback",):
+                self.assertEqual(done.stderr, "", arguments)
+            self.assertIn(said, done.stdout)
+        self.assertEqual(proxy.status()["generation"], 6)
+        shown = proxy.cli("status")
+        self.assertEqual(shown.returncode, 0)
+        self.assertIn("generation 6", shown.stdout)
+        self.assertIn(self.green.address, shown.stdout)
+        self.assertNotIn("\x1b", shown.stdout)
+        self.assertEqual(json.loads(proxy.cli("status", "--json").stdout)["generation"], 6)
+        self.assertIn("shop", proxy.cli("status", "shop").stdout)
+
+    def test_no_ops_change_no_generation(self):
+        proxy = self.two_pools()
+        self.assertFalse(proxy.rollback()["changed"] and proxy.rollback()["changed"])
+        generation = proxy.status()["generation"]
+        live = proxy.status("shop")["live"]
+        for verb, body in (("switch", {"pool": live}), ("rollback", {})):
+            answer = proxy.change(verb, body)
+            self.assertEqual((answer["changed"], answer["generation"]), (False, generation))
+        done = proxy.cli("rollback")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("nothing to roll back", done.stdout)
+
+    def test_exit_statuses(self):
+        proxy = self.two_pools()
+        for arguments, status in [(("switch", "green", "nope"), 1), (("switch", "purple"), 2), (("split", "101"), 2),
+                                  (("split", "1.234"), 2), (("frobnicate",), 2), ((), 2), (("--help",), 0), (("--version",), 0),
+                                  (("version",), 0), (("switch", "green", "--if-generation", "99"), 1),
+                                  (("switch", "--help"), 0), (("status", "nope"), 1)]:
+            done = proxy.cli(*arguments)
+            self.assertEqual(done.returncode, status, (arguments, done.stderr))
+            self.assertEqual(done.stderr == "", status == 0, (arguments, done.stderr))
+        gone = proxy.cli("status", environment={"SLUICE_SOCKET": "/nonexistent/x.sock"})
+        self.assertEqual(gone.returncode, 3)
+        self.assertEqual(proxy.cli("status", "-c", proxy.config_file, environment={}).returncode, 0)
+        self.assertEqual(proxy.cli("status", "--socket", proxy.socket, environment={"SLUICE_SOCKET": "/x"}).returncode, 0)
+
+    def test_preconditions_and_problems_on_the_wire(self):
+        proxy = self.two_pools()
+        cases = [
+            ("/v1/services/nope/switch", {"pool": "green"}, 404, "unknown_service"),
+            ("/v1/services/shop/switch", {"pool": "purple"}, 400, "bad_request"),
+            ("/v1/services/shop/switch", {}, 400, "bad_request"),
+            ("/v1/services/shop/switch", {"pool": "green", "surprise": 1}, 400, "bad_request"),
+            ("/v1/services/shop/switch", {"pool": "green", "if_generation": 7}, 409, "generation_mismatch"),
+            ("/v1/services/shop/split", {"percent": "10.001"}, 400, "bad_request"),
+            ("/v1/services/shop/rollback", [], 400, "bad_request"),
+            ("/v1/changes", {"changes": []}, 400, "bad_request"),
+        ]
+        for path, body, status, code in cases:
+            got, problem = proxy.admin("POST", path, body)
+            self.assertEqual((got, problem["code"], problem["status"]), (status, code, status), (path, body, problem))
+            self.assertTrue(problem["title"] and problem["detail"])
+        self.assertEqual(proxy.status()["generation"], 1)
+        self.assertTrue(proxy.switch("green", if_generation=1)["changed"])
+
+    def test_a_pool_that_nobody_serves_needs_force(self):
+        blue = self.origin("blue")
+        green = self.origin("green")
+        green.stop()
+        proxy = self.sluice([service([blue.address], [green.address])])
+        done = proxy.cli("switch", "green")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--force", done.stderr)
+        self.assertEqual(proxy.status()["generation"], 1)
+        self.assertEqual(proxy.cli("switch", "green", "--force").returncode, 0)
+        self.assertEqual(proxy.status("shop")["live"], "green")
+
+    def test_several_services_change_in_one_generation(self):
+        blue, green = self.origin("blue"), self.origin("green")
+        names = ["shop", "blog", "api"]
+        proxy = self.sluice([service([blue.address], [green.address], name=name, path_prefix="/" + name) for name in names])
+        unnamed = proxy.cli("switch", "green")
+        self.assertEqual(unnamed.returncode, 2)
+        for name in names:
+            self.assertIn(name, unnamed.stderr)
+        self.assertEqual(proxy.cli("switch", "green", "--all").returncode, 0)
+        status = proxy.status()
+        self.assertEqual(status["generation"], 2)
+        self.assertEqual([(s["live"], s["generation"]) for s in status["services"]], [("green", 2)] * 3)
+        code, answer = proxy.admin("POST", "/v1/changes", {"changes": [
+            {"service": "shop", "action": "rollback"}, {"service": "nope", "action": "switch", "pool": "blue"}]})
+        self.assertEqual((code, answer["code"]), (404, "unknown_service"))
+        self.assertEqual(proxy.status()["generation"], 2, "all or none")
+        self.assertEqual(proxy.cli("rollback", "--all").returncode, 0)
+        self.assertEqual([s["live"] for s in proxy.status()["services"]], ["blue"] * 3)
+
+    def test_curl_can_do_everything(self):
+        proxy = self.two_pools()
+
+        def curl(*arguments):
+            done = subprocess.run(["curl", "-sS", "--unix-socket", proxy.socket, *arguments], capture_output=True, text=True,
+                                  timeout=PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+
+        self.assertEqual(json.loads(curl("http://sluice/v1/status"))["generation"], 1)
+        answer = json.loads(curl("-d", '{"percent":"12.5%"}', "http://sluice/v1/services/shop/split"))
+        self.assertEqual((answer["generation"], answer["split_basis_points"]), (2, 1250))
+        self.assertIn("405", curl("-o", "/dev/null", "-w", "%{http_code}", "http://sluice/v1/services/shop/switch"))
+        self.assertIn("404", curl("-o", "/dev/null", "-w", "%{http_code}", "http://sluice/nope"))
+        self.assertEqual("200", curl("-o", "/dev/null", "-w", "%{http_code}", "http://sluice/readyz"))
+        for pool in ("green", "blue"):
+            self.assertEqual(json.loads(curl("-d", json.dumps({"pool": pool}), "http://sluice/v1/services/shop/switch"))["live"], pool)
+
+    def test_the_tcp_admin_listener_reads_only(self):
+        blue = self.origin("blue")
+        directory = self.directory()
+        probe = socket.create_server(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % probe.getsockname()[1]
+        probe.close()
+        proxy = self.sluice([service([blue.address], [blue.address])], directory=directory,
+                            admin={"socket": {"path": os.path.join(directory, "admin.sock")}, "http": {"bind": address}})
+        with Peer.connect(address) as peer:
+            self.assertEqual(peer.get("/v1/status", host=address)[0].status, 200)
+        with Peer.connect(address) as peer:
+            peer.request("/v1/services/shop/switch", method="POST", body=b'{"pool":"green"}', host=address,
+                         fields=["Content-Type: application/json"])
+            self.assertIn(peer.answer()[0].status, (401, 403))
+        self.assertEqual(proxy.status()["generation"], 1)
+
+    def test_the_socket_is_private_and_the_directory_locked(self):
+        proxy = self.two_pools()
+        self.assertEqual(os.stat(proxy.socket).st_mode & 0o777, 0o660)
+
+    def test_check_names_every_mistake_with_its_place(self):
+        directory = self.directory()
+        path = os.path.join(directory, "bad.yaml")
+        with open(path, "w") as file:
+            file.write("workers: many\nlisteners:\n  - bind: nowhere\nservices:\n  - name: shop\n    pols: {}\n    salt: [1]\n")
+        done = subprocess.run([BIN, "check", "-c", path], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        for place in (":1:", ":3:", ":6:", ":7:"):
+            self.assertIn(path + place, done.stderr)
+        self.assertIn("pools", done.stderr)
+
+    def test_check_print_is_a_configuration_that_prints_the_same(self):
+        proxy = self.two_pools(pins=[{"header": "X-P", "values": {"a$b": "blue"}, "from": ["10.0.0.0/8", "unix:"]}],
+                               identity=[{"cookie": "uid"}, {"mint_cookie": {"name": "sid", "max_age": "30d"}}])
+        first = proxy.cli("check", "-c", proxy.config_file, "--print")
+        self.assertEqual((first.returncode, first.stderr), (0, ""))
+        again = os.path.join(proxy.directory, "again.yaml")
+        with open(again, "w") as file:
+            file.write(first.stdout)
+        second = proxy.cli("check", "-c", again, "--print")
+        self.assertEqual((second.returncode, second.stderr), (0, ""))
+        self.assertEqual(first.stdout, second.stdout)
+        proxy.split("10%")
+        self.assertIn("the saved state rules", proxy.cli("check", "-c", proxy.config_file).stdout)
+
+
+class AtOnce(SluiceTest):
+    def test_8_processes_at_once_are_serialised(self):
+        proxy = self.two_pools()
+        each = scaled(25, 12, 6)
+        answers = []
+        lock = threading.Lock()
+
+        def work(number):
+            rng = random.Random(number)
+            for _ in range(each):
+                verb = rng.choice([("switch", "green"), ("switch", "blue"), ("split", str(rng.randrange(0, 100))), ("rollback",)])
+                done = proxy.cli(*verb, "--json")
+                with lock:
+                    answers.append((done.returncode, done.stdout, done.stderr, verb))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        changed = {}
+        for returncode, out, err, verb in answers:
+            # A rollback may overtake a switch that still checks its target: that one is refused as superseded.
+            if returncode == 1 and json.loads(out)["code"] == "superseded":
+                continue
+            self.assertEqual(returncode, 0, (verb, err))
+            answer = json.loads(out)
+            if answer["changed"]:
+                self.assertNotIn(answer["generation"], changed)
+                changed[answer["generation"]] = answer
+        self.assertEqual(sorted(changed), list(range(2, 2 + len(changed))))
+        last = changed[max(changed)]
+        shop = proxy.status("shop")
+        self.assertEqual((proxy.status()["generation"], shop["live"], shop["split_basis_points"]),
+                         (last["generation"], last["live"], last["split_basis_points"]))
+
+
+class Drains(SluiceTest):
+    def held(self, **over):
+        """A proxy whose blue pool holds requests until `self.release` is set."""
+        self.release = threading.Event()
+        self.arrived = threading.Semaphore(0)
+
+        def script(peer):
+            while True:
+                peer.head()
+                self.arrived.release()
+                self.release.wait(PATIENCE)
+                peer.send(plain_answer(b"blue"))
+
+        blue = self.scripted(script)
+        green = self.origin("green")
+        self.addCleanup(self.release.set)
+        return self.sluice([service([blue.address], [green.address], **over)])
+
+    def test_wait_returns_when_the_old_pool_is_empty(self):
+        proxy = self.held()
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
+            done = []
+            waiter = threading.Thread(target=lambda: done.append(proxy.cli("switch", "green", "--wait", "--json")))
+            waiter.start()
+            # The drain is listed at once; how many are left is known when the workers have answered.
+            wait_until(lambda: [(d["pool"], d["requests"]) for d in proxy.status("shop")["drains"]] == [("blue", 1)],
+                       "a drain of blue waits for one request")
+            self.assertEqual(done, [])
+            self.release.set()
+            waiter.join()
+            self.assertEqual(client.answer()[1], b"blue")
+        answer = json.loads(done[0].stdout)
+        self.assertEqual(answer["drain"], {"outcome": "drained", "requests_cut": 0, "tunnels_cut": 0, "tunnels_kept": 0})
+        self.assertEqual(proxy.status("shop")["drains"], [])
+
+    def test_what_runs_at_the_deadline_is_cut_counted_and_logged(self):
+        proxy = self.held()
+        with proxy.client() as client:
+            client.request("/held")
+            self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
+            done = proxy.cli("switch", "green", "--wait", "--drain", "200ms", "--json")
+            answer = json.loads(done.stdout)
+            self.assertEqual((done.returncode, answer["drain"]["outcome"], answer["drain"]["requests_cut"]), (0, "deadline", 1))
+            head, _ = client.answer()
+            self.assertIn(head.status, (502, 503, 504))
+        line = proxy.wait_log(lambda entry: entry["path"] == "/held")
+        self.assertIn("drain", line["error"])
+
+    def test_a_rollback_during_a_drain_cuts_nobody(self):
+        proxy = self.held()
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
+            waiter = []
+            thread = threading.Thread(target=lambda: waiter.append(proxy.switch("green", wait=True, drain="500ms")))
+            thread.start()
+            wait_until(lambda: proxy.status("shop")["drains"], "the drain of blue runs")
+            self.assertEqual(proxy.rollback()["live"], "blue")
+            thread.join()
+            self.assertEqual(waiter[0]["drain"]["outcome"], "superseded")
+            # Past the old deadline the request still runs.
+            threading.Event().wait(0.6)
+            self.release.set()
+            self.assertEqual(client.answer()[1], b"blue")
+
+    def test_a_drain_of_0s_cuts_at_once(self):
+        proxy = self.held()
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
+            answer = proxy.switch("green", wait=True, drain="0s")
+            self.assertEqual((answer["drain"]["outcome"], answer["drain"]["requests_cut"]), ("deadline", 1))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,416 @@
+#include "sim/scenario.hpp"
+
+// Peers and a network that do something wrong: slow, refused, gone, dead (behaviour.md §2, §4).
+namespace sluice::sim {
+
+using Deed = AnswerPlan::Deed;
+using Fault = ClientPlan::Fault;
+
+TEST_CASE("sim fault: a slow reader gets everything, and little waits for it", "[sim][fault]") {
+  SimWorld world(calm());
+  ask(world, get(sized(1'000'000)), {.most_read = 4000, .read_pause = milliseconds(1), .kernel_out = 16'000});
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(world.node().queued_most <= core::limits::kHighWatermark + core::limits::kReadBufferSize);
+}
+
+TEST_CASE("sim fault: a slow endpoint takes everything, and little waits for it", "[sim][fault]") {
+  SimWorld world(calm());
+  world.origin(0).kernel_out = 5000;
+  ask(world, {.method = "POST", .form = BodyForm::Chunked, .body = 1'000'000, .answers = {sized(1)}}, {.kernel_in = 200'000});
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(world.node().queued_most <= core::limits::kHighWatermark + 2 * core::limits::kReadBufferSize);
+}
+
+TEST_CASE("sim fault: one byte at a time works both ways", "[sim][fault]") {
+  SimWorld world(calm());
+  AnswerPlan answer = sized(300, BodyForm::Chunked);
+  answer.most_each = 1;
+  answer.pause_each = std::chrono::microseconds(100);
+  ask(world, {.method = "POST", .form = BodyForm::Chunked, .body = 300, .answers = {answer}},
+      {.most_written = 1, .most_read = 1, .write_pause = std::chrono::microseconds(100)});
+  finish(world);
+  CHECK(status(world, 0) == 200);
+}
+
+TEST_CASE("sim fault: a client that never reads is cut after the body timeout", "[sim][fault]") {
+  SimWorld world(calm());
+  const core::Instant start = world.now();
+  SimClient& client = ask(world, get(sized(1'000'000)));
+  client.stop_reading();
+  finish(world);
+  CHECK(status(world, 0) == 0);
+  CHECK(line(world, 0).error == "the client stopped reading");
+  CHECK(world.now() - start >= seconds(30));
+  CHECK(world.now() - start < seconds(70));
+}
+
+TEST_CASE("sim fault: an endpoint that never reads is a 504 once it should answer", "[sim][fault]") {
+  SimWorld world(calm());
+  world.origin(0).stays_silent = true;
+  const core::Instant start = world.now();
+  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1'000'000}, {.kernel_in = 10'000});
+  REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
+  CHECK(status(world, 0) == 504);
+  CHECK(world.now() - start >= seconds(30));
+  CHECK(world.now() - start < seconds(31));
+  finish(world);
+}
+
+TEST_CASE("sim fault: a refused connect is repeated on another endpoint at once, any method", "[sim][fault]") {
+  SimWorld world(with_endpoints(2, 1));
+  const core::Instant start = world.now();
+  for (SimOrigin* origin : {&world.origin(0), &world.origin(1)}) {
+    origin->fate = [&world] {
+      const bool is_first = world.origin(0).connects + world.origin(1).connects == 1;
+      return ConnectFate{.kind = is_first ? ConnectFate::Kind::Refuse : ConnectFate::Kind::Accept};
+    };
+  }
+  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 100, .answers = {sized(5)}});
+  REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
+  CHECK(status(world, 0) == 200);
+  CHECK(world.now() == start);
+  CHECK(attempts(world, 0) == 1);
+  CHECK(world.origin(0).connects + world.origin(1).connects == 2);
+  finish(world);
+  CHECK(line(world, 0).retries == 0);
+}
+
+TEST_CASE("sim fault: when all endpoints of the live pool refuse it is a 503 with Retry-After", "[sim][fault]") {
+  SimWorld world(with_endpoints(3, 1));
+  for (std::size_t i = 0; i < 3; ++i) meet(world.origin(i), ConnectFate::Kind::Refuse);
+  ask(world, get());
+  finish(world);
+  CHECK(status(world, 0) == 503);
+  CHECK(field(world, 0, "Retry-After") == "1");
+  for (std::size_t i = 0; i < 3; ++i) CHECK(world.origin(i).connects == 1);
+}
+
+TEST_CASE("sim fault: a connect that is not answered ends after its timeout", "[sim][fault]") {
+  SimWorld world(calm());
+  meet(world.origin(0), ConnectFate::Kind::NoAnswer);
+  const core::Instant start = world.now();
+  ask(world, get());
+  REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
+  CHECK(status(world, 0) == 503);
+  CHECK(world.now() - start >= seconds(1));
+  CHECK(world.now() - start <= milliseconds(1100));
+  finish(world);
+}
+
+TEST_CASE("sim fault: local resources are ours: 503, and the endpoint is not charged", "[sim][fault]") {
+  SimWorld world(with_endpoints(2, 1));
+  meet(world.origin(0), ConnectFate::Kind::LocalResources);
+  meet(world.origin(1), ConnectFate::Kind::LocalResources);
+  ask(world, get());
+  finish(world);
+  CHECK(status(world, 0) == 503);
+  CHECK(world.origin(0).connects + world.origin(1).connects == 1);
+  CHECK(world.control().cell({0}).penalty.load() == 0);
+  CHECK(world.control().cell({1}).penalty.load() == 0);
+}
+
+TEST_CASE("sim fault: a penalty ranks an endpoint last, ends, doubles, and one success clears it", "[sim][fault]") {
+  SimWorld world(with_endpoints(2, 1));
+  meet(world.origin(0), ConnectFate::Kind::Refuse);
+  const auto until = [&] { return policy::Penalty(world.control().cell({0}).penalty.load()).until(); };
+  for (int i = 0; i < 20 && world.origin(0).connects == 0; ++i) {
+    ask(world, {.fields = "Connection: close\r\n", .answers = {{.closes = true}}});
+    world.settle();
+  }
+  REQUIRE(world.origin(0).connects == 1);
+  CHECK(until() >= world.now() + seconds(1));
+  CHECK(until() <= world.now() + milliseconds(1001));
+  for (int i = 0; i < 20; ++i) {
+    ask(world, get({.closes = true}));
+    world.settle();
+  }
+  CHECK(world.origin(0).connects == 1);  // in penalty: the other one is taken
+  world.run_for(milliseconds(1100));
+  for (int i = 0; i < 40 && world.origin(0).connects == 1; ++i) {
+    ask(world, get({.closes = true}));
+    world.settle();
+  }
+  REQUIRE(world.origin(0).connects == 2);
+  CHECK(until() >= world.now() + seconds(2));
+  world.run_for(milliseconds(2100));
+  meet(world.origin(0), ConnectFate::Kind::Accept);
+  for (int i = 0; i < 40 && world.origin(0).connects == 2; ++i) {
+    ask(world, get({.closes = true}));
+    world.settle();
+  }
+  CHECK(world.control().cell({0}).penalty.load() == 0);
+  finish(world);
+}
+
+TEST_CASE("sim fault: a candidate that can't be reached falls back to the live pool", "[sim][fault]") {
+  SimWorld world(with_endpoints(1, 2));
+  world.split(10'000);
+  meet(world.origin(1), ConnectFate::Kind::Refuse);
+  meet(world.origin(2), ConnectFate::Kind::Refuse);
+  ask(world, {.user = "user-1", .answers = {sized(8)}});
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(field(world, 0, "Sluice-Pool") == "blue");
+  CHECK(field(world, 0, "Sluice-Reason") == "fallback");
+  // Both are in penalty now: the candidate counts as unusable, no connect is tried.
+  CHECK(world.origin(1).connects + world.origin(2).connects == 2);
+}
+
+TEST_CASE("sim fault: a fallback adopts first: it goes to the pool that is live then", "[sim][fault]") {
+  SimWorld world(with_endpoints(1, 1));
+  world.split(10'000);
+  meet(world.origin(1), ConnectFate::Kind::NoAnswer);
+  ask(world, {.user = "user-1", .answers = {sized(8)}});
+  world.run_for(milliseconds(500));
+  world.control().prepare(model::apply_rollback(world.control().current().traffic));
+  world.flip(seconds(30));
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(field(world, 0, "Sluice-Pool") == "blue");
+  CHECK(field(world, 0, "Sluice-Generation") == "3");
+}
+
+TEST_CASE("sim fault: a reused connection that dies is retried for GET and PUT, not for POST", "[sim][fault]") {
+  const auto run = [](const std::string& method, unsigned expected, std::size_t expected_attempts) {
+    SimWorld world(calm());
+    RequestPlan second{.method = method, .form = BodyForm::Length, .body = 100, .answers = {{.deed = Deed::Leave}, sized(7)}};
+    ask_all(world, {get(sized(5)), second});
+    finish(world);
+    INFO(method);
+    CHECK(status(world, 1) == expected);
+    CHECK(attempts(world, 1) == expected_attempts);
+    CHECK(entry(world, 1).attempts[0].was_reused);
+    CHECK(line(world, 1).retries == expected_attempts - 1);
+  };
+  run("GET", 200, 2);
+  run("PUT", 200, 2);
+  run("DELETE", 200, 2);
+  run("POST", 502, 1);
+  run("PATCH", 502, 1);
+}
+
+TEST_CASE("sim fault: a fresh connection that dies is retried for GET, not for PUT", "[sim][fault]") {
+  const auto run = [](const std::string& method, unsigned expected, std::size_t expected_attempts) {
+    SimWorld world(calm());
+    ask(world, {.method = method, .answers = {{.deed = Deed::Break}, sized(7)}});
+    finish(world);
+    INFO(method);
+    CHECK(status(world, 0) == expected);
+    CHECK(attempts(world, 0) == expected_attempts);
+  };
+  run("GET", 200, 2);
+  run("HEAD", 200, 2);
+  run("PUT", 502, 1);
+  run("DELETE", 502, 1);
+  run("POST", 502, 1);
+}
+
+TEST_CASE("sim fault: a retry prefers another endpoint", "[sim][fault]") {
+  SimWorld world(with_endpoints(2, 1));
+  ask(world, {.answers = {{.deed = Deed::Leave}, sized(7)}});
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  REQUIRE(attempts(world, 0) == 2);
+  CHECK(entry(world, 0).attempts[0].endpoint != entry(world, 0).attempts[1].endpoint);
+}
+
+TEST_CASE("sim fault: there is one retry", "[sim][fault]") {
+  SimWorld world(with_endpoints(3, 1));
+  ask(world, {.answers = {{.deed = Deed::Leave}}});
+  finish(world);
+  CHECK(status(world, 0) == 502);
+  CHECK(attempts(world, 0) == 2);
+}
+
+TEST_CASE("sim fault: no retry once a byte of the answer has arrived", "[sim][fault]") {
+  SimWorld world(calm());
+  AnswerPlan cut = sized(5);
+  cut.cut_at = 1;
+  ask(world, {.answers = {cut, sized(7)}});
+  finish(world);
+  CHECK(status(world, 0) == 502);
+  CHECK(attempts(world, 0) == 1);
+}
+
+TEST_CASE("sim fault: a body beyond what is held can't be repeated", "[sim][fault]") {
+  SimWorld world(calm());
+  const auto put = [](std::size_t size) {
+    return RequestPlan{.method = "PUT", .form = BodyForm::Chunked, .body = size, .answers = {{.deed = Deed::Leave}, sized(7)}};
+  };
+  ask_all(world, {get(sized(1)), put(core::limits::kReplayBodyMax)});
+  finish(world);
+  SimWorld other(calm());
+  ask_all(other, {get(sized(1)), put(core::limits::kReplayBodyMax + 1)});
+  finish(other);
+  CHECK(status(world, 1) == 200);
+  CHECK(status(other, 1) == 502);
+}
+
+TEST_CASE("sim fault: a client that leaves during the connect cancels it", "[sim][fault]") {
+  SimWorld world(calm());
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(500)}; };
+  SimClient& client = ask(world, get());
+  world.run_for(milliseconds(100));
+  CHECK(world.worker().load().leases == 1);
+  client.leave();
+  world.settle();
+  CHECK(world.worker().load().leases == 0);
+  CHECK(world.worker().load().sessions == 0);
+  finish(world);
+  CHECK(line(world, 0).status == 499);
+  CHECK(world.origin(0).accepted == 0);
+}
+
+TEST_CASE("sim fault: a client that leaves while its upload is paused is noticed at once", "[sim][fault]") {
+  for (const Fault fault : {Fault::Close, Fault::Reset, Fault::HalfClose}) {
+    SimWorld world(calm());
+    world.origin(0).stays_silent = true;
+    SimClient& client = ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1'000'000}, {.kernel_in = 10'000});
+    world.run_for(milliseconds(100));
+    REQUIRE(world.worker().load().leases == 1);
+    client.do_fault(fault);
+    world.settle();
+    CHECK(world.worker().load().leases == 0);
+    CHECK(world.worker().load().endpoint_connections == 0);
+    finish(world);
+    CHECK(line(world, 0).status == 499);
+    CHECK_FALSE(entry(world, 0).outcome.answer);
+  }
+}
+
+TEST_CASE("sim fault: a client that leaves while the endpoint thinks cancels the request", "[sim][fault]") {
+  SimWorld world(calm());
+  AnswerPlan silent{.deed = Deed::Silence};
+  SimClient& client = ask(world, get(silent));
+  world.run_for(milliseconds(100));
+  client.leave();
+  world.settle();
+  CHECK(world.worker().load().endpoint_connections == 0);
+  finish(world);
+  CHECK(line(world, 0).status == 499);
+  CHECK(entry(world, 0).attempts[0].was_cut_off);
+}
+
+TEST_CASE("sim fault: a client that resets in the middle of an answer is a 499", "[sim][fault]") {
+  SimWorld world(calm());
+  ask(world, get(sized(1'000'000)), {.fault = Fault::Reset, .fault_after_received = 100'000});
+  finish(world);
+  CHECK(line(world, 0).status == 499);
+  CHECK(world.worker().load().endpoint_connections == 0);
+}
+
+TEST_CASE("sim fault: a client that stops in its head gets a 408, in its body a 408", "[sim][fault]") {
+  SimWorld world(calm());
+  ask(world, get(), {.fault = Fault::StopSending, .fault_after_sent = 20});
+  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1000}, {.fault = Fault::StopSending, .fault_after_sent = 500});
+  const core::Instant start = world.now();
+  REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
+  CHECK(world.now() - start >= seconds(10));
+  CHECK(world.now() - start <= milliseconds(10'100));
+  REQUIRE(world.run_until([&] { return status(world, 1) != 0; }));
+  CHECK(world.now() - start >= seconds(30));
+  CHECK(world.now() - start <= milliseconds(30'100));
+  finish(world);
+  CHECK(status(world, 0) == 408);
+  CHECK(attempts(world, 0) == 0);
+  CHECK(status(world, 1) == 408);
+  CHECK_FALSE(entry(world, 1).attempts[0].is_request_complete);
+}
+
+TEST_CASE("sim fault: an endpoint that does not answer is a 504 after its time", "[sim][fault]") {
+  SimWorld world(calm());
+  const core::Instant start = world.now();
+  ask(world, get({.deed = Deed::Silence}));
+  REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
+  CHECK(status(world, 0) == 504);
+  CHECK(world.now() - start >= seconds(30));
+  CHECK(world.now() - start <= milliseconds(30'100));
+  finish(world);
+  CHECK(attempts(world, 0) == 1);  // it may have acted on it
+}
+
+TEST_CASE("sim fault: an endpoint that stops in its answer breaks it", "[sim][fault]") {
+  SimWorld world(calm());
+  AnswerPlan answer = sized(2000);
+  answer.most_each = 1000;
+  answer.pause_each = seconds(3600);
+  const core::Instant start = world.now();
+  SimClient& client = ask(world, get(answer));
+  REQUIRE(world.run_until([&] { return client.is_finished(); }));
+  CHECK(world.now() - start <= milliseconds(30'100));
+  CHECK(client.was_broken());
+  finish(world);
+  CHECK(line(world, 0).error == "the endpoint stopped sending");
+}
+
+TEST_CASE("sim fault: an idle client connection is closed after its time, a fresh one sooner", "[sim][fault]") {
+  SimWorld world(calm());
+  const core::Instant start = world.now();
+  SimClient& mute = world.client({});
+  mute.stop_reading();
+  SimClient& kept = ask(world, get(sized(1)), {.at_end = ClientPlan::AtEnd::Stay});
+  world.client({.at_end = ClientPlan::AtEnd::Stay});
+  REQUIRE(world.run_until([&] { return world.clients()[2]->is_finished(); }));
+  CHECK(world.now() - start >= seconds(10));
+  CHECK(world.now() - start <= milliseconds(10'100));
+  REQUIRE(world.run_until([&] { return kept.is_finished(); }));
+  CHECK(world.now() - start >= seconds(60));
+  CHECK(world.now() - start <= milliseconds(60'100));
+  CHECK_FALSE(kept.was_broken());
+  finish(world);
+}
+
+TEST_CASE("sim fault: idle endpoint connections live as long as promised, less a second", "[sim][fault]") {
+  SimWorld world(calm());
+  AnswerPlan promise = sized(1);
+  promise.fields = "Keep-Alive: timeout=2\r\n";
+  ask(world, get(promise));
+  world.run_for(milliseconds(900));
+  CHECK(world.worker().load().endpoint_connections == 1);
+  world.run_for(milliseconds(200));
+  CHECK(world.worker().load().endpoint_connections == 0);
+  ask(world, get(sized(1)));
+  world.run_for(milliseconds(3900));
+  CHECK(world.worker().load().endpoint_connections == 1);
+  world.run_for(milliseconds(200));
+  CHECK(world.worker().load().endpoint_connections == 0);
+  finish(world);
+}
+
+TEST_CASE("sim fault: at the connection limit accepting pauses, and idle connections make room", "[sim][fault]") {
+  WorldOptions options = calm();
+  options.connections_max = 2;
+  SimWorld world(options);
+  ask(world, get(sized(1)), {.at_end = ClientPlan::AtEnd::Stay});
+  world.run_for(seconds(2));
+  ask(world, get({.size = 5, .delay = seconds(3)}));
+  world.run_for(seconds(1));
+  CHECK(world.clients()[0]->is_finished());  // it was idle for longer than a second
+  ask(world, get({.size = 5, .delay = seconds(3)}));
+  world.run_for(milliseconds(100));
+  CHECK(world.acceptor().is_paused());
+  ask(world, get(sized(4)));
+  world.run_for(milliseconds(100));
+  CHECK(status(world, 3) == 0);
+  finish(world);
+  CHECK(status(world, 3) == 200);
+  CHECK_FALSE(world.acceptor().is_paused());
+}
+
+TEST_CASE("sim fault: an idle connection is not closed before its last answer has left", "[sim][fault]") {
+  WorldOptions options = calm();
+  options.connections_max = 2;
+  SimWorld world(options);
+  // Complete at the endpoint at once, and slow to leave.
+  ask(world, get(sized(60'000)), {.most_read = 1000, .read_pause = milliseconds(100), .kernel_out = 2000, .at_end = ClientPlan::AtEnd::Stay});
+  world.run_for(seconds(2));
+  ask(world, get(sized(1)));
+  world.run_for(milliseconds(100));
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(entry(world, 0).outcome.answer->body.size() == 60'000);
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,316 @@
+#include "sim/judge.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "sluice/policy/split.hpp"
+
+namespace sluice::sim {
+
+namespace {
+
+using core::limits::kHighWatermark;
+using core::limits::kReadBufferSize;
+
+class Judge {
+ public:
+  explicit Judge(SimWorld& world) : world_(world) {}
+
+  std::vector<std::string> run() {
+    findings_ = world_.ledger().complaints;
+    for (Entry& entry : world_.ledger().entries()) judge_request(entry);
+    judge_heads_without_path();
+    judge_rest();
+    for (std::size_t i = 0; i < world_.workers(); ++i) judge_worker(i);
+    return findings_;
+  }
+
+ private:
+  void find(const std::string& what) { findings_.push_back(what); }
+  void find(const Entry& entry, const std::string& what) {
+    std::string text = "request " + std::to_string(entry.plan.number) + " " + what + "\n    " + describe(entry.plan);
+    for (const Attempt& attempt : entry.attempts) {
+      text += "\n    endpoint " + std::to_string(attempt.endpoint.raw) + (attempt.was_reused ? " reused " : " ") +
+              describe(*attempt.plan) + (attempt.is_request_complete ? ", request complete" : "") +
+              (attempt.is_answer_complete ? ", answer complete" : "") + (attempt.was_cut_off ? ", cut off" : "");
+    }
+    const Outcome& outcome = entry.outcome;
+    text += "\n    client" + std::string(outcome.is_sent_whole ? " sent all" : "") + (outcome.has_client_left ? ", left" : "");
+    if (outcome.answer) text += ", got " + outcome.answer->start + " and " + std::to_string(outcome.answer->body.size()) + " bytes";
+    if (outcome.partial) text += ", got in part " + outcome.partial->start + " and " + std::to_string(outcome.partial->body.size()) + " bytes";
+    for (const LogLine& line : entry.lines) {
+      text += "\n    log " + std::to_string(line.status) + " " + line.pool + " " + line.reason + " generation " +
+              std::to_string(line.generation.value_or(0)) + " retries " + std::to_string(line.retries) + " " + line.error;
+    }
+    find(text);
+  }
+
+  void judge_request(const Entry& entry) {
+    judge_count(entry);
+    judge_repetition(entry);
+    if (entry.outcome.answer) judge_answer(entry, *entry.outcome.answer);
+    if (entry.outcome.partial) judge_bytes(entry, *entry.outcome.partial);
+    if (!entry.lines.empty()) judge_choice(entry, entry.lines.front());
+    judge_tunnel(entry);
+    judge_liveness(entry);
+  }
+
+  /// Ended exactly once.
+  void judge_count(const Entry& entry) {
+    if (!entry.plan.raw.empty()) return;  // may have no path in the log
+    if (entry.lines.size() > 1) find(entry, "ended " + std::to_string(entry.lines.size()) + " times");
+    const Outcome& outcome = entry.outcome;
+    // An answer to a head that never was whole is a 408, or a 400: its line has no path.
+    const bool was_answered = outcome.is_delivered && (outcome.answer || outcome.partial);
+    const bool was_routed = !entry.attempts.empty() || was_answered ||
+                            (outcome.is_delivered && outcome.was_alone && is_first_on_connection(entry));
+    if (was_routed && entry.lines.empty()) find(entry, "never ended");
+  }
+
+  /// The first head on a connection is judged with its last byte, whatever comes after it.
+  bool is_first_on_connection(const Entry& entry) {
+    for (const auto& client : world_.clients()) {
+      if (!client->plan().requests.empty() && client->plan().requests.front() == entry.plan.number) return true;
+    }
+    return false;
+  }
+
+  /// G10: what may not be repeated reaches one endpoint, once.
+  void judge_repetition(const Entry& entry) {
+    const std::size_t most = entry.plan.is_idempotent() ? 2 : 1;
+    if (entry.attempts.size() > most) find(entry, "reached endpoints " + std::to_string(entry.attempts.size()) + " times");
+    if (!entry.plan.raw.empty() && !entry.attempts.empty()) find(entry, "was refused and sent on");
+    if (entry.attempts.size() == 2 && !entry.lines.empty() && entry.lines.front().retries != 1) {
+      find(entry, "was repeated, and the log does not say so");
+    }
+    const bool is_second_fresh = entry.attempts.size() < 2 || !entry.attempts[1].was_reused;
+    if (!is_second_fresh) find(entry, "was repeated on a reused connection");
+  }
+
+  static std::optional<core::PoolName> pool_of(const Message& answer) {
+    const auto pool = answer.field("Sluice-Pool");
+    if (!pool) return std::nullopt;
+    return *pool == "blue" ? core::PoolName::Blue : core::PoolName::Green;
+  }
+
+  /// Each byte comes from an endpoint of the pool that the answer names, and belongs to this request.
+  void judge_bytes(const Entry& entry, const Message& answer) {
+    const auto pool = pool_of(answer);
+    if (!pool) return;  // an own answer
+    if (answer.field("X-Answers") != std::to_string(entry.plan.number)) find(entry, "got the answer to another request");
+    if (answer.body != bytes_of(side_of(*pool), entry.plan.number, answer.body.size())) {
+      find(entry, "got bytes that are not of " + std::string(core::text(*pool)) + "'s answer");
+    }
+    const bool was_there = std::any_of(entry.attempts.begin(), entry.attempts.end(),
+                                       [&](const Attempt& attempt) { return attempt.pool == *pool; });
+    if (!was_there) find(entry, "has an answer of a pool that never saw it");
+  }
+
+  void judge_answer(const Entry& entry, const Message& answer) {
+    judge_bytes(entry, answer);
+    if (!entry.lines.empty() && entry.lines.front().status != answer.status() && entry.lines.front().status != 499) {
+      find(entry, "was answered with " + std::to_string(answer.status()) + ", logged otherwise");
+    }
+    const auto pool = pool_of(answer);
+    if (!pool) return judge_own_answer(entry, answer);
+    // A complete message only when an endpoint sent a complete one.
+    const auto sender = std::find_if(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& attempt) {
+      return attempt.pool == *pool && (attempt.is_answer_complete || attempt.plan->status == 101);
+    });
+    if (sender == entry.attempts.end()) return find(entry, "got a complete answer that no endpoint has completed");
+    if (answer.status() != sender->plan->status) find(entry, "got another status than the endpoint sent");
+    const bool has_body = entry.plan.method != "HEAD" && answer.status() != 204 && answer.status() != 304 && answer.status() != 101;
+    if (has_body && answer.body.size() != sender->plan->size) {
+      find(entry, "got " + std::to_string(answer.body.size()) + " bytes of " + std::to_string(sender->plan->size));
+    }
+    const bool wants_trailers = has_body && sender->plan->has_trailers && sender->plan->form == BodyForm::Chunked && !entry.plan.is_1_0;
+    if (answer.trailers.size() != (wants_trailers ? 1U : 0U)) find(entry, "lost or gained trailers");
+    if (entry.plan.is_1_0 && answer.form == BodyForm::Chunked) find(entry, "got a chunked answer in HTTP/1.0");
+    if (entry.plan.is_1_0 && entry.outcome.informational > 0) find(entry, "got a 1xx in HTTP/1.0");
+    judge_exposed(entry, answer);
+  }
+
+  void judge_own_answer(const Entry& entry, const Message& answer) {
+    if (answer.field("Server") != "sluice") find(entry, "got an answer of nobody");
+    if (answer.status() < 400) find(entry, "got an own answer with status " + std::to_string(answer.status()));
+  }
+
+  /// The answer and the log say the same, and the generation is one that was in force while the request was on its way.
+  void judge_exposed(const Entry& entry, const Message& answer) {
+    const LogLine& line = entry.lines.front();
+    const auto generation = answer.field("Sluice-Generation");
+    if (!generation || *generation != std::to_string(line.generation.value_or(0))) find(entry, "another generation than logged");
+    if (answer.field("Sluice-Reason") != line.reason) find(entry, "another reason than logged");
+    if (answer.field("Sluice-Pool") != line.pool) find(entry, "another pool than logged");
+    if (answer.field("Sluice-Endpoint") != line.endpoint) find(entry, "another endpoint than logged");
+    const std::uint64_t number = line.generation.value_or(0);
+    if (number < entry.outcome.generation_begun) find(entry, "was routed by a generation that a command had ended before");
+    if (number > entry.outcome.generation_answered) find(entry, "was routed by a generation that did not exist yet");
+  }
+
+  /// The pool is the one that the held generation chooses; and the generation the one that was live when the head was whole.
+  void judge_choice(const Entry& entry, const LogLine& line) {
+    if (line.pool.empty() || !line.generation) return;
+    const SimControl::Generation& held = world_.control().at(*line.generation);
+    const model::ServiceTraffic& traffic = held.traffic;
+    const core::PoolName pool = line.pool == "blue" ? core::PoolName::Blue : core::PoolName::Green;
+    if (line.reason == "fallback") {
+      if (pool != traffic.live) find(entry, "fell back to a pool that is not live");
+      return;
+    }
+    const policy::SplitState state{.live = traffic.live,
+                                   .split = traffic.split,
+                                   .is_candidate_open = traffic.is_candidate_open,
+                                   .salt = traffic.salt};
+    std::optional<policy::PinHit> pin;
+    for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
+      if (entry.plan.fields.find("X-Pin: " + std::string(core::text(name))) != std::string::npos) pin = policy::PinHit{name};
+    }
+    std::optional<std::string_view> identity;
+    if (!entry.plan.user.empty()) identity = entry.plan.user;
+    const policy::PoolChoice choice = policy::choose_pool(state, pin, identity);
+    if (choice.pool != pool || policy::text(choice.reason) != line.reason) find(entry, "went to another pool than its generation chooses");
+    if (choice.bucket != line.bucket) find(entry, "has another bucket");
+    for (const Attempt& attempt : entry.attempts) judge_attempt(entry, attempt, pool, held);
+
+    const Outcome& outcome = entry.outcome;
+    if (!outcome.is_delivered) return;
+    if (*line.generation < outcome.generation_delivered) find(entry, "was routed by an older epoch after a newer one was live");
+    if (outcome.was_alone && *line.generation != outcome.generation_delivered) {
+      find(entry, "was routed by a generation that was not live when its head was whole");
+    }
+  }
+
+  void judge_attempt(const Entry& entry, const Attempt& attempt, core::PoolName pool, const SimControl::Generation& held) {
+    if (attempt.pool != pool) find(entry, "reached an endpoint of another pool");
+    const std::size_t first = attempt.pool == core::PoolName::Blue ? 0 : world_.control().settings().pools[0].endpoints.size();
+    const std::size_t position = attempt.endpoint.raw - first;
+    if (((held.disabled[core::index(attempt.pool)] >> position) & 1U) != 0) find(entry, "reached a disabled endpoint");
+  }
+
+  void judge_tunnel(const Entry& entry) {
+    if (!entry.plan.upgrades || !entry.outcome.answer || entry.outcome.answer->status() != 101) return;
+    const auto attempt = std::find_if(entry.attempts.begin(), entry.attempts.end(),
+                                      [](const Attempt& a) { return a.plan->status == 101; });
+    if (attempt == entry.attempts.end()) return find(entry, "has a tunnel that no endpoint opened");
+    const std::string down = bytes_of(side_of(attempt->pool), entry.plan.number, entry.plan.tunnel_down);
+    const std::string up = bytes_of(Side::Client, entry.plan.number, entry.plan.tunnel_up);
+    if (!down.starts_with(entry.outcome.tunnel_received)) find(entry, "received other bytes through its tunnel");
+    if (!up.starts_with(attempt->tunnel_received)) find(entry, "sent other bytes through its tunnel");
+    // A FIN says that this was all.
+    const bool was_cut = entry.lines.empty() || !entry.lines.front().error.empty();
+    if (was_cut) return;
+    if (entry.outcome.has_tunnel_ended && entry.outcome.tunnel_received != down) find(entry, "its tunnel ended early");
+    if (attempt->has_tunnel_ended && !entry.outcome.has_client_left && attempt->tunnel_received != up) {
+      find(entry, "its tunnel lost bytes to the endpoint");
+    }
+  }
+
+  /// A request that nothing went wrong with is answered by its endpoint. Catches lost wake-ups, which time-outs would hide.
+  void judge_liveness(const Entry& entry) {
+    const Outcome& outcome = entry.outcome;
+    if (!entry.is_faultless || entry.lines.empty() || outcome.has_client_left) return;
+    const LogLine& line = entry.lines.front();
+    const bool was_cut = line.error.starts_with("cut") || line.error == "the proxy stopped";
+    if (was_cut) return;
+    if (!outcome.answer && is_before_broken(entry)) return;
+    if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
+    if (!pool_of(*outcome.answer)) find(entry, "nothing went wrong, and the proxy answers itself");
+  }
+
+  /// The RST that breaks the answer to a pipelined request takes along what was still on its way before it.
+  bool is_before_broken(const Entry& entry) {
+    for (const auto& client : world_.clients()) {
+      bool is_behind = false;
+      for (const unsigned number : client->plan().requests) {
+        const Entry& other = world_.ledger()[number];
+        if (is_behind && !other.lines.empty() && !other.outcome.answer) return true;
+        is_behind = is_behind || number == entry.plan.number;
+      }
+    }
+    return false;
+  }
+
+  void judge_heads_without_path() {
+    for (const LogLine& line : world_.ledger().other_lines) {
+      if (line.status < 400) find("a line without a path: " + line.text);
+    }
+  }
+
+  // ---- what must be left: nothing
+
+  void judge_rest() {
+    SimControl& control = world_.control();
+    for (std::size_t i = 0; i < world_.origins(); ++i) {
+      const auto left = control.cell(core::EndpointId{static_cast<std::uint32_t>(i)}).in_flight.load();
+      if (left != 0) find("endpoint " + std::to_string(i) + " is left with " + std::to_string(left) + " in flight");
+    }
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+      for (auto& lease : control.pool_cell(pool).leases) {
+        if (lease.count.load() != 0) find(std::string(core::text(pool)) + " is left with leases: " + std::to_string(lease.count.load()));
+      }
+    }
+    if (world_.is_stopping() && world_.workers_reported_empty() != world_.workers()) find("a stopping worker did not report that it is empty");
+    std::size_t counted = 0;
+    for (std::size_t i = 0; i < world_.workers(); ++i) counted += count_requests(world_.worker(i).metrics());
+    if (counted != world_.ledger().lines) {
+      find("the metrics count " + std::to_string(counted) + " requests, the log has " + std::to_string(world_.ledger().lines));
+    }
+  }
+
+  static std::size_t count_requests(const metrics::Block& block) {
+    std::size_t sum = 0;
+    for (const auto& pool : block.services[0].requests) {
+      for (const auto& code : pool) sum += code.read();
+    }
+    for (const auto& code : block.unmatched) sum += code.read();
+    return sum;
+  }
+
+  void judge_worker(std::size_t number) {
+    const std::string who = "worker " + std::to_string(number) + ": ";
+    SimNode& node = world_.node(number);
+    if (!node.misuse.empty()) find(who + "misuse of a transport: " + node.misuse);
+    const proxy::Worker::Load load = world_.worker(number).load();
+    const auto expect_zero = [&](std::size_t value, const char* what) {
+      if (value != 0) find(who + std::to_string(value) + " " + what + " are left");
+    };
+    expect_zero(load.sessions, "sessions");
+    expect_zero(load.requests, "requests");
+    expect_zero(load.tunnels, "tunnels");
+    expect_zero(load.leases, "leases");
+    expect_zero(load.holds, "holds");
+    expect_zero(load.endpoint_connections, "endpoint connections");
+    expect_zero(load.chunks, "chunks");
+    expect_zero(node.transports, "transports");
+    expect_zero(node.loop.timers().armed(), "armed timers");
+    const metrics::Block& block = world_.worker(number).metrics();
+    expect_zero(block.connections_open.read(), "connections (metric)");
+    expect_zero(block.endpoint_connections_idle.read(), "idle endpoint connections (metric)");
+    for (const auto& gauge : block.services[0].in_flight) expect_zero(gauge.read(), "requests in flight (metric)");
+    for (const auto& gauge : block.services[0].tunnels) expect_zero(gauge.read(), "tunnels (metric)");
+    constexpr std::size_t kQueuedMost = kHighWatermark + kReadBufferSize + 96 * 1024;
+    if (node.queued_most > kQueuedMost) find(who + std::to_string(node.queued_most) + " bytes were queued on one transport");
+  }
+
+  SimWorld& world_;
+  std::vector<std::string> findings_;
+};
+
+}  // namespace
+
+std::vector<std::string> judge(SimWorld& world) {
+  std::vector<std::string> findings = Judge(world).run();
+  // Every worker keeps the newest; all others must have come back to control.
+  if (world.control().snapshots_alive() > 1) findings.push_back("old snapshots are still held");
+  return findings;
+}
+
+std::string join(const std::vector<std::string>& findings) {
+  std::string text;
+  for (const std::string& finding : findings) text += finding + "\n";
+  return text;
+}
+
+}  // namespace sluice::sim

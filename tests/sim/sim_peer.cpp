@@ -1,0 +1,61 @@
+#include "sim/sim_peer.hpp"
+
+namespace sluice::sim {
+
+SimPeer::SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link) : scheduler_(scheduler), link_(std::move(link)) {
+  scheduler_.add(*this);
+}
+
+std::size_t SimPeer::send(std::string_view bytes) {
+  if (!can_send() || bytes.empty()) return 0;
+  if (link_->is_proxy_closed) {
+    // The proxy's kernel answers with a RST, which also overtakes what it had not sent yet.
+    link_->has_proxy_reset = true;
+    link_->to_peer.keep_first(scheduler_.rng().below(static_cast<std::uint32_t>(link_->to_peer.unread().size() + 1)));
+    return bytes.size();
+  }
+  return link_->to_proxy.put(bytes);
+}
+
+std::string SimPeer::receive(std::size_t most) {
+  std::string bytes(link_->to_peer.unread().substr(0, most));
+  link_->to_peer.consume(bytes.size());
+  return bytes;
+}
+
+void SimPeer::shutdown() {
+  if (!is_open_ || has_ended_) return;
+  has_ended_ = true;
+  link_->to_proxy.has_fin = true;
+}
+
+void SimPeer::close() {
+  if (!is_open_) return;
+  if (!link_->to_peer.unread().empty()) return reset();
+  link_->to_proxy.has_fin = true;
+  is_open_ = false;
+  link_->is_peer_closed = true;
+}
+
+void SimPeer::reset() {
+  if (!is_open_) return;
+  is_open_ = false;
+  link_->is_peer_closed = true;
+  link_->has_peer_reset = true;
+  if (!link_->to_proxy.has_fin) {
+    const std::size_t unread = link_->to_proxy.unread().size();
+    link_->to_proxy.keep_first(scheduler_.rng().below(static_cast<std::uint32_t>(unread + 1)));
+  }
+  link_->to_peer.keep_first(0);
+}
+
+bool SimPeer::is_ready() const {
+  return link_->is_peer_closed && !link_->has_peer_reset && !link_->to_peer.unread().empty() && !link_->is_proxy_closed;
+}
+
+void SimPeer::step() {
+  link_->has_peer_reset = true;
+  link_->to_peer.keep_first(0);
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,67 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "net/transport.hpp"
+#include "sluice/core/ensure.hpp"
+
+namespace sluice::test {
+
+/// One end of a connection in memory; the test is the peer. Owned by the test.
+class FakeTransport final : public net::Transport {
+ public:
+  void set_events(net::TransportEvents& events) override { events_ = &events; }
+  void read(net::ReadMode mode, std::size_t limit) override {
+    mode_ = mode;
+    limit_ = limit;
+  }
+  using net::Transport::write;
+  void write(std::span<const std::string_view> parts) override {
+    if (is_closed || is_finished) return;
+    for (const std::string_view part : parts) (takes_bytes ? sent : waiting) += part;
+  }
+  std::size_t queued() const override { return waiting.size(); }
+  void shutdown_write() override { is_finished = true; }
+  void close() override { is_closed = true; }
+  void reset() override { is_closed = is_reset = true; }
+
+  // ---- the peer ----
+  /// Gives what the reader takes now, at most its limit at once; the rest is returned.
+  std::string_view give(std::string_view bytes) {
+    while (!bytes.empty() && mode_ == net::ReadMode::On && !is_closed) {
+      const std::string_view piece = bytes.substr(0, limit_);
+      bytes.remove_prefix(piece.size());
+      events_->on_read(piece);
+    }
+    return bytes;
+  }
+  void end() {
+    ENSURE(mode_ != net::ReadMode::Off, "nobody would notice");
+    if (!is_closed) events_->on_eof();
+  }
+  void fail() {
+    if (!is_closed) events_->on_error(net::TransportError::Reset);
+  }
+  /// The peer reads again: what waited goes.
+  void drain() {
+    takes_bytes = true;
+    sent += waiting;
+    waiting.clear();
+    if (!is_closed) events_->on_drained();
+  }
+  net::ReadMode mode() const { return mode_; }
+
+  std::string sent;
+  std::string waiting;
+  bool takes_bytes = true;
+  bool is_finished = false;
+  bool is_closed = false;
+  bool is_reset = false;
+
+ private:
+  net::TransportEvents* events_ = nullptr;
+  net::ReadMode mode_ = net::ReadMode::Off;
+  std::size_t limit_ = 0;
+};
+
+}  // namespace sluice::test

@@ -1,0 +1,27 @@
+#include <unistd.h>
+
+#include <csignal>
+
+#include "common/options.hpp"
+#include "origin/server.hpp"
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  tools::Options options(argc, argv,
+                         R"(test-origin [--port 0] [--name blue] [--version v1] [--log FILE]
+An HTTP/1.1 origin for tests and demo. Prints `listening 127.0.0.1:PORT`. --log collects `n=` of every request.
+  /            pool, version, number and counter; ?size=N bytes (default 1024)
+  /echo        the body back        /digest   its SHA-256 and size      /headers  the received head
+  /chunked     ?n=4&size=1024       /trailers the same with trailers    /close    no length, ended by closing
+  /slow        ?ms=1000             /status   ?code=404                 /early    ?code=403, before the body
+  /cut         ?size=N&after=100    /hints    a 103 first               /ws       WebSocket echo
+  /raw         any other upgrade: bytes echoed, half-close kept)");
+  tools::OriginOptions origin;
+  origin.port = static_cast<std::uint16_t>(options.number("port", 0));
+  origin.identity.pool = options.text("name", "blue");
+  origin.identity.version = options.text("version", "v1");
+  origin.log = options.text("log", "");
+  options.done();
+  tools::Server(origin).run();
+  return 0;
+}

@@ -1,0 +1,589 @@
+// The whole admin API over connections in memory, with a real controller between fakes.
+#include "admin/admin_server.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "support/catch.hpp"
+#include "support/control_rig.hpp"
+
+namespace {
+
+using namespace sluice;
+using namespace std::chrono_literals;
+using core::PoolName;
+using nlohmann::json;
+using test::ControlRig;
+using test::FakeTransport;
+
+struct Answer {
+  unsigned status = 0;
+  std::string head;
+  std::string body;
+  json content() const { return json::parse(body); }
+  bool has(const std::string& line) const {
+    return head.find("\r\n" + line + "\r\n") != std::string::npos;
+  }
+};
+
+/// Takes one answer from the front of what was sent.
+std::optional<Answer> take_answer(std::string& sent) {
+  const std::size_t end = sent.find("\r\n\r\n");
+  if (end == std::string::npos) return std::nullopt;
+  Answer answer;
+  answer.head = sent.substr(0, end + 2);
+  answer.status = static_cast<unsigned>(std::stoul(answer.head.substr(9, 3)));
+  const std::size_t at = answer.head.find("Content-Length: ");
+  REQUIRE(at != std::string::npos);
+  const std::size_t length = std::stoul(answer.head.substr(at + 16));
+  answer.body = sent.substr(end + 4, length);
+  REQUIRE(answer.body.size() == length);
+  sent.erase(0, end + 4 + length);
+  return answer;
+}
+
+struct Admin {
+  explicit Admin(ControlRig::Options options = {}) : rig(std::move(options)) {}
+
+  FakeTransport& connect(net::AcceptEvents& door) {
+    FakeTransport& transport = *transports.emplace_back(std::make_unique<FakeTransport>());
+    door.on_accept(transport, {}, 0);
+    return transport;
+  }
+  FakeTransport& connect() { return connect(server.local()); }
+
+  Answer ask(const std::string& bytes) { return ask(connect(), bytes); }
+  Answer ask(FakeTransport& transport, const std::string& bytes) {
+    transport.give(bytes);
+    rig.settle();
+    const auto answer = take_answer(transport.sent);
+    REQUIRE(answer);
+    return *answer;
+  }
+  Answer get(const std::string& path) {
+    return ask("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  static std::string post_bytes(const std::string& path, const std::string& body) {
+    return "POST " + path +
+           " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
+  }
+  Answer post(const std::string& path, const std::string& body) {
+    return ask(post_bytes(path, body));
+  }
+
+  ControlRig rig;
+  std::vector<std::unique_ptr<FakeTransport>> transports;
+  admin::AdminServer server{
+      rig.loop,
+      {.controller = *rig.controller, .version = "1.2.3", .more_metrics = {}, .bound_host = ""},
+      [](const net::Transport&) { return control::Actor{.uid = 1000, .pid = 4711}; }};
+};
+
+void check_problem(const Answer& answer, unsigned status, const std::string& code) {
+  INFO(answer.head << answer.body);
+  CHECK(answer.status == status);
+  CHECK(answer.has("Content-Type: application/problem+json"));
+  const json problem = answer.content();
+  CHECK(problem.size() == 5);
+  CHECK(problem.at("status") == status);
+  CHECK(problem.at("code") == code);
+  CHECK(problem.at("type").is_string());
+  CHECK_FALSE(problem.at("title").get<std::string>().empty());
+  CHECK_FALSE(problem.at("detail").get<std::string>().empty());
+}
+
+std::vector<std::string> keys(const json& object) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : object.items()) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+// ---- shapes ----
+
+TEST_CASE("admin: status has exactly the members of the contract", "[admin][status]") {
+  Admin admin;
+  const Answer answer = admin.get("/v1/status");
+  CHECK(answer.status == 200);
+  CHECK(answer.has("Content-Type: application/json"));
+  CHECK(answer.has("Cache-Control: no-store"));
+  const json status = answer.content();
+  CHECK(keys(status) == std::vector<std::string>{"durable", "epoch", "generation", "listeners",
+                                                 "services", "version", "workers"});
+  CHECK(status["generation"] == 1);
+  CHECK(status["epoch"] == 1);
+  CHECK(status["durable"] == true);
+  CHECK(status["version"] == "1.2.3");
+  CHECK(status["workers"] == 2);
+  CHECK(status["listeners"] == json::parse(R"([{"name":"main","address":"127.0.0.1:8080"}])"));
+  CHECK(status["services"] ==
+        json::parse(R"([{"name":"shop","generation":1,"live":"blue","candidate":"green",
+      "split_basis_points":0,"salt":"shop","hash":"murmur3-32-v1","candidate_open":true,"drains":[],
+      "pools":{"blue":{"endpoints":[{"address":"127.0.0.1:9001","state":"up","in_flight":0}]},
+               "green":{"endpoints":[{"address":"127.0.0.1:9002","state":"up","in_flight":0}]}}}])"));
+}
+
+TEST_CASE("admin: the status of one service", "[admin][status]") {
+  Admin admin({.services = {"shop", "a b"}});
+  CHECK(admin.get("/v1/status").content()["services"].size() == 2);
+  const json one = admin.get("/v1/status/a%20b").content();
+  REQUIRE(one["services"].size() == 1);
+  CHECK(one["services"][0]["name"] == "a b");
+  check_problem(admin.get("/v1/status/nobody"), 404, "unknown_service");
+}
+
+TEST_CASE("admin: a change has exactly the members of the contract", "[admin][changes]") {
+  Admin admin;
+  const Answer answer =
+      admin.post("/v1/services/shop/switch", R"({"pool":"green","reason":"release"})");
+  CHECK(answer.status == 200);
+  json change = answer.content();
+  for (const char* time : {"persist", "flip", "adopted"}) {
+    CHECK(change["took_us"][time].is_number_unsigned());
+    change["took_us"][time] = 0;
+  }
+  CHECK(
+      change ==
+      json::parse(
+          R"({"changed":true,"generation":2,"service":"shop","live":"green","split_basis_points":0,
+      "durable":true,"took_us":{"persist":0,"flip":0,"adopted":0},"workers":{"total":2,"adopted":2,"missing":[]},
+      "drain":{"outcome":"drained","requests_cut":0,"tunnels_cut":0,"tunnels_kept":0}})"));
+  CHECK(admin.rig.store.audit.back().actor == control::Actor{.uid = 1000, .pid = 4711});
+  CHECK(admin.rig.store.audit.back().reason == "release");
+}
+
+TEST_CASE("admin: split and rollback", "[admin][changes]") {
+  Admin admin;
+  const json split = admin.post("/v1/services/shop/split", R"({"percent":"12.5%"})").content();
+  CHECK(split["split_basis_points"] == 1250);
+  CHECK(split["drain"].is_null());
+  const json undo = admin.post("/v1/services/shop/rollback", "").content();
+  CHECK(undo["changed"] == true);
+  CHECK(undo["split_basis_points"] == 0);
+  CHECK(admin.post("/v1/services/shop/rollback", "{}").content()["changed"] == false);
+}
+
+TEST_CASE("admin: a list of changes is one generation", "[admin][changes]") {
+  Admin admin({.services = {"shop", "blog"}});
+  const json answer = admin
+                          .post("/v1/changes",
+                                R"({"changes":[{"service":"shop","action":"switch","pool":"green"},
+                                               {"service":"blog","action":"switch","pool":"green"}]})")
+                          .content();
+  CHECK(keys(answer) == std::vector<std::string>{"changed", "durable", "generation", "services",
+                                                 "took_us", "workers"});
+  CHECK(answer["generation"] == 2);
+  REQUIRE(answer["services"].size() == 2);
+  CHECK(answer["services"][1]["service"] == "blog");
+  CHECK(answer["services"][1]["generation"] == 2);
+}
+
+TEST_CASE("admin: refused changes are problems with their code", "[admin][changes]") {
+  Admin admin({.services = {"shop", "blog"}});
+  check_problem(admin.post("/v1/services/shp/rollback", ""), 404, "unknown_service");
+  check_problem(admin.post("/v1/services/shop/switch", "{}"), 400, "bad_request");
+  check_problem(admin.post("/v1/services/shop/switch", "nonsense"), 400, "bad_request");
+  check_problem(admin.post("/v1/services/shop/split", R"({"percent":"1","x":1})"), 400,
+                "bad_request");
+  check_problem(admin.post("/v1/services/shop/split", R"({"percent":"1","if_generation":9})"), 409,
+                "generation_mismatch");
+  check_problem(admin.post("/v1/changes", R"({"changes":[{"action":"rollback"}]})"), 400,
+                "service_required");
+  admin.rig.connector.modes[9002] = test::FakeConnector::Mode::Refuses;
+  check_problem(admin.post("/v1/services/shop/switch", R"({"pool":"green"})"), 409,
+                "pool_unreachable");
+  admin.rig.store.mode = test::FakeStore::Mode::Fails;
+  const Answer full = admin.post("/v1/services/shop/split", R"({"percent":"1"})");
+  check_problem(full, 503, "storage_unavailable");
+  CHECK(full.has("Retry-After: 1"));
+  CHECK(admin.rig.controller->status().generation == core::Generation{1});
+}
+
+TEST_CASE("admin: with wait the answer comes when the drain has ended", "[admin][changes]") {
+  Admin admin;
+  admin.rig.workers[0]->take_lease(admin.rig.pool(PoolName::Blue));
+  FakeTransport& caller = admin.connect();
+  caller.give(Admin::post_bytes("/v1/services/shop/switch",
+                                R"({"pool":"green","wait":true,"drain":"2s"})"));
+  admin.rig.advance(1900ms);
+  CHECK(caller.sent.empty());
+  admin.rig.advance(300ms);
+  const auto answer = take_answer(caller.sent);
+  REQUIRE(answer);
+  CHECK(answer->content()["drain"] ==
+        json::parse(R"({"outcome":"deadline","requests_cut":1,"tunnels_cut":0,"tunnels_kept":0})"));
+}
+
+TEST_CASE("admin: a caller who leaves cancels nothing", "[admin][changes]") {
+  Admin admin;
+  admin.rig.store.mode = test::FakeStore::Mode::Hangs;
+  FakeTransport& caller = admin.connect();
+  caller.give(Admin::post_bytes("/v1/services/shop/switch", R"({"pool":"green"})"));
+  admin.rig.settle();
+  caller.end();
+  admin.rig.settle();
+  CHECK(caller.is_closed);
+  CHECK(admin.server.connections() == 0);
+  admin.rig.store.answer(test::FakeStore::Mode::Lands);
+  admin.rig.settle();
+  CHECK(admin.rig.view().live == PoolName::Green);
+  CHECK(caller.sent.empty());
+}
+
+// ---- paths and methods ----
+
+TEST_CASE("admin: unknown paths are 404, wrong methods 405 with Allow", "[admin][routes]") {
+  Admin admin;
+  for (const char* path :
+       {"/", "/v1", "/v1/status/", "/v1/services/shop", "/v1/services//switch",
+        "/v1/services/a/b/switch", "/v1/services/%zz/switch", "/v1/services/shop/switch/",
+        "/v1/events", "/V1/status", "/v1/../v1/status"}) {
+    INFO(path);
+    check_problem(admin.post(path, "{}"), 404, "not_found");
+  }
+  const Answer get = admin.get("/v1/services/shop/switch");
+  check_problem(get, 405, "method_not_allowed");
+  CHECK(get.has("Allow: POST"));
+  const Answer post = admin.post("/v1/status", "{}");
+  check_problem(post, 405, "method_not_allowed");
+  CHECK(post.has("Allow: GET, HEAD"));
+  check_problem(admin.ask("DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"), 405,
+                "method_not_allowed");
+}
+
+TEST_CASE("admin: HEAD has the head of GET and no body", "[admin][routes]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  caller.give("HEAD /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  admin.rig.settle();
+  CHECK(caller.sent.ends_with("\r\n\r\n"));
+  CHECK(caller.sent.find("Content-Length: 0\r\n") == std::string::npos);
+  caller.sent.clear();
+  CHECK(admin.ask(caller, "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .content()["generation"] == 1);
+}
+
+TEST_CASE("admin: over TCP one may look and not touch", "[admin][remote]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect(admin.server.remote());
+  CHECK(admin.ask(caller, "GET /v1/status HTTP/1.1\r\nHost: localhost:9901\r\n\r\n").status == 200);
+  for (const char* path :
+       {"/v1/services/shop/switch", "/v1/services/shop/rollback", "/v1/changes"}) {
+    check_problem(admin.ask(caller, Admin::post_bytes(path, R"({"pool":"green"})")), 403,
+                  "read_only");
+  }
+  CHECK(admin.rig.controller->status().generation == core::Generation{1});
+}
+
+TEST_CASE("admin: over TCP the Host must be loopback", "[admin][remote]") {
+  Admin admin;
+  for (const char* host :
+       {"localhost", "LOCALHOST:9901", "127.0.0.1", "127.8.9.1:80", "[::1]", "[::1]:9901"}) {
+    INFO(host);
+    CHECK(admin
+              .ask(admin.connect(admin.server.remote()),
+                   "GET /metrics HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n")
+              .status == 200);
+  }
+  for (const char* host :
+       {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"}) {
+    INFO(host);
+    check_problem(admin.ask(admin.connect(admin.server.remote()),
+                            "GET /metrics HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"),
+                  403, "forbidden_host");
+  }
+  // On the Unix socket every Host is as good as another.
+  CHECK(admin.ask("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n").status == 200);
+}
+
+// ---- connections ----
+
+TEST_CASE("admin: one connection serves requests one after the other", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  std::string requests;
+  for (int i = 0; i < 200; ++i) requests += "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  std::string_view rest = requests;
+  for (int i = 0; i < 300 && !(rest.empty() && caller.mode() == net::ReadMode::On); ++i) {
+    rest = caller.give(rest);
+    admin.rig.turn();
+  }
+  admin.rig.settle();
+  for (int i = 0; i < 200; ++i) REQUIRE(take_answer(caller.sent)->status == 200);
+  CHECK(caller.sent.empty());
+  CHECK_FALSE(caller.is_closed);
+}
+
+TEST_CASE("admin: what follows a change waits until that is answered", "[admin][connection]") {
+  Admin admin;
+  admin.rig.store.mode = test::FakeStore::Mode::Hangs;
+  FakeTransport& caller = admin.connect();
+  caller.give(Admin::post_bytes("/v1/services/shop/switch", R"({"pool":"green"})") +
+              "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  admin.rig.settle();
+  CHECK(caller.sent.empty());
+  CHECK(caller.mode() == net::ReadMode::WatchClose);
+  admin.rig.store.answer(test::FakeStore::Mode::Lands);
+  admin.rig.settle();
+  CHECK(take_answer(caller.sent)->content()["changed"] == true);
+  CHECK(take_answer(caller.sent)->content()["generation"] == 2);
+}
+
+TEST_CASE("admin: Connection: close is answered, then closed", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  const Answer answer =
+      admin.ask(caller, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  CHECK(answer.status == 200);
+  CHECK(answer.has("Connection: close"));
+  CHECK(caller.is_finished);
+  CHECK_FALSE(caller.is_closed);
+  caller.end();
+  admin.rig.settle();
+  CHECK(caller.is_closed);
+  CHECK(admin.server.connections() == 0);
+}
+
+TEST_CASE("admin: malformed requests are answered, and what follows is thrown away",
+          "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  check_problem(admin.ask(caller, "GET / HTTP/1.1\r\n\r\n"), 400, "bad_request");
+  CHECK(caller.is_finished);
+  caller.give(std::string(100'000, 'x'));
+  CHECK_FALSE(caller.is_closed);
+  caller.give(std::string(200'000, 'x'));
+  CHECK(caller.is_closed);
+  admin.rig.settle();
+  CHECK(admin.server.connections() == 0);
+}
+
+TEST_CASE("admin: lingering ends after a second", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  check_problem(admin.ask(caller, "nonsense\r\n\r\n"), 400, "bad_request");
+  admin.rig.advance(900ms);
+  CHECK_FALSE(caller.is_closed);
+  admin.rig.advance(200ms);
+  CHECK(caller.is_closed);
+}
+
+TEST_CASE("admin: a body that is too large is refused before it is read", "[admin][connection]") {
+  Admin admin;
+  check_problem(
+      admin.ask("POST /v1/changes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n"),
+      413, "too_large");
+}
+
+TEST_CASE("admin: Expect: 100-continue gets its 100, then the answer", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  caller.give(
+      "POST /v1/services/shop/rollback HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+      "Content-Length: 2\r\n\r\n");
+  CHECK(caller.sent == "HTTP/1.1 100 Continue\r\n\r\n");
+  caller.sent.clear();
+  CHECK(admin.ask(caller, "{}").status == 200);
+}
+
+TEST_CASE("admin: a request that never ends is given up after ten seconds", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  caller.give("GET /healthz HTTP/1.1\r\n");
+  for (int i = 0; i < 9; ++i) {
+    admin.rig.advance(1s);
+    caller.give("X: y\r\n");
+  }
+  CHECK(caller.sent.empty());
+  admin.rig.advance(1100ms);
+  const auto answer = take_answer(caller.sent);
+  REQUIRE(answer);
+  check_problem(*answer, 408, "timeout");
+}
+
+TEST_CASE("admin: an idle connection is closed after a minute, without a word",
+          "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  CHECK(admin.ask(caller, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 200);
+  admin.rig.advance(59s);
+  CHECK_FALSE(caller.is_closed);
+  admin.rig.advance(2s);
+  CHECK(caller.is_closed);
+  CHECK(caller.sent.empty());
+}
+
+TEST_CASE("admin: a caller that does not read its answer is dropped", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  caller.takes_bytes = false;
+  caller.give(
+      "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\nGET /metrics HTTP/1.1\r\nHost: "
+      "localhost\r\n\r\n");
+  admin.rig.settle();
+  const std::size_t one = caller.waiting.size();
+  CHECK(one > 0);
+  admin.rig.advance(9s);
+  CHECK(caller.waiting.size() == one);  // the second is not answered before the first is gone
+  CHECK_FALSE(caller.is_closed);
+  admin.rig.advance(2s);
+  CHECK(caller.is_closed);
+}
+
+TEST_CASE("admin: a slow reader gets everything", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  caller.takes_bytes = false;
+  caller.give(
+      "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: "
+      "localhost\r\n\r\n");
+  admin.rig.settle();
+  caller.drain();
+  admin.rig.settle();
+  CHECK(take_answer(caller.sent)->status == 200);
+  CHECK(take_answer(caller.sent)->body == "ok\n");
+}
+
+TEST_CASE("admin: a caller that half-closes still gets what is already answered",
+          "[admin][connection]") {
+  Admin admin;
+  FakeTransport& caller = admin.connect();
+  caller.takes_bytes = false;
+  caller.give("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  admin.rig.settle();
+  caller.end();
+  admin.rig.settle();
+  CHECK_FALSE(caller.is_closed);
+  caller.drain();
+  admin.rig.settle();
+  CHECK(take_answer(caller.sent)->status == 200);
+  CHECK(caller.is_closed);
+}
+
+TEST_CASE("admin: a broken connection is closed in every state", "[admin][connection]") {
+  Admin admin;
+  FakeTransport& fresh = admin.connect();
+  FakeTransport& half = admin.connect();
+  half.give("GET /");
+  FakeTransport& handled = admin.connect();
+  admin.rig.store.mode = test::FakeStore::Mode::Hangs;
+  handled.give(Admin::post_bytes("/v1/services/shop/switch", R"({"pool":"green"})"));
+  admin.rig.settle();
+  for (FakeTransport* each : {&fresh, &half, &handled}) {
+    each->fail();
+    CHECK(each->is_closed);
+  }
+  admin.rig.settle();
+  CHECK(admin.server.connections() == 0);
+}
+
+TEST_CASE("admin: connections are bounded, the oldest idle one goes first", "[admin][connection]") {
+  Admin admin;
+  const std::size_t most = core::limits::kAdminConnectionsMax / 4 * 3;
+  FakeTransport& busy = admin.connect();
+  busy.give("GET /");
+  FakeTransport& oldest_idle = admin.connect();
+  for (std::size_t i = 2; i < most; ++i) admin.connect();
+  CHECK(admin.server.connections() == most);
+  CHECK_FALSE(oldest_idle.is_closed);
+  FakeTransport& late = admin.connect();
+  admin.rig.settle();
+  CHECK(oldest_idle.is_closed);
+  CHECK_FALSE(busy.is_closed);
+  CHECK(admin.server.connections() == most);
+  CHECK(admin.ask(late, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 200);
+}
+
+TEST_CASE("admin: callers over TCP can't take the operator's connections", "[admin][connection]") {
+  Admin admin;
+  for (std::size_t i = 0; i < 2 * core::limits::kAdminConnectionsMax; ++i) {
+    admin.connect(admin.server.remote()).give("GET /");  // none is idle
+  }
+  admin.rig.settle();
+  CHECK(admin.server.connections() == core::limits::kAdminConnectionsMax / 4);
+  CHECK(admin.post("/v1/services/shop/rollback", "").status == 200);
+}
+
+// ---- health and metrics ----
+
+TEST_CASE("admin: readyz says what is missing", "[admin][health]") {
+  Admin admin;
+  CHECK(admin.get("/readyz").body == "ok\n");
+  const std::string verbose = admin.get("/readyz?verbose").body;
+  CHECK(verbose.find("[+] listeners\n") != std::string::npos);
+  CHECK(verbose.find("[+] service shop\n") != std::string::npos);
+  admin.rig.workers[0]->take_lease(admin.rig.pool(PoolName::Blue));
+  admin.rig.controller->begin_stop(30s, [] {});
+  const Answer stopping = admin.get("/readyz");
+  CHECK(stopping.status == 503);
+  CHECK(stopping.body == "[-] stopping: the process is stopping\n");
+  CHECK(admin.get("/healthz").status == 200);
+}
+
+TEST_CASE("admin: healthz sees a worker that hangs", "[admin][health]") {
+  Admin admin;
+  CHECK(admin.get("/healthz").body == "ok\n");
+  admin.rig.workers[1]->is_hanging = true;
+  admin.rig.advance(3s);
+  const Answer answer = admin.get("/healthz");
+  CHECK(answer.status == 503);
+  CHECK(answer.body == "[-] worker 1: its loop does not turn\n");
+}
+
+TEST_CASE("admin: metrics sum the workers and show the traffic state", "[admin][metrics]") {
+  Admin admin;
+  admin.rig.workers[0]->block.services[0].requests[0][1].add(3);
+  admin.rig.workers[1]->block.services[0].requests[0][1].add(4);
+  admin.rig.workers[1]->block.services[0].in_flight[1].add(2);
+  admin.rig.workers[0]->block.unmatched[3].add(5);
+  admin.rig.workers[0]->block.connections_open.add(6);
+  admin.post("/v1/services/shop/split", R"({"percent":"12.5"})");
+  const Answer answer = admin.get("/metrics");
+  CHECK(answer.has("Content-Type: text/plain; version=0.0.4; charset=utf-8"));
+  for (const char* line :
+       {"sluice_requests_total{service=\"shop\",pool=\"blue\",code=\"2xx\"} 7",
+        "sluice_requests_total{service=\"shop\",pool=\"green\",code=\"5xx\"} 0",
+        "sluice_requests_total{service=\"\",pool=\"\",code=\"4xx\"} 5",
+        "sluice_requests_in_flight{service=\"shop\",pool=\"green\"} 2", "sluice_connections_open 6",
+        "sluice_generation 2", "sluice_service_generation{service=\"shop\"} 2",
+        "sluice_split_basis_points{service=\"shop\"} 1250",
+        "sluice_live_pool{service=\"shop\",pool=\"blue\"} 1",
+        "sluice_candidate_open{service=\"shop\"} 1", "sluice_state_durable 1", "sluice_ready 1",
+        "sluice_drains{service=\"shop\",pool=\"blue\"} 0",
+        "sluice_build_info{version=\"1.2.3\"} 1"}) {
+    INFO(line);
+    CHECK(("\n" + answer.body).find("\n" + std::string(line) + "\n") != std::string::npos);
+  }
+}
+
+TEST_CASE("admin: every metric has its HELP and TYPE once, and counters end in _total",
+          "[admin][metrics]") {
+  Admin admin;
+  std::istringstream lines(admin.get("/metrics").body);
+  std::map<std::string, std::string> types;
+  std::string help;
+  for (std::string line; std::getline(lines, line);) {
+    INFO(line);
+    if (line.starts_with("# HELP ")) {
+      help = line.substr(7, line.find(' ', 7) - 7);
+      REQUIRE_FALSE(types.contains(help));
+    } else if (line.starts_with("# TYPE ")) {
+      const std::size_t end = line.find(' ', 7);
+      REQUIRE(line.substr(7, end - 7) == help);
+      types[help] = line.substr(end + 1);
+      REQUIRE((types[help] == "counter") == help.ends_with("_total"));
+    } else {
+      REQUIRE(line.substr(0, line.find_first_of("{ ")) == help);
+    }
+  }
+  CHECK(types.size() > 20);
+}
+
+TEST_CASE("admin: metrics say when the state is not on the disk", "[admin][metrics]") {
+  Admin admin;
+  admin.rig.store.mode = test::FakeStore::Mode::Fails;
+  CHECK(admin.post("/v1/services/shop/rollback", "").content()["durable"] == false);
+  CHECK(admin.get("/metrics").body.find("sluice_state_durable 0\n") != std::string::npos);
+  CHECK(admin.get("/v1/status").content()["durable"] == false);
+}

@@ -1,0 +1,124 @@
+#include "admin/change_bodies.hpp"
+
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::admin;
+using control::Action;
+using control::ChangeRequest;
+
+std::string error_of(const core::Result<ChangeRequest>& parsed) {
+  return parsed ? "accepted" : parsed.error().text();
+}
+
+}  // namespace
+
+TEST_CASE("bodies: a switch with everything", "[admin][bodies]") {
+  const auto request = parse_switch(
+      R"({"pool":"green","wait":true,"drain":"1m30s","force":true,"reason":"r\u00e9lease","if_generation":42})");
+  REQUIRE(request);
+  CHECK(request->scope == control::Scope::Service);
+  CHECK(request->orders.at(0).action == Action::Switch);
+  CHECK(request->orders.at(0).pool == core::PoolName::Green);
+  CHECK(request->answer == control::AnswerWhen::Drained);
+  CHECK(request->connect_check == control::ConnectCheckMode::Skipped);
+  CHECK(request->drain == core::Millis(90'000));
+  CHECK(request->reason == "r\xC3\xA9lease");
+  CHECK(request->if_generation == 42);
+}
+
+TEST_CASE("bodies: a switch with nothing but its pool", "[admin][bodies]") {
+  const auto request = parse_switch(R"({"pool":"blue"})");
+  REQUIRE(request);
+  CHECK(request->answer == control::AnswerWhen::Adopted);
+  CHECK(request->connect_check == control::ConnectCheckMode::Required);
+  CHECK_FALSE(request->drain);
+  CHECK_FALSE(request->if_generation);
+}
+
+TEST_CASE("bodies: a split and its percent", "[admin][bodies]") {
+  const auto request = parse_split(R"({"percent":"12.5%","salt":"new"})");
+  REQUIRE(request);
+  CHECK(request->orders.at(0).split.count() == 1250);
+  CHECK(request->orders.at(0).salt == "new");
+  for (const char* percent : {"-1", "100.01", "1.234", "", "12,5", "1e1", "ten"}) {
+    INFO(percent);
+    CHECK_FALSE(parse_split("{\"percent\":\"" + std::string(percent) + "\"}"));
+  }
+  CHECK(error_of(parse_split(R"({"percent":12})")) == "percent is a string");
+  CHECK(error_of(parse_split("{}")) == "percent is missing");
+}
+
+TEST_CASE("bodies: a rollback needs no body", "[admin][bodies]") {
+  CHECK(parse_rollback(""));
+  CHECK(parse_rollback("{}"));
+  CHECK(parse_rollback(R"({"reason":"bad release"})")->reason == "bad release");
+  CHECK_FALSE(parse_rollback(R"({"if_generation":1})"));
+}
+
+TEST_CASE("bodies: a list of changes", "[admin][bodies]") {
+  const auto request = parse_changes(
+      R"({"changes":[{"service":"shop","action":"switch","pool":"green"},{"service":"blog","action":"rollback"}],"reason":"r"})");
+  REQUIRE(request);
+  CHECK(request->scope == control::Scope::List);
+  REQUIRE(request->orders.size() == 2);
+  CHECK(request->orders[0].service == "shop");
+  CHECK(request->orders[1].action == Action::Rollback);
+
+  CHECK_FALSE(parse_changes(R"({"changes":{}})"));
+  CHECK_FALSE(parse_changes("{}"));
+  CHECK_FALSE(parse_changes(R"({"changes":["shop"]})"));
+  CHECK_FALSE(parse_changes(R"({"changes":[{"service":"shop","action":"split"}]})"));
+  CHECK_FALSE(parse_changes(R"({"changes":[{"service":"shop","action":"switch"}]})"));
+  CHECK_FALSE(
+      parse_changes(R"({"changes":[{"service":"shop","action":"rollback","pool":"blue"}]})"));
+  CHECK_FALSE(parse_changes(R"({"changes":[{"service":"shop","action":"rollback","extra":1}]})"));
+}
+
+TEST_CASE("bodies: unknown members are named beside the known ones", "[admin][bodies]") {
+  CHECK(error_of(parse_switch(R"({"pool":"blue","Wait":true})")) ==
+        "unknown member \"Wait\"; there is: pool, wait, drain, force, reason, if_generation");
+}
+
+TEST_CASE("bodies: repeated members are refused", "[admin][bodies]") {
+  CHECK_FALSE(parse_switch(R"({"pool":"blue","pool":"green"})"));
+  CHECK_FALSE(parse_changes(R"({"changes":[{"service":"a","service":"b","action":"rollback"}]})"));
+  CHECK(parse_changes(
+      R"({"changes":[{"service":"a","action":"rollback"},{"service":"b","action":"rollback"}]})"));
+}
+
+TEST_CASE("bodies: wrong types and values", "[admin][bodies]") {
+  for (const char* body : {"",
+                           "{}",
+                           "[]",
+                           "null",
+                           "1",
+                           "{",
+                           "{\"pool\":\"blue\"}}",
+                           "{\"pool\":\"blue\"} x",
+                           "{\"pool\":\"Blue\"}",
+                           "{\"pool\":1}",
+                           "{\"pool\":null}",
+                           "{\"pool\":\"blue\",\"wait\":1}",
+                           "{\"pool\":\"blue\",\"force\":\"yes\"}",
+                           "{\"pool\":\"blue\",\"drain\":30}",
+                           "{\"pool\":\"blue\",\"drain\":\"30\"}",
+                           "{\"pool\":\"blue\",\"drain\":\"-1s\"}",
+                           "{\"pool\":\"blue\",\"if_generation\":-1}",
+                           "{\"pool\":\"blue\",\"if_generation\":1.5}",
+                           "{\"pool\":\"blue\",\"if_generation\":\"1\"}",
+                           "{\"pool\":\"blue\",\"if_generation\":18446744073709551616}",
+                           "{\"pool\":\"blue\",\"reason\":{}}",
+                           "{\"pool\":\"blue\",\"reason\":\"\xFF\"}"}) {
+    INFO(body);
+    CHECK_FALSE(parse_switch(body));
+  }
+}
+
+TEST_CASE("bodies: deep nesting ends as an error, not as a crash", "[admin][bodies]") {
+  const std::string deep = "{\"pool\":" + std::string(30'000, '[') + std::string(30'000, ']') + "}";
+  CHECK_FALSE(parse_switch(deep));
+  CHECK_FALSE(parse_switch("{\"pool\":" + std::string(60'000, '[')));
+}

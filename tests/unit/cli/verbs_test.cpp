@@ -1,0 +1,226 @@
+#include <cstdlib>
+#include <fstream>
+
+#include "cli/main_cli.hpp"
+#include "fake_admin.hpp"
+#include "support/catch.hpp"
+
+using namespace sluice;
+
+namespace {
+
+struct Ran {
+  int exit_status = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string text_of(std::FILE* file) {
+  std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
+  std::rewind(file);
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  return text;
+}
+
+/// `sluice ARGUMENTS...` in this process.
+Ran run_sluice(std::vector<const char*> arguments, cli::RunOptions* run = nullptr) {
+  arguments.insert(arguments.begin(), "sluice");
+  cli::Console console{std::tmpfile(), std::tmpfile(), {}, false};
+  cli::Verbs hooks{"9.8.7", [run](const cli::RunOptions& options) {
+                     if (run != nullptr) *run = options;
+                     return 0;
+                   }};
+  Ran ran;
+  ran.exit_status =
+      cli::run_cli(static_cast<int>(arguments.size()), arguments.data(), hooks, console);
+  ran.out = text_of(console.out);
+  ran.err = text_of(console.err);
+  return ran;
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+const std::string kOneService =
+    R"({"generation":5,"durable":true,"version":"0.1.0","workers":2,"listeners":[],
+  "services":[{"name":"shop","generation":5,"live":"blue","candidate":"green","split_basis_points":0,"salt":"shop",
+  "candidate_open":false,"drains":[],"pools":{}}]})";
+const std::string kTwoServices =
+    R"({"generation":5,"durable":true,"version":"0.1.0","workers":2,"listeners":[],
+  "services":[{"name":"shop","generation":5,"live":"blue","pools":{}},{"name":"blog","generation":5,"live":"blue","pools":{}}]})";
+const std::string kChanged =
+    R"({"changed":true,"generation":6,"service":"shop","live":"green","split_basis_points":0,
+  "durable":true,"took_us":{"persist":1,"flip":1,"adopted":1},"workers":{"total":2,"adopted":2,"missing":[]},
+  "drain":{"outcome":"running","requests_cut":0,"tunnels_cut":0,"tunnels_kept":0}})";
+
+FakeAdmin::Reply with_services(const std::string& status, int code, const std::string& change) {
+  return [=](const std::string& request) {
+    return request.starts_with("GET /v1/status") ? FakeAdmin::json(200, status)
+                                                 : FakeAdmin::json(code, change);
+  };
+}
+
+}  // namespace
+
+TEST_CASE("cli: help and version exit 0 and go to stdout", "[cli]") {
+  for (const char* flag : {"--help", "--version", "version"}) {
+    const Ran ran = run_sluice({flag});
+    INFO(flag);
+    CHECK(ran.exit_status == 0);
+    CHECK_FALSE(ran.out.empty());
+    CHECK(ran.err.empty());
+  }
+  CHECK(has(run_sluice({"--version"}).out, "sluice 9.8.7"));
+  CHECK(has(run_sluice({"switch", "--help"}).out, "--if-generation"));
+}
+
+TEST_CASE("cli: wrong usage exits 2 whatever CLI11 returns, with the way out on stderr", "[cli]") {
+  const std::vector<std::vector<const char*>> wrong{
+      {},
+      {"frobnicate"},
+      {"switch"},
+      {"switch", "purple"},
+      {"switch", "green", "shop", "extra"},
+      {"switch", "green", "--drain", "soon"},
+      {"switch", "green", "--drain", "25h"},
+      {"switch", "green", "--if-generation", "x"},
+      {"switch", "green", "shop", "--all"},
+      {"split"},
+      {"split", "101"},
+      {"split", "1.234"},
+      {"split", "ten"},
+      {"split", ""},
+      {"split", "10%%"},
+      {"rollback", "shop", "--all"},
+      {"status", "--nope"},
+      {"run", "--state", "maybe"},
+  };
+  for (const auto& arguments : wrong) {
+    std::string line;
+    for (const char* word : arguments) line += std::string(word) + " ";
+    const Ran ran = run_sluice(arguments);
+    INFO(line << ran.err);
+    CHECK(ran.exit_status == 2);
+    CHECK(ran.out.empty());
+    CHECK_FALSE(ran.err.empty());
+  }
+}
+
+TEST_CASE("cli: percent takes what the grammar allows", "[cli]") {
+  FakeAdmin admin(with_services(kOneService, 200, kChanged));
+  for (const char* percent : {"0", "12", "12%", "12.5", "0.01%", "100%"}) {
+    INFO(percent);
+    CHECK(run_sluice({"split", percent, "--socket", admin.path().c_str()}).exit_status == 0);
+  }
+}
+
+TEST_CASE("cli: run hands over file and state mode", "[cli]") {
+  cli::RunOptions run;
+  CHECK(run_sluice({"run"}, &run).exit_status == 0);
+  CHECK(run.config_file == "/etc/sluice/sluice.yaml");
+  CHECK_FALSE(run.state.has_value());
+  CHECK(run_sluice({"run", "-c", "x.yaml", "--state", "previous"}, &run).exit_status == 0);
+  CHECK(run.config_file == "x.yaml");
+  CHECK(run.state == cli::StateMode::Previous);
+}
+
+TEST_CASE("cli: nobody at the socket exits 3 and says how to start or find a proxy", "[cli]") {
+  const Ran ran = run_sluice({"status", "--socket", "/nonexistent/admin.sock"});
+  CHECK(ran.exit_status == 3);
+  CHECK(has(ran.err, "/nonexistent/admin.sock"));
+  CHECK(has(ran.err, "try: sluice run"));
+}
+
+TEST_CASE("cli: --socket counts before SLUICE_SOCKET, that before the file", "[cli]") {
+  FakeAdmin admin([](const std::string&) { return FakeAdmin::json(200, kOneService); });
+  setenv("SLUICE_SOCKET", "/nonexistent/from-environment", 1);
+  CHECK(run_sluice({"status", "--socket", admin.path().c_str()}).exit_status == 0);
+  CHECK(
+      has(run_sluice({"status", "-c", "/nonexistent.yaml"}).err, "/nonexistent/from-environment"));
+  setenv("SLUICE_SOCKET", admin.path().c_str(), 1);
+  CHECK(run_sluice({"status"}).exit_status == 0);
+  unsetenv("SLUICE_SOCKET");
+}
+
+TEST_CASE("cli: the only service needs no name; of several one must be named", "[cli]") {
+  FakeAdmin one(with_services(kOneService, 200, kChanged));
+  const Ran done = run_sluice({"switch", "green", "--socket", one.path().c_str()});
+  CHECK(done.exit_status == 0);
+  CHECK(has(done.out, "shop: green is live"));
+  CHECK(has(one.requests().at(1), "POST /v1/services/shop/switch "));
+
+  FakeAdmin two(with_services(kTwoServices, 200, kChanged));
+  const Ran asked = run_sluice({"switch", "green", "--socket", two.path().c_str()});
+  CHECK(asked.exit_status == 2);
+  CHECK(has(asked.err, "shop, blog"));
+  CHECK(has(asked.err, "try: sluice switch green shop"));
+  CHECK(two.requests().size() == 1);
+}
+
+TEST_CASE("cli: options of switch reach the proxy", "[cli]") {
+  FakeAdmin admin(with_services(kOneService, 200, kChanged));
+  const Ran ran =
+      run_sluice({"switch", "green", "shop", "--wait", "--drain", "5s", "--reason", "try",
+                  "--if-generation", "5", "--force", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 0);
+  const std::string& request = admin.requests().at(0);
+  for (const char* part : {R"("pool":"green")", R"("wait":true)", R"("drain":"5s")",
+                           R"("reason":"try")", R"("if_generation":5)", R"("force":true)"}) {
+    INFO(part);
+    CHECK(has(request, part));
+  }
+}
+
+TEST_CASE("cli: --json prints the proxy's JSON as it came", "[cli]") {
+  FakeAdmin admin(with_services(kOneService, 200, kChanged));
+  CHECK(run_sluice({"status", "--json", "--socket", admin.path().c_str()}).out ==
+        kOneService + "\n");
+  CHECK(run_sluice({"rollback", "shop", "--json", "--socket", admin.path().c_str()}).out ==
+        kChanged + "\n");
+}
+
+TEST_CASE("cli: a refusal exits 1 and names the command that would work", "[cli]") {
+  FakeAdmin unreachable(with_services(
+      kOneService, 409, R"({"code":"pool_unreachable","detail":"no endpoint of green answers"})"));
+  const Ran refused =
+      run_sluice({"switch", "green", "shop", "--socket", unreachable.path().c_str()});
+  CHECK(refused.exit_status == 1);
+  CHECK(refused.out.empty());
+  CHECK(has(refused.err, "sluice switch green shop: no endpoint of green answers"));
+  CHECK(has(refused.err, "try: sluice switch green shop --force"));
+
+  const Ran as_json =
+      run_sluice({"switch", "green", "shop", "--json", "--socket", unreachable.path().c_str()});
+  CHECK(as_json.exit_status == 1);
+  CHECK(has(as_json.out, "pool_unreachable"));
+  CHECK_FALSE(as_json.err.empty());
+
+  FakeAdmin unknown(with_services(kTwoServices, 404,
+                                  R"({"code":"unknown_service","detail":"no service shopp"})"));
+  const Ran lost = run_sluice({"rollback", "shopp", "--socket", unknown.path().c_str()});
+  CHECK(lost.exit_status == 1);
+  CHECK(has(lost.err, "one of the services there are: shop, blog"));
+}
+
+TEST_CASE("cli: --all changes every service in one request", "[cli]") {
+  const std::string answer =
+      R"({"changed":true,"generation":6,"durable":true,"took_us":{},"workers":{"total":2,"adopted":2},
+    "services":[{"changed":true,"service":"shop","live":"green"},{"changed":true,"service":"blog","live":"green"}]})";
+  FakeAdmin admin(with_services(kTwoServices, 200, answer));
+  const Ran ran =
+      run_sluice({"switch", "green", "--all", "--force", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 0);
+  CHECK(has(admin.requests().at(1), "POST /v1/changes "));
+  CHECK(has(admin.requests().at(1), R"("service":"blog")"));
+  CHECK(has(admin.requests().at(1), R"("force":true)"));
+  CHECK(has(ran.out, "shop: green is live"));
+  CHECK(has(ran.out, "blog: green is live"));
+}
+
+TEST_CASE("cli: an unreadable answer is a failure, not a crash", "[cli]") {
+  FakeAdmin admin([](const std::string&) { return FakeAdmin::json(200, "{\"surprise\":[]}"); });
+  CHECK(run_sluice({"status", "--socket", admin.path().c_str()}).exit_status == 1);
+  CHECK(run_sluice({"rollback", "shop", "--socket", admin.path().c_str()}).exit_status == 1);
+}

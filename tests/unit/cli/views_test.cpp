@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include "cli/change_view.hpp"
+#include "cli/status_view.hpp"
+#include "support/catch.hpp"
+
+using namespace sluice;
+using namespace sluice::cli;
+using namespace std::chrono_literals;
+
+namespace {
+
+const core::WallTime kNoon = *parse_rfc3339("2026-01-31T12:00:00.000Z");
+
+StatusAnswer busy_shop() {
+  ServiceState shop;
+  shop.name = "shop";
+  shop.generation = 41;
+  shop.live = "blue";
+  shop.candidate = "green";
+  shop.split_basis_points = 1000;
+  shop.salt = "shop-2026";
+  shop.is_candidate_open = true;
+  shop.pools = {{"blue", {{"127.0.0.1:9001", "up", 12}, {"127.0.0.1:9002", "down", 0}}},
+                {"green", {{"127.0.0.1:9003", "up", 1}}}};
+  shop.drains = {{"green", 40, "2026-01-31T12:00:12.500Z", 3, 1}};
+  return {42, true, "0.1.0", 2, {"0.0.0.0:8080", "[::]:8080", "127.0.0.1:81"}, {shop}};
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("status view: shows pools with share and role, endpoints, drains with what is left",
+          "[cli]") {
+  const std::string text = status_text(busy_shop(), {}, kNoon);
+  INFO(text);
+  CHECK(has(text, "sluice 0.1.0   generation 42   2 workers   0.0.0.0:8080   [::]:8080 (+1)"));
+  CHECK(has(text, "shop   changed at generation 41   salt shop-2026"));
+  CHECK(has(text, "  blue   live                 90 %  ###########################..."));
+  CHECK(has(text, "  green  candidate, open      10 %  ###..."));
+  CHECK(has(text, "127.0.0.1:9002           down      0 in flight"));
+  CHECK(has(text, "draining green of generation 40: 3 requests, 1 tunnel left, cut in 12 s"));
+  CHECK_FALSE(has(text, "warning"));
+}
+
+TEST_CASE("status view: fits 80 columns and is plain without colour", "[cli]") {
+  std::istringstream lines(status_text(busy_shop(), {}, kNoon));
+  for (std::string line; std::getline(lines, line);) {
+    INFO(line);
+    CHECK(line.size() <= 80);
+    CHECK_FALSE(has(line, "\x1b"));
+  }
+  CHECK(has(status_text(busy_shop(), {.has_colour = true}, kNoon), "\x1b[34mblue\x1b[0m"));
+}
+
+TEST_CASE(
+    "status view: a tiny share is never empty, a closed candidate says so, missing durability "
+    "warns",
+    "[cli]") {
+  StatusAnswer status = busy_shop();
+  status.services[0].split_basis_points = 1;
+  CHECK(has(status_text(status, {}, kNoon), "0.01 %  #...."));
+  CHECK(has(status_text(status, {}, kNoon), "99.99 %  #############################."));
+  status.services[0].split_basis_points = 0;
+  status.services[0].is_candidate_open = false;
+  status.is_durable = false;
+  const std::string text = status_text(status, {}, kNoon + 1min);
+  CHECK(has(text, "candidate, closed     0 %  ......"));
+  CHECK(has(text, "warning: the disk of state_dir does not answer"));
+  CHECK(has(text, "being cut"));
+}
+
+TEST_CASE("status view: reads RFC 3339 times of the API only", "[cli]") {
+  CHECK(*parse_rfc3339("1970-01-02T00:00:01.250Z") == core::WallTime(24h + 1s + 250ms));
+  CHECK(parse_rfc3339("2026-01-31T12:00:00Z") == kNoon);
+  for (const char* bad : {"", "2026-01-31", "2026-01-31T12:00:00", "2026-01-31T12:00:00+01:00",
+                          "2026-01-31T12:00:00.1Z", "x"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_rfc3339(bad).has_value());
+  }
+}
+
+TEST_CASE("status view: percent without needless zeros", "[cli]") {
+  CHECK(percent_text(0) == "0 %");
+  CHECK(percent_text(1) == "0.01 %");
+  CHECK(percent_text(1250) == "12.5 %");
+  CHECK(percent_text(10'000) == "100 %");
+}
+
+TEST_CASE("change view: says what is true now and how the drain ended", "[cli]") {
+  ChangeAnswer change;
+  change.changed = true;
+  change.generation = 43;
+  change.service = "shop";
+  change.live = "green";
+  change.workers_total = change.workers_adopted = 2;
+  change.persist_us = 1200;
+  change.flip_us = 10;
+  change.adopted_us = 240;
+  change.drain = DrainOutcome::Running;
+  std::string text = change_text(Verb::Switch, change, std::nullopt, {});
+  CHECK(text ==
+        "shop: green is live, blue is closed (generation 43)\n"
+        "  on 2 of 2 workers after 0.25 ms, 1.20 ms to disk\n"
+        "  blue drains; `sluice status` shows what is left\n");
+  change.drain = DrainOutcome::Drained;
+  CHECK(has(change_text(Verb::Switch, change, 1230ms, {}),
+            "blue is drained after 1.2 s, nothing was cut"));
+  change.drain = DrainOutcome::Deadline;
+  change.requests_cut = 1;
+  change.tunnels_cut = 2;
+  change.tunnels_kept = 3;
+  CHECK(has(change_text(Verb::Switch, change, 30s, {}),
+            "blue reached its deadline after 30.0 s: 1 request and 2 tunnels cut, 3 tunnels kept"));
+  change.drain = DrainOutcome::Superseded;
+  CHECK(has(change_text(Verb::Switch, change, 2s, {}), "superseded after 2.0 s"));
+  CHECK(has(change_text(Verb::Rollback, change, std::nullopt, {}),
+            "shop: rolled back: green is live, blue is closed"));
+}
+
+TEST_CASE("change view: a change that changed nothing is one line", "[cli]") {
+  ChangeAnswer change;
+  change.generation = 42;
+  change.service = "shop";
+  change.live = "blue";
+  CHECK(change_text(Verb::Switch, change, std::nullopt, {}) ==
+        "shop: blue is live already, nothing to do (generation 42)\n");
+  CHECK(change_text(Verb::Rollback, change, std::nullopt, {}) ==
+        "shop: nothing to roll back, blue stays live (generation 42)\n");
+  change.split_basis_points = 1250;
+  CHECK(change_text(Verb::Split, change, std::nullopt, {}) ==
+        "shop: green has 12.5 % of the users already, nothing to do (generation 42)\n");
+}
+
+TEST_CASE("change view: warns of what is not on disk and of late workers", "[cli]") {
+  ChangeAnswer change;
+  CHECK(change_warnings(change).empty());
+  change.is_durable = false;
+  change.workers_missing = {0, 3};
+  CHECK(has(change_warnings(change), "not on disk yet"));
+  CHECK(has(change_warnings(change), "worker 0 3"));
+}

@@ -1,0 +1,98 @@
+#include "cli/wire.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "support/catch.hpp"
+
+using namespace sluice::cli;
+using Json = nlohmann::json;
+
+TEST_CASE("wire: reads a status as behaviour.md §5 writes it, the live pool first", "[cli]") {
+  const auto status =
+      read_status(R"({"generation":42,"epoch":7,"durable":true,"version":"0.1.0","workers":2,
+    "listeners":[{"name":"main","address":"127.0.0.1:41234"}],
+    "services":[{"name":"shop","generation":40,"live":"green","candidate":"blue","split_basis_points":1000,"salt":"s",
+      "hash":"murmur3-32-v1","candidate_open":true,
+      "drains":[{"pool":"blue","generation":40,"deadline":"2026-01-31T12:00:00.000Z","requests":3,"tunnels":1}],
+      "pools":{"blue":{"endpoints":[{"address":"127.0.0.1:9001","state":"up","in_flight":5}]},"green":{"endpoints":[]}}}]})");
+  REQUIRE(status);
+  CHECK(status->generation == 42);
+  CHECK(status->listeners == std::vector<std::string>{"127.0.0.1:41234"});
+  const ServiceState& shop = status->services.at(0);
+  CHECK(shop.generation == 40);
+  CHECK(shop.split_basis_points == 1000);
+  CHECK(shop.is_candidate_open);
+  CHECK(shop.pools.at(0).name == "green");
+  CHECK(shop.pools.at(1).endpoints.at(0).in_flight == 5);
+  CHECK(shop.drains.at(0).requests == 3);
+}
+
+TEST_CASE("wire: one service on its own is read as a status with that service", "[cli]") {
+  const auto status = read_status(R"({"name":"shop","generation":3,"live":"blue","pools":{}})");
+  REQUIRE(status);
+  CHECK(status->services.at(0).name == "shop");
+  CHECK(status->services.at(0).candidate == "green");
+}
+
+TEST_CASE("wire: what is not as expected is an error, never an exception", "[cli]") {
+  const std::string text = GENERATE(as<std::string>{}, "", "not json", "[]", "{}", "null",
+                                    R"({"services":[{"name":1}]})", R"({"services":{"a":1}})",
+                                    R"({"changed":"yes"})", "{\"changed\":true", "\xff\xfe");
+  INFO(text);
+  CHECK_FALSE(read_status(text).has_value());
+  CHECK_FALSE(read_change(text).has_value());
+  CHECK_FALSE(read_changes(text).has_value());
+}
+
+TEST_CASE("wire: a change with a final drain", "[cli]") {
+  const auto change = read_change(
+      R"({"changed":true,"generation":43,"service":"shop","live":"green","split_basis_points":0,
+    "durable":false,"took_us":{"persist":1200,"flip":3,"adopted":250},"workers":{"total":2,"adopted":1,"missing":[1]},
+    "drain":{"outcome":"deadline","requests_cut":2,"tunnels_cut":1,"tunnels_kept":4}})");
+  REQUIRE(change);
+  CHECK(change->drain == DrainOutcome::Deadline);
+  CHECK(change->requests_cut == 2);
+  CHECK(change->tunnels_kept == 4);
+  CHECK(change->workers_missing == std::vector<unsigned>{1});
+  CHECK_FALSE(change->is_durable);
+}
+
+TEST_CASE("wire: a list of changes carries generation and times of the whole", "[cli]") {
+  const auto changes = read_changes(R"({"changed":true,"generation":9,"durable":true,
+    "took_us":{"persist":1,"flip":2,"adopted":3},"workers":{"total":2,"adopted":2,"missing":[]},
+    "services":[{"changed":true,"service":"a","live":"green"},{"changed":false,"service":"b","live":"green"}]})");
+  REQUIRE(changes);
+  CHECK(changes->at(0).generation == 9);
+  CHECK(changes->at(1).workers_total == 2);
+  CHECK_FALSE(changes->at(1).changed);
+}
+
+TEST_CASE("wire: request bodies carry exactly what was asked", "[cli]") {
+  CHECK(Json::parse(write_body(SwitchBody{"green", false, {}, false, {}, {}})) ==
+        Json{{"pool", "green"}});
+  CHECK(Json::parse(write_body(SwitchBody{"blue", true, "5s", true, "why", 7})) ==
+        Json{{"pool", "blue"},
+             {"wait", true},
+             {"drain", "5s"},
+             {"force", true},
+             {"reason", "why"},
+             {"if_generation", 7}});
+  CHECK(Json::parse(write_body(SplitBody{"12.5%", "new", {}, {}})) ==
+        Json{{"percent", "12.5%"}, {"salt", "new"}});
+  CHECK(write_body(RollbackBody{}) == "{}");
+  CHECK(Json::parse(write_body(ChangesBody{.action = "switch",
+                                           .pool = "green",
+                                           .services = {"a", "b"},
+                                           .drain = {},
+                                           .reason = {},
+                                           .if_generation = {}})) ==
+        Json::parse(R"({"changes":[{"service":"a","action":"switch","pool":"green"},
+                                   {"service":"b","action":"switch","pool":"green"}]})"));
+  CHECK(write_body(RollbackBody{"caf\xe9"}).find("\xEF\xBF\xBD") != std::string::npos);
+}
+
+TEST_CASE("wire: a problem that is no JSON becomes its own detail", "[cli]") {
+  CHECK(read_problem(R"({"code":"unknown_service","detail":"no service x"})").code ==
+        "unknown_service");
+  CHECK(read_problem("Bad gateway").detail == "Bad gateway");
+}

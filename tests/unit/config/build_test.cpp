@@ -1,0 +1,250 @@
+#include "sluice/config/build.hpp"
+
+#include <set>
+#include <string>
+
+#include "sluice/config/parse.hpp"
+#include "support/catch.hpp"
+
+using namespace sluice;
+using namespace std::chrono_literals;
+using config::CellRegistry;
+using config::Config;
+using core::PoolName;
+
+namespace {
+
+constexpr core::WallTime kNow{std::chrono::hours(24 * 365 * 50)};
+
+Config parse_good(const std::string& text) {
+  config::Loaded loaded =
+      config::parse(text, "t.yaml", [](std::string_view) { return std::nullopt; });
+  REQUIRE(loaded.config);
+  return std::move(*loaded.config);
+}
+
+Config two_services() {
+  return parse_good(R"(
+listeners: [{name: a, bind: 127.0.0.1:1}, {name: b, bind: 127.0.0.1:2}]
+trusted_proxies: [10.0.0.0/8, "unix:"]
+services:
+  - name: shop
+    hosts: [shop.example]
+    listeners: [b]
+    salt: summer
+    identity: [{cookie: uid}]
+    pools: {blue: {endpoints: [127.0.0.1:9001, 127.0.0.1:9002]}, green: {endpoints: [127.0.0.1:9001]}}
+    initial: {live: green, split: 10%}
+    drain: {deadline: 7s, websockets: keep}
+    pins: [{header: X-P, values: {g: green}, from: [10.0.0.0/8]}]
+    via: off
+    expose: [bucket]
+    timeouts: {request_header: 20s, keep_alive_idle: 5s, connect: 3s}
+    limits: {header_bytes: 4KiB, header_count: 120, target_bytes: 1KiB, body_bytes: 1MiB}
+  - name: blog
+    pools: {blue: {endpoints: [127.0.0.1:9001]}}
+    timeouts: {request_header: 5s, keep_alive_idle: 90s}
+    limits: {header_bytes: 8KiB, header_count: 50, target_bytes: 2KiB}
+)");
+}
+
+Config named(const std::vector<std::string>& names) {
+  std::string text = "listeners: [{bind: 127.0.0.1:1}]\nservices:\n";
+  for (const std::string& name : names) {
+    text += "  - {name: " + name + ", hosts: [" + name +
+            "], pools: {blue: {endpoints: [127.0.0.1:9]}}}\n";
+  }
+  return parse_good(text);
+}
+
+}  // namespace
+
+TEST_CASE("cells: the same service, pool and address have the same cell and id, always",
+          "[config][build]") {
+  CellRegistry cells(3);
+  const auto& first = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
+  const auto id = first.id;
+  const auto* cell = first.cell.get();
+  std::set<core::EndpointId> ids{id};
+  for (int i = 0; i < 1000; ++i)
+    ids.insert(cells.endpoint("shop", PoolName::Blue, "127.0.0.2:" + std::to_string(i)).id);
+  CHECK(ids.size() == 1001);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").id == id);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").cell.get() == cell);
+  CHECK(cells.endpoint("shop", PoolName::Green, "127.0.0.1:1").cell.get() != cell);
+  CHECK(cells.endpoint("blog", PoolName::Blue, "127.0.0.1:1").cell.get() != cell);
+}
+
+TEST_CASE("cells: a pool has one lease count per worker and an id that is never 0",
+          "[config][build]") {
+  CellRegistry cells(3);
+  const auto& blue = cells.pool("shop", PoolName::Blue);
+  CHECK(blue.cell->leases.size() == 3);
+  CHECK(blue.id.raw > 0);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").id.raw > 0);
+  CHECK(cells.pool("shop", PoolName::Green).id != blue.id);
+  CHECK(cells.pool("shop", PoolName::Blue).cell.get() == blue.cell.get());
+}
+
+TEST_CASE("build: settings carry the configuration", "[config][build]") {
+  const Config c = two_services();
+  CellRegistry cells(2);
+  const config::StaticParts parts = config::build_static(c, cells);
+  REQUIRE(parts.services.size() == 2);
+  const model::ServiceSettings& shop = *parts.services[0];
+  CHECK(shop.id.raw == 0);
+  CHECK(parts.services[1]->id.raw == 1);
+  CHECK(shop.name == "shop");
+  CHECK(shop.identity[0].name == "uid");
+  CHECK(shop.pins.size() == 1);
+  CHECK(shop.timeouts.connect == 3s);
+  CHECK(shop.head_limits.head_bytes == 4096);
+  CHECK(shop.body_bytes_max == 1024U * 1024U);
+  CHECK(shop.expose.bucket);
+  CHECK_FALSE(shop.adds_via);
+  CHECK(shop.drain_deadline == 7s);
+  CHECK(shop.tunnels == model::TunnelPolicy::Keep);
+  const model::Pool& blue = shop.pool(PoolName::Blue);
+  CHECK(blue.name == PoolName::Blue);
+  CHECK(shop.pool(PoolName::Green).name == PoolName::Green);
+  REQUIRE(blue.endpoints.size() == 2);
+  CHECK(blue.endpoints[1].text == "127.0.0.1:9002");
+  CHECK(blue.endpoints[1].address.port == 9002);
+  CHECK(blue.cell == cells.pool("shop", PoolName::Blue).cell.get());
+  CHECK(blue.id == cells.pool("shop", PoolName::Blue).id);
+  CHECK(blue.endpoints[0].cell ==
+        cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").cell.get());
+  CHECK(blue.endpoints[0].id == cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").id);
+  CHECK(shop.pool(PoolName::Green).endpoints[0].cell != blue.endpoints[0].cell);
+  CHECK_FALSE(blue.endpoints[0].is_disabled);
+}
+
+TEST_CASE("build: the table knows hosts and listeners", "[config][build]") {
+  CellRegistry cells(1);
+  const auto parts = config::build_static(two_services(), cells);
+  const auto found = [&](std::size_t listener, std::string_view host) {
+    return parts.table->find(listener, host, "/x")->raw;
+  };
+  CHECK(found(1, "shop.example") == 0);
+  CHECK(found(0, "shop.example") == 1);
+  CHECK(found(1, "other.example") == 1);
+}
+
+TEST_CASE("build: a rebuilt configuration keeps the cells of endpoints that stay",
+          "[config][build]") {
+  CellRegistry cells(1);
+  const auto before = config::build_static(named({"a", "b"}), cells);
+  const auto after = config::build_static(named({"b", "c"}), cells);
+  CHECK(after.services[0]->name == "b");
+  CHECK(after.services[0]->pools[0].cell == before.services[1]->pools[0].cell);
+  CHECK(after.services[0]->pools[0].endpoints[0].id ==
+        before.services[1]->pools[0].endpoints[0].id);
+  CHECK(after.services[1]->pools[0].cell != before.services[0]->pools[0].cell);
+}
+
+TEST_CASE("build: a snapshot joins settings and traffic state", "[config][build]") {
+  const Config c = two_services();
+  CellRegistry cells(1);
+  const auto parts = config::build_static(c, cells);
+  model::TrafficState traffic = config::initial_traffic(c);
+  traffic.generation = core::Generation{42};
+  std::swap(traffic.services[0], traffic.services[1]);  // found by name, wherever it stands
+  model::ServiceTraffic* blog = traffic.find("blog");
+  blog->generation = core::Generation{41};
+  blog->is_candidate_open = false;
+  const auto snapshot = config::build_snapshot(c, parts, traffic, core::Epoch{7});
+  CHECK(snapshot->epoch.raw == 7);
+  CHECK(snapshot->generation.raw == 42);
+  REQUIRE(snapshot->services.size() == 2);
+  const model::Service& shop = snapshot->service(core::ServiceId{0});
+  CHECK(shop.settings == parts.services[0]);
+  CHECK(shop.live == PoolName::Green);
+  CHECK(shop.split.count() == 1000);
+  CHECK(shop.salt == "summer");
+  CHECK(shop.is_candidate_open);
+  CHECK(shop.generation.raw == 1);
+  CHECK(snapshot->services[1].generation.raw == 41);
+  CHECK_FALSE(snapshot->services[1].is_candidate_open);
+  CHECK(snapshot->table == parts.table);
+  CHECK(snapshot->trusts_unix);
+  REQUIRE(snapshot->trusted_proxies.size() == 1);
+  CHECK(snapshot->trusted_proxies[0].text() == "10.0.0.0/8");
+}
+
+TEST_CASE("build: before a service is known the widest bounds of all hold", "[config][build]") {
+  const Config c = two_services();
+  CellRegistry cells(1);
+  const auto snapshot = config::build_snapshot(c, config::build_static(c, cells),
+                                               config::initial_traffic(c), core::Epoch{1});
+  CHECK(snapshot->head_limits.head_bytes == 8192);
+  CHECK(snapshot->head_limits.field_count == 120);
+  CHECK(snapshot->head_limits.target_bytes == 2048);
+  CHECK(snapshot->request_header_timeout == 20s);
+  CHECK(snapshot->keep_alive_idle == 90s);
+}
+
+TEST_CASE("traffic: the very first start is generation 1, as `initial` says, and open",
+          "[config][build]") {
+  const model::TrafficState traffic = config::initial_traffic(two_services());
+  CHECK(traffic.generation.raw == 1);
+  REQUIRE(traffic.services.size() == 2);
+  const model::ServiceTraffic& shop = traffic.services[0];
+  CHECK(shop.name == "shop");
+  CHECK(shop.generation.raw == 1);
+  CHECK(shop.live == PoolName::Green);
+  CHECK(shop.split.count() == 1000);
+  CHECK(shop.salt == "summer");
+  CHECK(shop.is_candidate_open);
+  CHECK_FALSE(shop.can_undo_switch);
+  CHECK_FALSE(shop.gone_since);
+  CHECK(traffic.services[1].live == PoolName::Blue);
+  CHECK(traffic.services[1].split.count() == 0);
+  CHECK(traffic.services[1].salt == "blog");
+}
+
+TEST_CASE("traffic: the saved state rules over the file", "[config][build]") {
+  model::TrafficState saved = config::initial_traffic(two_services());
+  saved.generation = core::Generation{9};
+  saved.services[0].live = PoolName::Blue;
+  saved.services[0].salt = "winter";
+  saved.services[0].can_undo_switch = true;
+  CHECK(config::merge_traffic(two_services(), saved, kNow) == saved);
+}
+
+TEST_CASE("traffic: a new service starts as `initial` says, at the saved generation",
+          "[config][build]") {
+  model::TrafficState saved = config::initial_traffic(named({"a"}));
+  saved.generation = core::Generation{9};
+  const auto merged = config::merge_traffic(named({"b", "a"}), saved, kNow);
+  CHECK(merged.generation.raw == 9);
+  REQUIRE(merged.find("b") != nullptr);
+  CHECK(merged.find("b")->generation.raw == 9);
+  CHECK(merged.find("b")->is_candidate_open);
+  CHECK(merged.find("a")->generation.raw == 1);
+}
+
+TEST_CASE("traffic: a service that left is kept for 30 days, to the instant", "[config][build]") {
+  const model::TrafficState saved = config::initial_traffic(named({"a", "b"}));
+  const auto left = config::merge_traffic(named({"a"}), saved, kNow);
+  REQUIRE(left.find("b") != nullptr);
+  CHECK(left.find("b")->gone_since == kNow);
+  CHECK_FALSE(left.find("a")->gone_since);
+
+  const core::WallTime last = kNow + 30 * 24h - 1ns;
+  const auto kept = config::merge_traffic(named({"a"}), left, last);
+  REQUIRE(kept.find("b") != nullptr);
+  CHECK(kept.find("b")->gone_since == kNow);  // it left then, not now
+
+  CHECK(config::merge_traffic(named({"a"}), left, kNow + 30 * 24h).find("b") == nullptr);
+}
+
+TEST_CASE("traffic: a service that comes back has its state", "[config][build]") {
+  model::TrafficState saved = config::initial_traffic(named({"a", "b"}));
+  saved.find("b")->live = PoolName::Green;
+  saved.find("b")->salt = "kept";
+  const auto left = config::merge_traffic(named({"a"}), saved, kNow);
+  const auto back = config::merge_traffic(named({"a", "b"}), left, kNow + 24h);
+  CHECK(back == saved);
+  // Also after its 30 days, when nobody has looked in between: it is in the file now.
+  CHECK(config::merge_traffic(named({"a", "b"}), left, kNow + 1000 * 24h) == saved);
+}

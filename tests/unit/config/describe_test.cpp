@@ -1,0 +1,293 @@
+#include "sluice/config/describe.hpp"
+
+#include <string>
+
+#include "sluice/config/parse.hpp"
+#include "sluice/core/rng.hpp"
+#include "support/catch.hpp"
+
+using namespace sluice;
+using config::Config;
+using policy::IdentityKind;
+
+namespace {
+
+std::optional<std::string> no_environment(std::string_view) {
+  return std::nullopt;
+}
+
+Config parse_back(const std::string& text) {
+  config::Loaded loaded = config::parse(text, "described.yaml", no_environment);
+  std::string problems;
+  for (const config::Problem& problem : loaded.problems) problems += problem.text() + "\n";
+  INFO(text << problems);
+  REQUIRE(loaded.config);
+  return std::move(*loaded.config);
+}
+
+/// Texts that YAML or the substitution of variables could take for something else.
+std::string awkward_text(core::Rng& rng) {
+  static const std::string kTexts[] = {
+      "null", "~",  "yes", "0x10", "- a",  "a: b", "#",       "\"quoted\"", "it's",
+      "a\\b", "$",  "$$",  "${A}", "{a}",  "[b]",  "ünïcode", " space ",    "&anchor",
+      "*",    "!x", "%",   "@",    "a #b", "-",    "?",       "|",          ">"};
+  return kTexts[rng.below(std::size(kTexts))] + std::to_string(rng.below(100));
+}
+
+std::string name(core::Rng& rng, const char* prefix) {
+  return prefix + std::to_string(rng.below(1'000'000));
+}
+
+core::Millis duration(core::Rng& rng) {
+  return core::Millis{1 + rng.below(86'400'000)};
+}
+core::Millis duration_or_off(core::Rng& rng) {
+  return rng.below(3) == 0 ? core::Millis{0} : duration(rng);
+}
+
+core::Network network(core::Rng& rng) {
+  static const char* const kNetworks[] = {"10.0.0.0/8", "192.0.2.7", "2001:db8::/32",
+                                          "::1",        "0.0.0.0/0", "::/0"};
+  return core::Network::parse(kNetworks[rng.below(std::size(kNetworks))], "").value();
+}
+
+core::SocketAddress address(core::Rng& rng, std::uint16_t port) {
+  const std::string ip =
+      rng.below(2) == 0 ? "127.0.0." + std::to_string(1 + rng.below(200)) : "[::1]";
+  return core::SocketAddress::parse(ip + ":" + std::to_string(port), "").value();
+}
+
+std::vector<policy::IdentitySource> identity(core::Rng& rng) {
+  std::vector<policy::IdentitySource> sources;
+  const auto add = [&](IdentityKind kind, std::string of, std::chrono::seconds age = {}) {
+    if (rng.below(2) == 0) sources.push_back({.kind = kind, .name = std::move(of), .max_age = age});
+  };
+  add(IdentityKind::Cookie, "c$ookie");
+  add(IdentityKind::Header, "X-User'Id");
+  add(IdentityKind::Query, "user[${id}]");
+  add(IdentityKind::ClientAddress, "");
+  add(IdentityKind::MintCookie, "sluice_id", std::chrono::seconds(1 + rng.below(10'000'000)));
+  if (sources.empty()) sources.push_back({});
+  return sources;
+}
+
+model::HeaderPin pin(core::Rng& rng) {
+  model::HeaderPin pin;
+  pin.header = name(rng, "X-Pin-");
+  for (std::uint32_t i = 0; i <= rng.below(3); ++i) {
+    pin.values.emplace_back(awkward_text(rng) + "-" + std::to_string(i),
+                            rng.below(2) == 0 ? core::PoolName::Blue : core::PoolName::Green);
+  }
+  pin.from.push_back(network(rng));
+  pin.from_unix = rng.below(2) == 0;
+  return pin;
+}
+
+config::Service service(core::Rng& rng, std::size_t number) {
+  config::Service s;
+  s.name = "service-" + std::to_string(number);
+  s.hosts = {"host-" + std::to_string(number), "*.wild-" + std::to_string(number) + ".example"};
+  if (rng.below(2) == 0) s.path_prefix = "/a$b/" + std::to_string(rng.below(9));
+  if (rng.below(2) == 0) s.listeners = {"listener-a"};
+  s.salt = awkward_text(rng);
+  s.identity = identity(rng);
+  std::uint16_t port = 1;
+  for (config::Pool& pool : s.pools) {
+    for (std::uint32_t i = 0; i <= rng.below(3); ++i) {
+      const core::SocketAddress at = address(rng, port++);
+      pool.endpoints.push_back({.address = at, .text = at.text(), .at = {}});
+    }
+  }
+  s.initial_live = rng.below(2) == 0 ? core::PoolName::Blue : core::PoolName::Green;
+  s.initial_split = core::BasisPoints::make(rng.below(10'001), "").value();
+  s.drain_deadline = duration(rng);
+  s.tunnels = static_cast<model::TunnelPolicy>(rng.below(3));
+  for (std::uint32_t i = 0; i < rng.below(3); ++i) s.pins.push_back(pin(rng));
+  s.expose = {.pool = rng.below(2) == 0,
+              .generation = rng.below(2) == 0,
+              .reason = rng.below(2) == 0,
+              .bucket = rng.below(2) == 0,
+              .endpoint = rng.below(2) == 0};
+  s.adds_via = rng.below(2) == 0;
+  s.timeouts = {.connect = duration(rng),
+                .request_header = duration(rng),
+                .request_body_idle = duration_or_off(rng),
+                .response_header = duration_or_off(rng),
+                .response_body_idle = duration_or_off(rng),
+                .keep_alive_idle = duration(rng),
+                .endpoint_idle = duration(rng),
+                .tunnel_idle = duration_or_off(rng)};
+  s.head_limits.head_bytes = 1024 + rng.below(15 * 1024 + 1);
+  s.head_limits.field_count = 1 + rng.below(128);
+  s.head_limits.target_bytes = 64 + rng.below(960);
+  if (rng.below(2) == 0) s.body_bytes_max = 1 + rng.next() % (std::uint64_t{1} << 40U);
+  return s;
+}
+
+Config random_config(core::Rng& rng) {
+  Config c;
+  if (rng.below(2) == 0) c.workers = 1 + rng.below(64);
+  if (rng.below(2) == 0) c.connections = 1 + rng.below(10'000'000);
+  if (rng.below(2) == 0) c.connections_per_address = 1 + rng.below(10'000'000);
+  c.listeners.push_back({.name = "listener-a", .bind = address(rng, 8080), .at = {}});
+  if (rng.below(2) == 0) c.listeners.push_back({.name = "b", .bind = address(rng, 0), .at = {}});
+  c.admin_socket = {.path = "/run/" + awkward_text(rng), .mode = rng.below(0777 + 1)};
+  if (rng.below(2) == 0) c.admin_http = address(rng, 9901);
+  c.state_dir = "/var/" + awkward_text(rng);
+  if (rng.below(2) == 0) c.access_log = rng.below(2) == 0 ? "-" : "/log/" + awkward_text(rng);
+  for (std::uint32_t i = 0; i < rng.below(4); ++i) c.trusted_proxies.push_back(network(rng));
+  c.trusts_unix = rng.below(2) == 0;
+  for (std::size_t i = 0; i <= rng.below(3); ++i) c.services.push_back(service(rng, i));
+  return c;
+}
+
+template <typename T>
+std::vector<std::string> texts(const std::vector<T>& networks) {
+  std::vector<std::string> out;
+  for (const T& n : networks) out.push_back(n.text());
+  return out;
+}
+
+void check_same_service(const config::Service& a, const config::Service& b) {
+  CHECK(a.name == b.name);
+  CHECK(a.hosts == b.hosts);
+  CHECK(a.path_prefix == b.path_prefix);
+  CHECK(a.listeners == b.listeners);
+  CHECK(a.salt == b.salt);
+  REQUIRE(a.identity.size() == b.identity.size());
+  for (std::size_t i = 0; i < a.identity.size(); ++i) {
+    CHECK(a.identity[i].kind == b.identity[i].kind);
+    CHECK(a.identity[i].name == b.identity[i].name);
+    CHECK(a.identity[i].max_age == b.identity[i].max_age);
+  }
+  for (std::size_t p = 0; p < 2; ++p) {
+    REQUIRE(a.pools[p].endpoints.size() == b.pools[p].endpoints.size());
+    for (std::size_t i = 0; i < a.pools[p].endpoints.size(); ++i) {
+      CHECK(a.pools[p].endpoints[i].address == b.pools[p].endpoints[i].address);
+      CHECK(a.pools[p].endpoints[i].text == b.pools[p].endpoints[i].text);
+    }
+  }
+  CHECK(a.initial_live == b.initial_live);
+  CHECK(a.initial_split == b.initial_split);
+  CHECK(a.drain_deadline == b.drain_deadline);
+  CHECK(a.tunnels == b.tunnels);
+  REQUIRE(a.pins.size() == b.pins.size());
+  for (std::size_t i = 0; i < a.pins.size(); ++i) {
+    CHECK(a.pins[i].header == b.pins[i].header);
+    CHECK(a.pins[i].values == b.pins[i].values);
+    CHECK(texts(a.pins[i].from) == texts(b.pins[i].from));
+    CHECK(a.pins[i].from_unix == b.pins[i].from_unix);
+  }
+  CHECK(a.expose.pool == b.expose.pool);
+  CHECK(a.expose.generation == b.expose.generation);
+  CHECK(a.expose.reason == b.expose.reason);
+  CHECK(a.expose.bucket == b.expose.bucket);
+  CHECK(a.expose.endpoint == b.expose.endpoint);
+  CHECK(a.adds_via == b.adds_via);
+  CHECK(a.timeouts.connect == b.timeouts.connect);
+  CHECK(a.timeouts.request_header == b.timeouts.request_header);
+  CHECK(a.timeouts.request_body_idle == b.timeouts.request_body_idle);
+  CHECK(a.timeouts.response_header == b.timeouts.response_header);
+  CHECK(a.timeouts.response_body_idle == b.timeouts.response_body_idle);
+  CHECK(a.timeouts.keep_alive_idle == b.timeouts.keep_alive_idle);
+  CHECK(a.timeouts.endpoint_idle == b.timeouts.endpoint_idle);
+  CHECK(a.timeouts.tunnel_idle == b.timeouts.tunnel_idle);
+  CHECK(a.head_limits.head_bytes == b.head_limits.head_bytes);
+  CHECK(a.head_limits.field_count == b.head_limits.field_count);
+  CHECK(a.head_limits.target_bytes == b.head_limits.target_bytes);
+  CHECK(a.body_bytes_max == b.body_bytes_max);
+}
+
+void check_same(const Config& a, const Config& b) {
+  CHECK(a.workers == b.workers);
+  CHECK(a.connections == b.connections);
+  CHECK(a.connections_per_address == b.connections_per_address);
+  REQUIRE(a.listeners.size() == b.listeners.size());
+  for (std::size_t i = 0; i < a.listeners.size(); ++i) {
+    CHECK(a.listeners[i].name == b.listeners[i].name);
+    CHECK(a.listeners[i].bind == b.listeners[i].bind);
+  }
+  CHECK(a.admin_socket.path == b.admin_socket.path);
+  CHECK(a.admin_socket.mode == b.admin_socket.mode);
+  CHECK(a.admin_http == b.admin_http);
+  CHECK(a.state_dir == b.state_dir);
+  CHECK(a.access_log == b.access_log);
+  CHECK(texts(a.trusted_proxies) == texts(b.trusted_proxies));
+  CHECK(a.trusts_unix == b.trusts_unix);
+  REQUIRE(a.services.size() == b.services.size());
+  for (std::size_t i = 0; i < a.services.size(); ++i)
+    check_same_service(a.services[i], b.services[i]);
+}
+
+}  // namespace
+
+TEST_CASE("describe: any configuration parses back to itself", "[config][describe]") {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    INFO("seed " << seed);
+    core::Rng rng(seed);
+    const Config original = random_config(rng);
+    const std::string text = config::describe(original);
+    INFO(text);
+    const Config again = parse_back(text);
+    check_same(original, again);
+    CHECK(config::describe(again) == text);
+  }
+}
+
+TEST_CASE("describe: the shipped examples describe themselves", "[config][describe]") {
+  for (const char* file :
+       {"example.yaml", "minimal.yaml", "two-services.yaml", "behind-load-balancer.yaml"}) {
+    INFO(file);
+    const config::Loaded loaded =
+        config::load(std::string(SLUICE_SOURCE_DIR) + "/config/" + file, no_environment);
+    REQUIRE(loaded.config);
+    check_same(*loaded.config, parse_back(config::describe(*loaded.config)));
+  }
+}
+
+TEST_CASE("describe: what a person reads", "[config][describe]") {
+  const config::Loaded loaded =
+      config::load(std::string(SLUICE_SOURCE_DIR) + "/config/minimal.yaml", no_environment);
+  REQUIRE(loaded.config);
+  CHECK(config::describe(*loaded.config) == R"(workers: auto
+limits: {connections: auto, connections_per_address: off}
+listeners:
+  - {name: "listener-1", bind: "0.0.0.0:8080"}
+admin:
+  socket: {path: "/run/sluice/admin.sock", mode: "0660"}
+  http: off
+state_dir: "/var/lib/sluice"
+access_log: off
+trusted_proxies: []
+services:
+  - name: "shop"
+    hosts: []
+    path_prefix: "/"
+    listeners: []
+    salt: "shop"
+    identity:
+      - client_address
+    pins: []
+    pools:
+      blue: {endpoints: ["127.0.0.1:9001"]}
+      green: {endpoints: ["127.0.0.1:9002"]}
+    initial: {live: blue, split: 0%}
+    drain: {deadline: 30s, websockets: drain}
+    via: on
+    expose: []
+    timeouts:
+      connect: 1s
+      request_header: 10s
+      request_body_idle: 30s
+      response_header: 30s
+      response_body_idle: 30s
+      keep_alive_idle: 1m
+      endpoint_idle: 4s
+      tunnel_idle: 1h
+    limits:
+      header_bytes: 16KiB
+      header_count: 100
+      target_bytes: 8KiB
+      body_bytes: unlimited
+)");
+}

@@ -1,0 +1,184 @@
+#include "control/change_plan.hpp"
+
+#include "sluice/core/limits.hpp"
+#include "support/catch.hpp"
+#include "support/control_rig.hpp"
+
+namespace {
+
+using namespace sluice;
+using control::Action;
+using control::ChangePlan;
+using control::ChangeRequest;
+using control::RefusalCode;
+using core::PoolName;
+
+const std::vector<std::string> kNames{"shop", "blog"};
+
+model::TrafficState truth() {
+  model::TrafficState state = config::initial_traffic(test::config_of(kNames));
+  state.generation = core::Generation{10};
+  state.services[0].generation = core::Generation{7};
+  state.services[1].generation = core::Generation{10};
+  for (auto& service : state.services) service.is_candidate_open = false;
+  return state;
+}
+
+ChangeRequest list(std::vector<ChangeRequest> parts) {
+  ChangeRequest request;
+  request.scope = control::Scope::List;
+  for (auto& part : parts) request.orders.push_back(part.orders.front());
+  return request;
+}
+
+std::optional<RefusalCode> refusal_of(const ChangeRequest& request) {
+  ChangePlan plan;
+  const auto refusal = control::plan_change(truth(), kNames, request, plan);
+  return refusal ? std::optional(refusal->code) : std::nullopt;
+}
+
+ChangePlan plan_of(const ChangeRequest& request, const model::TrafficState& state = truth()) {
+  ChangePlan plan;
+  REQUIRE_FALSE(control::plan_change(state, kNames, request, plan));
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("plan: a switch raises the generation of the state and of its service only",
+          "[control][plan]") {
+  const ChangePlan plan = plan_of(test::switch_to(PoolName::Green));
+  CHECK(plan.changed);
+  CHECK(plan.after.generation == core::Generation{11});
+  CHECK(plan.after.services[0].generation == core::Generation{11});
+  CHECK(plan.after.services[0].live == PoolName::Green);
+  CHECK(plan.after.services[1] == truth().services[1]);
+  CHECK(plan.services[0].drains == PoolName::Blue);
+  CHECK(plan.services[0].target == PoolName::Green);
+}
+
+TEST_CASE("plan: what changes nothing keeps the generation", "[control][plan]") {
+  for (const ChangeRequest& request : {test::switch_to(PoolName::Blue), test::rollback()}) {
+    const ChangePlan plan = plan_of(request);
+    CHECK_FALSE(plan.changed);
+    CHECK(plan.after == truth());
+    CHECK_FALSE(plan.services[0].target);
+    CHECK_FALSE(plan.services[0].drains);
+  }
+}
+
+TEST_CASE("plan: a split drains nobody and needs no check", "[control][plan]") {
+  const ChangePlan plan = plan_of(test::split_to(0));
+  CHECK(plan.changed);
+  CHECK(plan.after.services[0].is_candidate_open);
+  CHECK_FALSE(plan.services[0].drains);
+  CHECK_FALSE(plan.services[0].target);
+}
+
+TEST_CASE("plan: a list is one generation, all or nothing", "[control][plan]") {
+  const ChangePlan plan =
+      plan_of(list({test::switch_to(PoolName::Green), test::switch_to(PoolName::Green, "blog")}));
+  CHECK(plan.after.generation == core::Generation{11});
+  CHECK(plan.after.services[0].generation == core::Generation{11});
+  CHECK(plan.after.services[1].generation == core::Generation{11});
+  CHECK(refusal_of(
+            list({test::switch_to(PoolName::Green), test::switch_to(PoolName::Green, "blag")})) ==
+        RefusalCode::UnknownService);
+}
+
+TEST_CASE("plan: in a list only those that change are stamped", "[control][plan]") {
+  const ChangePlan plan =
+      plan_of(list({test::switch_to(PoolName::Green), test::switch_to(PoolName::Blue, "blog")}));
+  CHECK(plan.changed);
+  CHECK(plan.after.services[1].generation == core::Generation{10});
+  CHECK_FALSE(plan.services[1].changed);
+}
+
+TEST_CASE("plan: if_generation is the service's own for one, the installation's for a list",
+          "[control][plan]") {
+  ChangeRequest one = test::switch_to(PoolName::Green);
+  one.if_generation = 7;
+  CHECK_FALSE(refusal_of(one));
+  one.if_generation = 10;
+  CHECK(refusal_of(one) == RefusalCode::GenerationMismatch);
+  ChangeRequest several = list({test::switch_to(PoolName::Green)});
+  several.if_generation = 10;
+  CHECK_FALSE(refusal_of(several));
+  several.if_generation = 7;
+  CHECK(refusal_of(several) == RefusalCode::GenerationMismatch);
+}
+
+TEST_CASE("plan: a mismatch refuses also what would change nothing", "[control][plan]") {
+  ChangeRequest request = test::switch_to(PoolName::Blue);
+  request.if_generation = 6;
+  CHECK(refusal_of(request) == RefusalCode::GenerationMismatch);
+}
+
+TEST_CASE("plan: refusals name what is wrong", "[control][plan]") {
+  CHECK(refusal_of(test::rollback("shp")) == RefusalCode::UnknownService);
+  CHECK(refusal_of(test::rollback("")) == RefusalCode::ServiceRequired);
+  CHECK(refusal_of(ChangeRequest{}) == RefusalCode::BadRequest);
+  CHECK(refusal_of(list({test::rollback(), test::rollback()})) == RefusalCode::BadRequest);
+
+  ChangePlan plan;
+  const auto refusal = control::plan_change(truth(), kNames, test::rollback(""), plan);
+  CHECK(refusal->detail.find("shop, blog") != std::string::npos);
+}
+
+TEST_CASE("plan: without a name the only service is meant", "[control][plan]") {
+  const std::vector<std::string> names{"shop"};
+  ChangePlan plan;
+  CHECK_FALSE(control::plan_change(truth(), names, test::switch_to(PoolName::Green, ""), plan));
+  CHECK(plan.services[0].name == "shop");
+}
+
+TEST_CASE("plan: limits of drain, reason and salt", "[control][plan]") {
+  namespace limits = core::limits;
+  ChangeRequest request = test::split_to(100);
+  request.reason = std::string(limits::kReasonMax, 'r');
+  CHECK_FALSE(refusal_of(request));
+  request.reason += 'r';
+  CHECK(refusal_of(request) == RefusalCode::BadRequest);
+
+  request = test::split_to(100);
+  request.orders[0].salt = std::string(limits::kSaltMax, 's');
+  CHECK_FALSE(refusal_of(request));
+  request.orders[0].salt = std::string(limits::kSaltMax + 1, 's');
+  CHECK(refusal_of(request) == RefusalCode::BadRequest);
+  request.orders[0].salt = "";
+  CHECK(refusal_of(request) == RefusalCode::BadRequest);
+
+  request = test::switch_to(PoolName::Green);
+  request.drain = core::Millis(0);
+  CHECK_FALSE(refusal_of(request));
+  request.drain = limits::kDrainDeadlineMax;
+  CHECK_FALSE(refusal_of(request));
+  request.drain = core::Millis(limits::kDrainDeadlineMax) + core::Millis(1);
+  CHECK(refusal_of(request) == RefusalCode::BadRequest);
+}
+
+TEST_CASE("plan: the record tells before and after of what changed", "[control][plan]") {
+  ChangeRequest request =
+      list({test::switch_to(PoolName::Green), test::switch_to(PoolName::Blue, "blog")});
+  request.reason = "release 7";
+  request.actor = {.uid = 1000, .pid = 1};
+  const ChangePlan plan = plan_of(request);
+  const auto record = control::record_of(truth(), plan, request,
+                                         core::WallTime{std::chrono::microseconds(1'234'567)});
+  CHECK(record.generation == core::Generation{11});
+  CHECK(record.time == core::WallTime{std::chrono::milliseconds(1234)});
+  CHECK(record.action == "switch");
+  CHECK(record.reason == "release 7");
+  CHECK(record.actor == request.actor);
+  REQUIRE(record.before.size() == 1);
+  CHECK(record.before[0] == truth().services[0]);
+  CHECK(record.after[0] == plan.after.services[0]);
+}
+
+TEST_CASE("plan: a mixed list is a change, and only rollbacks overtake", "[control][plan]") {
+  const ChangeRequest mixed = list({test::switch_to(PoolName::Green), test::rollback("blog")});
+  CHECK(control::action_of(mixed) == "change");
+  CHECK_FALSE(control::is_rollback(mixed));
+  CHECK(control::is_rollback(list({test::rollback(), test::rollback("blog")})));
+  CHECK_FALSE(control::is_rollback(ChangeRequest{}));
+}

@@ -1,0 +1,111 @@
+// The POSIX file layer on a real directory.
+#include "control/file_layer.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "control/state_directory.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace sluice;
+using control::OpenFile;
+using control::OpenMode;
+using control::PosixFiles;
+
+struct Directory {
+  std::string path;
+  Directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "sluice-files-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Directory() { std::filesystem::remove_all(path); }
+  std::string in(const char* name) const { return path + "/" + name; }
+};
+
+void write(PosixFiles& files, const std::string& path, OpenMode mode, std::string_view bytes) {
+  auto file = OpenFile::open(files, path, mode);
+  REQUIRE(file);
+  REQUIRE(file->write(bytes));
+  REQUIRE(file->sync());
+}
+
+std::string all(PosixFiles& files, const std::string& path) {
+  return files.read(path, {.offset = 0, .length = 1 << 20}).value();
+}
+
+}  // namespace
+
+TEST_CASE("posix files: write, append, cut off and read", "[control][files]") {
+  const Directory directory;
+  PosixFiles files;
+  const std::string path = directory.in("a");
+  write(files, path, OpenMode::Truncate, "hello ");
+  write(files, path, OpenMode::Append, "world");
+  CHECK(all(files, path) == "hello world");
+  CHECK(files.size(path).value() == std::uint64_t{11});
+  CHECK(files.read(path, {.offset = 6, .length = 3}).value() == "wor");
+  CHECK(files.read(path, {.offset = 11, .length = 3}).value().empty());
+  REQUIRE(OpenFile::open(files, path, OpenMode::Append)->truncate(5));
+  CHECK(all(files, path) == "hello");
+  write(files, path, OpenMode::Truncate, "new");
+  CHECK(all(files, path) == "new");
+}
+
+TEST_CASE("posix files: names", "[control][files]") {
+  const Directory directory;
+  PosixFiles files;
+  write(files, directory.in("a"), OpenMode::Truncate, "a");
+  REQUIRE(files.link({.from = directory.in("a"), .to = directory.in("b")}));
+  CHECK_FALSE(files.link({.from = directory.in("a"), .to = directory.in("b")}));
+  REQUIRE(files.rename({.from = directory.in("b"), .to = directory.in("c")}));
+  CHECK(all(files, directory.in("c")) == "a");
+  CHECK_FALSE(files.size(directory.in("b"))->has_value());
+  CHECK(files.unlink(directory.in("c")));
+  CHECK(files.unlink(directory.in("c")));
+  CHECK(files.sync_directory(directory.path));
+  CHECK(files.make_directory(directory.in("d")));
+  CHECK(files.make_directory(directory.in("d")));
+}
+
+TEST_CASE("posix files: errors name the file and the call", "[control][files]") {
+  PosixFiles files;
+  const auto missing = files.open("/nowhere/file", OpenMode::Append);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == core::ErrorCode::Io);
+  CHECK(missing.error().text() == "/nowhere/file: open: No such file or directory");
+  // /dev/full refuses every write with ENOSPC.
+  auto full = OpenFile::open(files, "/dev/full", OpenMode::Append);
+  REQUIRE(full);
+  const auto written = full->write("x");
+  REQUIRE_FALSE(written);
+  CHECK(written.error().text() == "/dev/full: write: No space left on device");
+}
+
+TEST_CASE("posix files: the lock keeps a second holder out and ends with the first",
+          "[control][files]") {
+  const Directory directory;
+  auto first = std::make_unique<PosixFiles>();
+  REQUIRE(first->lock(directory.in("lock")));
+  PosixFiles second;
+  const auto refused = second.lock(directory.in("lock"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == core::ErrorCode::Conflict);
+  first.reset();
+  PosixFiles third;
+  CHECK(third.lock(directory.in("lock")));
+}
+
+TEST_CASE("posix files: state is not for everybody's eyes", "[control][files]") {
+  const Directory directory;
+  PosixFiles files;
+  write(files, directory.in("a"), OpenMode::Truncate, "a");
+  struct stat found {};
+  REQUIRE(::stat(directory.in("a").c_str(), &found) == 0);
+  CHECK((found.st_mode & 07) == 0);
+}

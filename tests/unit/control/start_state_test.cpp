@@ -1,0 +1,241 @@
+#include "control/start_state.hpp"
+
+#include "control/state_file.hpp"
+#include "sluice/config/build.hpp"
+#include "support/catch.hpp"
+#include "support/control_rig.hpp"
+#include "support/fault_files.hpp"
+
+namespace {
+
+using namespace sluice;
+using control::StateSource;
+using test::FaultFiles;
+
+const std::string kState = "/state/state.json";
+const std::string kPrevious = "/state/state.json.previous";
+const std::string kAudit = "/state/audit.jsonl";
+
+struct Disk {
+  std::shared_ptr<FaultFiles> files = std::make_shared<FaultFiles>();
+
+  /// A fresh process.
+  core::Result<control::StartState> start(const config::Config& config,
+                                          StateSource source = StateSource::Saved) {
+    directory = std::make_unique<control::StateDirectory>(files, "/state");
+    return control::open_state(
+        *directory, config,
+        {.source = source, .now = core::WallTime{std::chrono::seconds(1000)}, .actor = {1, 2}});
+  }
+  void restart() { files->crash(FaultFiles::Tail::Lost, ~std::uint64_t{0}); }
+  /// As a change does: state, then audit line.
+  void change(control::StateImage image) {
+    ++image.state.generation.raw;
+    image.state.services[0].live = core::other(image.state.services[0].live);
+    image.state.services[0].generation = image.state.generation;
+    image.record.generation = image.state.generation;
+    image.record.action = "switch";
+    REQUIRE(
+        directory->write(control::encode_state(image).value(), control::OldState::KeepAsPrevious)
+            .landing == control::Landing::Landed);
+  }
+  bool has_good_audit() const {
+    return !control::first_broken_line(files->content(kAudit).value());
+  }
+  std::size_t audit_lines() const {
+    const std::string text = files->content(kAudit).value();
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  std::unique_ptr<control::StateDirectory> directory;
+};
+
+}  // namespace
+
+TEST_CASE("start: the first one writes generation 1 and its audit line", "[control][start]") {
+  Disk disk;
+  const auto start = disk.start(test::config_of({"shop"}));
+  REQUIRE(start);
+  CHECK(start->image.state.generation == core::Generation{1});
+  CHECK(start->image.state.services[0].is_candidate_open);
+  CHECK(control::decode_state(disk.files->content(kState).value())->state == start->image.state);
+  CHECK(disk.audit_lines() == 1);
+  CHECK(disk.has_good_audit());
+  CHECK_FALSE(disk.files->content(kPrevious));
+}
+
+TEST_CASE("start: a full disk refuses the first start", "[control][start]") {
+  Disk disk;
+  disk.files->fail_at(1, "No space left on device", FaultFiles::Times::FromThenOn);
+  CHECK_FALSE(disk.start(test::config_of({"shop"})));
+}
+
+TEST_CASE("start: the saved state rules over the file's initial", "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  config::Config config = test::config_of({"shop"});
+  config.services[0].salt = "another";
+  const auto start = disk.start(config);
+  REQUIRE(start);
+  CHECK(start->image.state.generation == core::Generation{2});
+  CHECK(start->image.state.services[0].live == core::PoolName::Green);
+  CHECK(start->image.state.services[0].salt == "shop");
+  CHECK(start->notices.size() == 2);  // the salt and the live pool differ from the file
+}
+
+TEST_CASE("start: a missing record of the state's change is appended", "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  CHECK(disk.audit_lines() == 1);  // the crash came before the line
+  disk.restart();
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  CHECK(disk.audit_lines() == 2);
+  CHECK(disk.has_good_audit());
+  disk.restart();
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  CHECK(disk.audit_lines() == 2);
+}
+
+TEST_CASE("start: an incomplete audit line is cut off and noted, at every length",
+          "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  const std::string whole = disk.files->content(kAudit).value();
+  const std::size_t first = whole.find('\n') + 1;
+  for (std::size_t size = first; size < whole.size(); ++size) {
+    disk.restart();
+    disk.files->put(kAudit, whole.substr(0, size));
+    const auto start = disk.start(test::config_of({"shop"}));
+    INFO("size " << size);
+    REQUIRE(start);
+    REQUIRE(disk.has_good_audit());
+    const bool was_torn = size > first;
+    REQUIRE(disk.audit_lines() == (was_torn ? 3 : 2));
+    REQUIRE((disk.files->content(kAudit)->find("\"recovered\"") != std::string::npos) == was_torn);
+  }
+}
+
+TEST_CASE("start: a crash at any call of a start leaves one that can be started",
+          "[control][start][crash]") {
+  for (std::size_t call = 1; call < 24; ++call) {
+    for (const FaultFiles::Tail tail : {FaultFiles::Tail::Lost, FaultFiles::Tail::Torn}) {
+      for (const std::uint64_t kept : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+        Disk disk;
+        disk.files->crash_at(call);
+        try {
+          static_cast<void>(disk.start(test::config_of({"shop"})));
+        } catch (const FaultFiles::Crashed&) {
+        }
+        disk.files->crash(tail, kept);
+        const auto start = disk.start(test::config_of({"shop"}));
+        INFO("call " << call << ", tail " << static_cast<int>(tail) << ", entries " << kept);
+        REQUIRE(start);
+        REQUIRE(start->image.state.generation == core::Generation{1});
+        REQUIRE(disk.has_good_audit());
+      }
+    }
+  }
+}
+
+TEST_CASE("start: a corrupt state refuses and names both ways out", "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  const std::string damaged = disk.files->content(kState).value().substr(0, 100);
+  disk.files->put(kState, damaged);
+  const auto start = disk.start(test::config_of({"shop"}));
+  REQUIRE_FALSE(start);
+  CHECK(start.error().code == core::ErrorCode::Corrupt);
+  CHECK(start.error().what.find("--state discard") != std::string::npos);
+  CHECK(start.error().what.find("--state previous") != std::string::npos);
+  CHECK(disk.files->content(kState) == damaged);  // nothing was touched
+}
+
+TEST_CASE("start: previous goes on from the state before, with a new generation",
+          "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  disk.files->put(kState, "damaged");
+  const auto start = disk.start(test::config_of({"shop"}), StateSource::Previous);
+  REQUIRE(start);
+  CHECK(start->image.state.services[0].live == core::PoolName::Blue);
+  CHECK(start->image.state.generation ==
+        core::Generation{2});  // the damaged one's number is unknown
+  CHECK(control::decode_state(disk.files->content(kPrevious).value())->state.generation ==
+        core::Generation{1});
+  CHECK(disk.has_good_audit());
+}
+
+TEST_CASE("start: previous of a good state is above both", "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  const auto start = disk.start(test::config_of({"shop"}), StateSource::Previous);
+  REQUIRE(start);
+  CHECK(start->image.state.generation == core::Generation{3});
+  CHECK(start->image.record.action == "previous");
+  CHECK(start->image.record.before[0].live == core::PoolName::Green);
+}
+
+TEST_CASE("start: previous without a previous state refuses", "[control][start]") {
+  Disk disk;
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  disk.restart();
+  CHECK_FALSE(disk.start(test::config_of({"shop"}), StateSource::Previous));
+}
+
+TEST_CASE("start: discard begins from the file, never with a number that was used",
+          "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  REQUIRE(disk.start(test::config_of({"shop"})));  // the audit knows generation 2
+  disk.restart();
+  disk.files->put(kState, "damaged");
+  const auto start = disk.start(test::config_of({"shop"}), StateSource::Discard);
+  REQUIRE(start);
+  CHECK(start->image.state.services[0].live == core::PoolName::Blue);
+  CHECK(start->image.state.generation == core::Generation{3});
+  CHECK(disk.has_good_audit());
+}
+
+TEST_CASE("start: a state older than the audit is refused", "[control][start]") {
+  Disk disk;
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  const std::string old = disk.files->content(kState).value();
+  disk.change(control::decode_state(old).value());
+  disk.restart();
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  disk.restart();
+  disk.files->put(kState, old);
+  const auto start = disk.start(test::config_of({"shop"}));
+  REQUIRE_FALSE(start);
+  CHECK(start.error().code == core::ErrorCode::Corrupt);
+}
+
+TEST_CASE("start: a new service gets its entry under the same generation", "[control][start]") {
+  Disk disk;
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  disk.restart();
+  const auto start = disk.start(test::config_of({"shop", "blog"}));
+  REQUIRE(start);
+  CHECK(start->is_on_disk);
+  CHECK(start->image.state.generation == core::Generation{1});
+  CHECK(control::decode_state(disk.files->content(kState).value())->state.find("blog") != nullptr);
+}
+
+TEST_CASE("start: a full disk does not keep a good state from starting", "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  disk.files->fail_at(1, "No space left on device", FaultFiles::Times::FromThenOn);
+  const auto start = disk.start(test::config_of({"shop", "blog"}));
+  REQUIRE(start);
+  CHECK_FALSE(start->is_on_disk);
+  CHECK(start->audit_pending.size() == 1);
+  CHECK(start->notices.size() >= 2);
+}

@@ -1,0 +1,66 @@
+#include <string>
+
+#include "sluice/http/head_scanner.hpp"
+#include "support/catch.hpp"
+#include "unit/http/heads.hpp"
+
+using sluice::http::HeadEnd;
+
+namespace {
+
+std::optional<std::size_t> find_at_once(std::string_view text) {
+  const heads::Bytes bytes(text);
+  return HeadEnd().find(bytes.view());
+}
+
+/// One byte more each time, as from the slowest sender.
+std::optional<std::size_t> find_bytewise(std::string_view text) {
+  HeadEnd end;
+  for (std::size_t size = 1; size <= text.size(); ++size) {
+    const heads::Bytes bytes(text.substr(0, size));
+    if (const auto found = end.find(bytes.view())) return found;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("head end: found at once and byte by byte alike", "[http][head_end]") {
+  struct Row {
+    std::string text;
+    std::optional<std::size_t> size;
+  };
+  const Row rows[] = {
+      {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27},
+      {"GET / HTTP/1.1\r\nHost: a\r\n\r\nbody\r\n\r\n", 27},
+      {"GET / HTTP/1.1\r\n\r\n", 18},
+      {"\r\nGET / HTTP/1.1\r\n\r\n", 20},
+      {"\r\n\r\nGET / HTTP/1.1\r\n\r\n", 22},
+      {"\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+       6},  // the third empty line is a head of its own, to be refused
+      {"\n\n\nGET", 3},
+      {"\n\r\nGET / HTTP/1.1\r\n\r\n", 21},
+      {"GET / HTTP/1.1\n\n", 16},
+      {"GET / HTTP/1.1\nHost: a\n\r\n", 25},
+      {"GET / HTTP/1.1\r\nHost: a\r\n\n", 26},
+      {"GET / HTTP/1.1\r\n\r", std::nullopt},
+      {"GET / HTTP/1.1\r\n \r\n", std::nullopt},
+      {"GET / HTTP/1.1\r\r\n", std::nullopt},
+      {"\r\n\r\n", std::nullopt},
+      {"\r", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (const Row& row : rows) {
+    INFO(heads::shown(row.text));
+    CHECK(find_at_once(row.text) == row.size);
+    CHECK(find_bytewise(row.text) == row.size);
+  }
+}
+
+TEST_CASE("head end: a reset finder starts over", "[http][head_end]") {
+  HeadEnd end;
+  const std::string text = "A\r\n\r\n";
+  CHECK(end.find(text) == 5);
+  end.reset();
+  CHECK(end.find("B\r\n\r\n") == 5);
+}

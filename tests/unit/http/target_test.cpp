@@ -1,0 +1,89 @@
+#include "sluice/http/target.hpp"
+
+#include <string>
+#include <vector>
+
+#include "sluice/core/rng.hpp"
+#include "support/catch.hpp"
+
+using sluice::http::normalize_path;
+
+namespace {
+
+std::optional<std::string> normalized(const std::string& path) {
+  std::vector<char> scratch(path.size());
+  const auto result = normalize_path(path, scratch);
+  return result ? std::optional<std::string>(*result) : std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("path: unreserved escapes are decoded, dot segments resolved", "[http][target]") {
+  struct Row {
+    const char* path;
+    const char* normal;
+  };
+  const Row rows[] = {{"/", "/"},
+                      {"/a/b", "/a/b"},
+                      {"/a/./b", "/a/b"},
+                      {"/a/../b", "/b"},
+                      {"/a/b/..", "/a/"},
+                      {"/a/b/.", "/a/b/"},
+                      {"/a/b/../", "/a/"},
+                      {"/a/..", "/"},
+                      {"/.", "/"},
+                      {"/./", "/"},
+                      {"/a/b/c/./../../g", "/a/g"},
+                      {"/%61pp", "/app"},
+                      {"/%41%5A%7e%2D%5f%2E", "/AZ~-_."},
+                      {"/a/%2e%2E/b", "/b"},
+                      {"/a/.%2e/b", "/b"},
+                      {"/a%2Fb", "/a%2Fb"},
+                      {"/a%2fb", "/a%2fb"},
+                      {"/%00%25%20", "/%00%25%20"},
+                      {"/%2561", "/%2561"},  // decoded once only
+                      {"//a", "//a"},
+                      {"//a//../b", "//a/b"},
+                      {"/a//..", "/a/"},
+                      {"/.a/..b/...", "/.a/..b/..."},
+                      {"/a/.../b", "/a/.../b"},
+                      {"*", "*"}};
+  for (const Row& row : rows) {
+    INFO(row.path);
+    CHECK(normalized(row.path) == row.normal);
+  }
+}
+
+TEST_CASE("path: above the root or with a broken escape there is none", "[http][target]") {
+  for (const char* path : {"/..", "/../", "/../a", "/a/../..", "/a/../../b", "/%2e%2e", "/%2e%2e/a",
+                           "/./..", "/%", "/%4", "/%4g", "/%g4", "/a%", "/%%41", "/% 1", "/%+1"}) {
+    INFO(path);
+    CHECK_FALSE(normalized(path).has_value());
+  }
+}
+
+TEST_CASE("path: without escapes and dots it is returned as it stands", "[http][target]") {
+  const std::string path = "/a/b";
+  const auto result = normalize_path(path, {});
+  REQUIRE(result.has_value());
+  CHECK(result->data() == path.data());
+}
+
+TEST_CASE("path: normalizing twice changes nothing more, unless an escape hid an escape",
+          "[http][target][property]") {
+  const std::uint64_t seed = GENERATE(51U, 52U);
+  INFO("seed " << seed);
+  sluice::core::Rng rng(seed);
+  const char* const parts[] = {"/",    "/a",   "/.", "/..", "/%2e", "/%2F",
+                               "/%61", "/...", "b",  "%41", "%7E"};
+  for (int round = 0; round < 5'000; ++round) {
+    std::string path = "/x";
+    for (std::uint32_t i = rng.below(8); i > 0; --i) path += parts[rng.below(11)];
+    INFO(path);
+    const auto once = normalized(path);
+    if (!once) continue;
+    REQUIRE(once->starts_with('/'));
+    REQUIRE(once->size() <= path.size());
+    REQUIRE(normalized(*once) == once);
+  }
+}

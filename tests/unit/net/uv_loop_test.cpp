@@ -1,0 +1,152 @@
+#include "net/uv_loop.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+#include "net_fixture.hpp"
+
+using namespace net_test;
+using sluice::net::TurnTimes;
+
+namespace {
+
+struct ManualClock final : sluice::core::Clock {
+  Instant time{100s};
+  Instant now() const override { return time; }
+  sluice::core::WallTime wall() const override { return {}; }
+};
+
+struct OneShot final : sluice::net::Timer {
+  std::function<void()> action;
+  void on_timer() override { action(); }
+};
+
+std::uint64_t total(const TurnTimes& times) {
+  return std::accumulate(times.counts.begin(), times.counts.end(), std::uint64_t{0});
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: a post from another thread makes it turn",
+                 "[net][uvloop]") {
+  std::thread::id ran_on;
+  std::thread poster([&] {
+    loop.core().mailbox().post([&] {
+      ran_on = std::this_thread::get_id();
+      loop.stop();
+    });
+  });
+  loop.run();
+  poster.join();
+  CHECK(ran_on == std::this_thread::get_id());
+}
+
+TEST_CASE_METHOD(LoopFixture,
+                 "uv loop: stop from another thread ends run, which may be called again",
+                 "[net][uvloop]") {
+  for (int round = 0; round < 3; ++round) {
+    std::thread stopper([&] { loop.stop(); });
+    loop.run();
+    stopper.join();
+  }
+  CHECK(loop.core().turns() >= 3);
+}
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: a stop before run ends it after its first turn",
+                 "[net][uvloop]") {
+  bool has_run = false;
+  loop.stop();
+  loop.core().mailbox().post([&] { has_run = true; });
+  loop.run();
+  CHECK(has_run);
+}
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: a timer fires in time, never early", "[net][uvloop]") {
+  OneShot timer;
+  Instant fired{};
+  timer.action = [&] {
+    fired = clock.now();
+    loop.stop();
+  };
+  const Instant deadline = clock.now() + 120ms;
+  loop.core().timers().arm(timer, deadline);
+  loop.run();
+  CHECK(fired >= deadline);
+  // One tick and the rounding of libuv, with room for a busy machine.
+  CHECK(fired < deadline + 50ms + 500ms);
+}
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: without timers it sleeps without end", "[net][uvloop]") {
+  turn_now(loop);
+  CHECK(uv_backend_timeout(loop.raw()) == -1);
+  OneShot timer;
+  timer.action = [] {};
+  loop.core().timers().arm(timer, clock.now() + 10ms);
+  turn_now(loop);
+  CHECK(uv_backend_timeout(loop.raw()) > 0);
+  CHECK(uv_backend_timeout(loop.raw()) <= 52);
+  REQUIRE(run_until(loop, [&] { return !timer.is_armed(); }));
+  // The tick that finds an empty wheel is the last one.
+  for (int i = 0; i < 3 && uv_backend_timeout(loop.raw()) != -1; ++i) loop.run_once();
+  CHECK(uv_backend_timeout(loop.raw()) == -1);
+}
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: work deferred before run does not wait for an event",
+                 "[net][uvloop]") {
+  struct Work final : sluice::net::Deferred {
+    UvLoop* loop = nullptr;
+    void run_deferred() override { loop->stop(); }
+  } work;
+  work.loop = &loop;
+  loop.core().defer(work);
+  loop.run();  // hangs if not
+  CHECK_FALSE(work.is_linked());
+}
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: time in a socket event is the time after the wait",
+                 "[net][uvloop]") {
+  SocketPair pair = unix_pair();
+  auto* transport = SocketTransport::open(loop, std::move(pair.ours));
+  Recorder events;
+  transport->set_events(events);
+  transport->read(ReadMode::On);
+  Instant seen{};
+  events.on_any = [&] { seen = loop.core().now(); };
+  turn_now(loop);
+  Instant sent{};
+  std::thread sender([&, fd = pair.theirs.get()] {
+    sent = clock.now();
+    static_cast<void>(::send(fd, "x", 1, MSG_NOSIGNAL));
+  });
+  CHECK(run_until(loop, [&] { return !events.received.empty(); }));
+  sender.join();
+  CHECK(seen >= sent);
+  transport->close();
+}
+
+TEST_CASE("uv loop: turns are counted by how long they took", "[net][uvloop]") {
+  ManualClock clock;
+  UvLoop loop(clock, 1);
+  for (const Nanos duration : {Nanos{0}, Nanos{1ms} - 1ns, Nanos{1ms}, Nanos{60ms}, Nanos{2s}}) {
+    const TurnTimes before = loop.turn_times();
+    loop.core().mailbox().post([&] { clock.time += duration; });
+    loop.enter();
+    loop.run_once();
+    const TurnTimes after = loop.turn_times();
+    const auto bucket = static_cast<std::size_t>(
+        std::ranges::find_if(TurnTimes::kBoundsMs,
+                             [&](auto ms) { return duration < ms * Nanos{1ms}; }) -
+        TurnTimes::kBoundsMs.begin());
+    CHECK(after.counts[bucket] > before.counts[bucket]);
+    CHECK(after.longest == duration);
+    CHECK(total(after) > total(before));
+  }
+}
+
+TEST_CASE("system clock: moves forward, and wall time is after 2024", "[net][clock]") {
+  const sluice::net::SystemClock clock;
+  const Instant first = clock.now();
+  CHECK(clock.now() >= first);
+  CHECK(clock.wall().time_since_epoch() > std::chrono::hours{24 * 365 * 54});
+}
