@@ -37,7 +37,8 @@ void H1Session::on_read(std::string_view bytes) {
   switch (state_) {
     case State::Idle: begin_request(); return take_head(bytes);
     case State::Head: return take_head(bytes);
-    case State::Busy: break;
+    case State::Busy:
+    case State::Sending: break;
     case State::Flushing: return;  // discarded; the timer looks at what the client reads
     case State::Lingering:
       lingered_ += static_cast<std::uint32_t>(bytes.size());
@@ -182,6 +183,7 @@ void H1Session::update_reading() {
     case State::Flushing:
     case State::Lingering: return transport_->read(ReadMode::On);
     case State::Closed: return;
+    case State::Sending: return transport_->read(ReadMode::WatchClose);
     case State::Busy: break;
   }
   const H1Request& request = *request_;
@@ -287,8 +289,19 @@ void H1Session::on_turn_end() {
   if (!request_->exchange.is_finished()) return pump_upload();
   if (transport_ == nullptr || ending_ == Ending::Abort) return close();
   if (ending_ == Ending::Close) return start_flushing();
-
   has_served_ = true;
+  if (queued() != 0) return await_sending();
+  next_request();
+}
+
+void H1Session::await_sending() {
+  state_ = State::Sending;
+  flush_left_ = static_cast<std::uint32_t>(queued());
+  arm(model::Timeouts{}.response_body_idle);
+  update_reading();
+}
+
+void H1Session::next_request() {
   H1Request& over = *std::exchange(request_, nullptr);
   const std::string_view pipelined = over.chunk->bytes();
   if (pipelined.empty() && context_.is_stopping) {
@@ -333,7 +346,8 @@ void H1Session::close() {
   if (transport_ != nullptr) {
     context_.gather.flush_for(*transport_);
     net::Transport& transport = *std::exchange(transport_, nullptr);
-    if (ending_ == Ending::Abort) {
+    // After a part of an answer without length a FIN would say that it is complete.
+    if (ending_ == Ending::Abort || transport.queued() != 0) {
       transport.reset();
     } else {
       transport.close();
@@ -343,11 +357,8 @@ void H1Session::close() {
   context_.loop.retire(*this);
 }
 
-/// The last answer may still be on its way to a slow client: it is sent first.
 void H1Session::close_idle() {
-  if (state_ != State::Idle) return;
-  if (queued() == 0) return close();
-  start_flushing();
+  if (state_ == State::Idle) close();
 }
 
 void H1Session::begin_stop() {
@@ -370,16 +381,16 @@ void H1Session::on_eof() {
   has_peer_ended_ = true;
   if (request_ != nullptr && !request_->exchange.is_finished()) return give_up();
   // An answer that is complete may still be on its way to a client that has only ended its own direction.
-  const bool has_answer_left = state_ != State::Flushing && state_ != State::Lingering && ending_ != Ending::Abort &&
-                               (request_ != nullptr || queued() != 0);
-  if (has_answer_left) return start_flushing();
+  if (request_ != nullptr && ending_ != Ending::Abort) return start_flushing();
   if (state_ != State::Flushing) close();
 }
 
 void H1Session::on_drained() {
   const EventScope scope(context_.gather);
   if (state_ == State::Busy && !request_->exchange.is_finished()) return request_->exchange.on_client_drained();
-  if (state_ == State::Flushing && transport_->queued() == 0) start_lingering();
+  if (transport_->queued() != 0) return;
+  if (state_ == State::Sending) return next_request();
+  if (state_ == State::Flushing) start_lingering();
 }
 
 void H1Session::on_error(net::TransportError) {
@@ -394,6 +405,7 @@ void H1Session::on_timeout() {
       state_ = State::Busy;
       return request_->exchange.on_head_timeout();
     }
+    case State::Sending:
     case State::Flushing:
       if (transport_->queued() < flush_left_) {  // slow, but reading
         flush_left_ = static_cast<std::uint32_t>(transport_->queued());

@@ -40,10 +40,12 @@ struct H1Request final : net::Reapable {
 
 /// The client side of HTTP/1: one connection, one request at a time. Reads heads and bodies, writes what the exchange says.
 ///
-///   Idle ──first byte──► Head ──whole head──► Busy ──answer sent──► Idle (or the next pipelined request)
-///     │ timeout, FIN       │ 408, FIN          │ answer that closes
+///   Idle ──first byte──► Head ──whole head──► Busy ──answer complete──► Sending ──all in the kernel──► Idle
+///     │ timeout, FIN       │ 408, FIN          │ answer that closes            (or the next pipelined request)
 ///     ▼                    ▼                   ▼
 ///   Closed ◄───────────────┴─── Lingering ◄─ Flushing        (aborts and tunnels leave from Busy at once)
+///
+/// The next request begins when the answer before it has left our queue: an abort of the later one would take it along.
 ///
 /// Owns its transport until it closes or gives it away. Worker thread only; reaped by its loop.
 class H1Session final : public ClientStream,
@@ -96,7 +98,7 @@ class H1Session final : public ClientStream,
   void reap() override { home_.sessions.destroy(this); }
 
  private:
-  enum class State : std::uint8_t { Idle, Head, Busy, Flushing, Lingering, Closed };
+  enum class State : std::uint8_t { Idle, Head, Busy, Sending, Flushing, Lingering, Closed };
   enum class Ending : std::uint8_t { KeepAlive, Close, Abort };
 
   void enter_idle();
@@ -112,6 +114,8 @@ class H1Session final : public ClientStream,
   void store(std::string_view bytes);
   void update_reading();
   void end_exchange(Ending ending);
+  void await_sending();
+  void next_request();
   void start_flushing();
   void start_lingering();
   void close();
@@ -123,7 +127,7 @@ class H1Session final : public ClientStream,
   net::Transport* transport_;       // nullptr once closed or given away
   H1Request* request_ = nullptr;
   core::Instant idle_since_{};
-  std::uint32_t flush_left_ = 0;    // queued bytes at the last check of Flushing
+  std::uint32_t flush_left_ = 0;    // queued bytes at the last check of Sending or Flushing
   std::uint32_t lingered_ = 0;      // bytes discarded while Lingering
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;

@@ -34,6 +34,33 @@ TEST_CASE("sim fault: one byte at a time works both ways", "[sim][fault]") {
   CHECK(status(world, 0) == 200);
 }
 
+TEST_CASE("sim fault: the next pipelined request begins when the answer before it has left us", "[sim][fault]") {
+  // An abort of the second answer would take along what was still queued of the first one.
+  SimWorld world(calm());
+  SimClient& client = ask_all(world, {get(sized(30'000)), get(sized(5))}, {.pipelined = 2, .kernel_out = 4000});
+  client.stop_reading();
+  world.run_for(milliseconds(100));
+  REQUIRE(attempts(world, 0) == 1);
+  CHECK(world.worker().load().leases == 0);
+  CHECK(attempts(world, 1) == 0);
+  client.go_on_reading();
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(status(world, 1) == 200);
+}
+
+TEST_CASE("sim fault: a client that never reads the end of a complete answer is cut after the body timeout", "[sim][fault]") {
+  SimWorld world(calm());
+  const core::Instant start = world.now();
+  SimClient& client = ask(world, get(sized(30'000)), {.kernel_out = 4000});
+  client.stop_reading();
+  finish(world);
+  CHECK(line(world, 0).status == 200);
+  CHECK(client.was_broken());
+  CHECK(world.now() - start >= seconds(30));
+  CHECK(world.now() - start < seconds(70));
+}
+
 TEST_CASE("sim fault: a client that never reads is cut after the body timeout", "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();
