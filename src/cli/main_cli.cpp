@@ -31,13 +31,13 @@ struct Parsed {
 
 std::string check_percent(const std::string& text) {
   const auto percent = core::BasisPoints::parse_percent(text, "PERCENT");
-  return percent ? "" : percent.error().text();
+  return percent ? "" : percent.error().what;
 }
 
 std::string check_drain(const std::string& text) {
   const auto drain = core::parse_duration(text, "--drain");
-  if (!drain) return drain.error().text();
-  return *drain <= core::limits::kDrainDeadlineMax ? "" : "--drain: at most 24h";
+  if (!drain) return drain.error().what;
+  return *drain <= core::limits::kDrainDeadlineMax ? "" : "at most 24h";
 }
 
 std::string check_pool(const std::string& text) {

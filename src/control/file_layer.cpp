@@ -1,11 +1,13 @@
 #include "control/file_layer.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +17,10 @@ namespace {
 
 constexpr mode_t kFileMode = 0640;  // the group of the service may read the state and the audit
 constexpr mode_t kDirectoryMode = 0750;
+
+// A process that was just killed holds its lock until the kernel has taken its memory apart, and a service manager may start
+// the next one sooner.
+constexpr std::chrono::milliseconds kLockPatience{1000};
 
 core::Error failed(const char* call, const std::string& path) {
   const std::string reason = std::generic_category().message(errno);
@@ -149,8 +155,12 @@ core::Result<std::string> PosixFiles::read(const std::string& path, ByteRange ra
 core::Status PosixFiles::lock(const std::string& path) {
   lock_file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
   if (lock_file_ < 0) return failed("open", path);
-  if (::flock(lock_file_, LOCK_EX | LOCK_NB) == 0) return core::ok();
-  if (errno != EWOULDBLOCK) return failed("flock", path);
+  const auto give_up_at = std::chrono::steady_clock::now() + kLockPatience;
+  do {
+    if (::flock(lock_file_, LOCK_EX | LOCK_NB) == 0) return core::ok();
+    if (errno != EWOULDBLOCK && errno != EINTR) return failed("flock", path);
+    ::poll(nullptr, 0, 10);  // Exception: a wait without an event. No descriptor tells when a lock ends
+  } while (std::chrono::steady_clock::now() < give_up_at);
   return core::Error{core::ErrorCode::Conflict, path,
                      "another sluice process uses this state directory"};
 }

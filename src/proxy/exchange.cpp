@@ -45,6 +45,10 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
     refuse(*refusal);
     return Next::Answered;
   }
+  if (http::max_forwards(head) == 0U) {
+    answer_as_last_hop();
+    return Next::Answered;
+  }
   return Next::GoOn;
 }
 
@@ -476,12 +480,18 @@ void Exchange::refuse(const http::Refusal& refusal) {
   answer(refusal.status, refusal.reason, refusal.status == 404 ? "destination_not_found" : "http_request_error");
 }
 
+/// RFC 9110 §7.6.2. A TRACE is not reflected: its fields hold what the client's own proxies added (§9.3.8).
+void Exchange::answer_as_last_hop() {
+  if (head.method == http::Method::Trace) return refuse({405, "a TRACE that must not go further is not reflected"});
+  answer(200, "this is the last hop that Max-Forwards allows", "");
+}
+
 void Exchange::answer(std::uint16_t status, std::string_view detail, std::string_view proxy_error) {
-  if (error_.empty()) error_ = detail;
+  if (error_.empty() && status >= 400) error_ = detail;
   drop_upstream();
   if (answer_ != Answer::None) return break_answer(detail);
   LocalReply reply{.status = status, .detail = detail, .error = proxy_error};
-  reply.allow = status == 405 ? "GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH" : "";
+  reply.allow = status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
   reply.wants_json = prefers_json(head.fields);
   reply.is_head = head.method == http::Method::Head && status != 408;

@@ -107,6 +107,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // Ends
   void answer(std::uint16_t status, std::string_view detail, std::string_view proxy_error);
   void refuse(const http::Refusal& refusal);
+  void answer_as_last_hop();
   void break_answer(std::string_view why);
   void drop_upstream();
   void finish(std::uint16_t status);

@@ -114,6 +114,19 @@ class Smuggling(SluiceTest):
                 self.assertEqual(client.answer()[0].status, status)
         self.assertEqual(self.seen, [])
 
+    def test_the_last_hop_of_max_forwards_answers_itself(self):
+        with self.proxy.client() as client:
+            client.send(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n")
+            head, _ = client.answer()
+            self.assertEqual(head.status, 200)
+            self.assertIn("GET", head["allow"])
+            client.send(b"TRACE / HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n")
+            self.assertEqual(client.answer()[0].status, 405)
+            self.assertEqual(self.seen, [])
+            client.send(b"OPTIONS / HTTP/1.1\r\nHost: x\r\nMax-Forwards: 1\r\n\r\n")
+            self.assertEqual(client.answer()[0].status, 200)
+        self.assertIn(b"Max-Forwards: 0\r\n", self.seen[0])
+
     def test_what_is_sent_on_is_written_anew(self):
         with self.proxy.client() as client:
             client.send(b"\r\nPOST /x HTTP/1.1\r\nhOST:x\r\nTransfer-Encoding:  chunked \r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n")

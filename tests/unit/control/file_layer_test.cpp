@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 #include "control/state_directory.hpp"
 #include "support/catch.hpp"
@@ -99,6 +100,16 @@ TEST_CASE("posix files: the lock keeps a second holder out and ends with the fir
   first.reset();
   PosixFiles third;
   CHECK(third.lock(directory.in("lock")));
+}
+
+TEST_CASE("posix files: a lock whose holder is just ending is waited for", "[control][files]") {
+  const Directory directory;
+  auto first = std::make_unique<PosixFiles>();
+  REQUIRE(first->lock(directory.in("lock")));
+  PosixFiles second;
+  auto locked = std::async(std::launch::async, [&] { return second.lock(directory.in("lock")).has_value(); });
+  first.reset();
+  CHECK(locked.get());
 }
 
 TEST_CASE("posix files: state is not for everybody's eyes", "[control][files]") {
