@@ -23,7 +23,7 @@ std::string quoted_key(std::string_view text) {
 }
 
 // Values also go through the substitution of variables; keys do not.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string doubled;
   for (const char c : text) doubled += c == '$' ? "$$" : std::string(1, c);
   return quoted_key(doubled);
@@ -52,12 +52,12 @@ std::string source(const policy::IdentitySource& source) {
     case IdentityKind::Cookie:
     case IdentityKind::Header:
     case IdentityKind::Query:
-      return fmt::format("{}: {}", policy::text(source.kind), quoted(source.name));
+      return fmt::format("{}: {}", policy::text(source.kind), in_quotes(source.name));
     case IdentityKind::ClientAddress:
       return std::string(policy::text(source.kind));
     case IdentityKind::MintCookie:
       return fmt::format("{}: {{name: {}, max_age: {}}}", policy::text(source.kind),
-                         quoted(source.name), core::format_duration(source.max_age));
+                         in_quotes(source.name), core::format_duration(source.max_age));
   }
   core::unreachable();
 }
@@ -66,7 +66,7 @@ std::string pin(const model::HeaderPin& pin) {
   const std::string values = list(pin.values, [](const auto& value) {
     return fmt::format("{}: {}", quoted_key(value.first), core::text(value.second));
   });
-  return fmt::format("{{header: {}, values: {{{}}}, from: {}}}", quoted(pin.header),
+  return fmt::format("{{header: {}, values: {{{}}}, from: {}}}", in_quotes(pin.header),
                      values.substr(1, values.size() - 2), networks(pin.from, pin.from_unix));
 }
 
@@ -86,7 +86,7 @@ std::string pools(const Service& service) {
     const Pool& pool = service.pools[core::index(name)];
     if (pool.endpoints.empty()) continue;
     out += fmt::format("      {}: {{endpoints: {}}}\n", core::text(name),
-                       list(pool.endpoints, [](const Endpoint& e) { return quoted(e.text); }));
+                       list(pool.endpoints, [](const Endpoint& e) { return in_quotes(e.text); }));
   }
   return out;
 }
@@ -125,10 +125,10 @@ std::string limits(const Service& service) {
 }
 
 std::string describe_service(const Service& s) {
-  std::string out = fmt::format("  - name: {}\n", quoted(s.name));
+  std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out += fmt::format("    hosts: {}\n    path_prefix: {}\n    listeners: {}\n",
-                     list(s.hosts, quoted), quoted(s.path_prefix), list(s.listeners, quoted));
-  out += fmt::format("    salt: {}\n", quoted(s.salt));
+                     list(s.hosts, quoted), in_quotes(s.path_prefix), list(s.listeners, quoted));
+  out += fmt::format("    salt: {}\n", in_quotes(s.salt));
   out += identity_and_pins(s) + pools(s);
   out += fmt::format("    initial: {{live: {}, split: {}}}\n", core::text(s.initial_live),
                      s.initial_split.percent());
@@ -149,15 +149,15 @@ std::string describe_process(const Config& c) {
                      number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"));
   out += "listeners:\n";
   for (const Listener& l : c.listeners) {
-    out += fmt::format("  - {{name: {}, bind: {}}}\n", quoted(l.name), quoted(l.bind.text()));
+    out += fmt::format("  - {{name: {}, bind: {}}}\n", in_quotes(l.name), in_quotes(l.bind.text()));
   }
   out += fmt::format("admin:\n  socket: {{path: {}, mode: \"{:04o}\"}}\n",
-                     quoted(c.admin_socket.path), c.admin_socket.mode);
-  out += c.admin_http ? fmt::format("  http: {{bind: {}}}\n", quoted(c.admin_http->text()))
+                     in_quotes(c.admin_socket.path), c.admin_socket.mode);
+  out += c.admin_http ? fmt::format("  http: {{bind: {}}}\n", in_quotes(c.admin_http->text()))
                       : "  http: off\n";
-  out += fmt::format("state_dir: {}\n", quoted(c.state_dir));
+  out += fmt::format("state_dir: {}\n", in_quotes(c.state_dir));
   out += c.access_log
-             ? fmt::format("access_log: {{path: {}, format: json}}\n", quoted(*c.access_log))
+             ? fmt::format("access_log: {{path: {}, format: json}}\n", in_quotes(*c.access_log))
              : "access_log: off\n";
   return out + fmt::format("trusted_proxies: {}\n", networks(c.trusted_proxies, c.trusts_unix));
 }
