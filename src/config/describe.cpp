@@ -40,7 +40,7 @@ std::string networks(const std::vector<core::Network>& networks, bool has_unix) 
   std::vector<std::string> texts;
   for (const core::Network& network : networks) texts.push_back(network.text());
   if (has_unix) texts.emplace_back("unix:");
-  return list(texts, quoted);
+  return list(texts, in_quotes);
 }
 
 std::string duration_or_off(core::Millis duration) {
@@ -127,7 +127,7 @@ std::string limits(const Service& service) {
 std::string describe_service(const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out += fmt::format("    hosts: {}\n    path_prefix: {}\n    listeners: {}\n",
-                     list(s.hosts, quoted), in_quotes(s.path_prefix), list(s.listeners, quoted));
+                     list(s.hosts, in_quotes), in_quotes(s.path_prefix), list(s.listeners, in_quotes));
   out += fmt::format("    salt: {}\n", in_quotes(s.salt));
   out += identity_and_pins(s) + pools(s);
   out += fmt::format("    initial: {{live: {}, split: {}}}\n", core::text(s.initial_live),
