@@ -220,7 +220,7 @@ std::string_view in_words(std::string_view message) {
       {"illegal block entry", "a '-' where no list can stand, expected another indentation"},
   }};
   for (const Word& word : kWords) {
-    if (message == word.theirs) return word.ours;
+    if (message.starts_with(word.theirs)) return word.ours;  // 0.8 adds the name of the anchor
   }
   return message;
 }
