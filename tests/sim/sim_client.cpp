@@ -94,7 +94,8 @@ void SimClient::start() {
     was_refused_ = true;
     return finish();
   }
-  peer_ = std::make_unique<SimPeer>(around_.scheduler, link);
+  const std::string name = plan_.requests.empty() ? "mute client" : "client of /r/" + std::to_string(plan_.requests.front());
+  peer_ = std::make_unique<SimPeer>(around_.scheduler, link, name);
   state_ = State::Talking;
 }
 

@@ -11,7 +11,8 @@ namespace sluice::sim {
 /// close(), and that may come at any later moment: so it is an actor of its own.
 class SimPeer final : public Actor {
  public:
-  SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link);
+  /// `name` is for the trace.
+  SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link, std::string name);
   SimPeer(const SimPeer&) = delete;
   SimPeer& operator=(const SimPeer&) = delete;
   ~SimPeer() { scheduler_.remove(*this); }
@@ -41,8 +42,11 @@ class SimPeer final : public Actor {
   void step() override;
 
  private:
+  void trace(const char* what, std::size_t bytes) const;
+
   Scheduler& scheduler_;
   std::shared_ptr<Link> link_;
+  const std::string name_;
   bool is_open_ = true;
   bool has_ended_ = false;
 };
