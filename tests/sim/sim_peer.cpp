@@ -17,11 +17,12 @@ std::size_t SimPeer::send(std::string_view bytes) {
   trace("sends", bytes.size());
   if (link_->is_proxy_closed) {
     // The proxy's kernel answers with a RST, which also overtakes what it had not sent yet.
-    link_->has_proxy_reset = true;
-    link_->to_peer.keep_first(scheduler_.rng().below(static_cast<std::uint32_t>(link_->to_peer.unread().size() + 1)));
+    link_->reset_by_proxy(link_->rst_for_input(scheduler_.now()), scheduler_.rng());
     return bytes.size();
   }
-  return link_->to_proxy.put(bytes);
+  const std::size_t taken = link_->to_proxy.put(bytes);
+  sent_ += taken;
+  return taken;
 }
 
 std::string SimPeer::receive(std::size_t most) {
@@ -53,10 +54,7 @@ void SimPeer::reset() {
   is_open_ = false;
   link_->is_peer_closed = true;
   link_->has_peer_reset = true;
-  if (!link_->to_proxy.has_fin) {
-    const std::size_t unread = link_->to_proxy.unread().size();
-    link_->to_proxy.keep_first(scheduler_.rng().below(static_cast<std::uint32_t>(unread + 1)));
-  }
+  if (!link_->to_proxy.has_fin) link_->to_proxy.keep_some(scheduler_.rng());
   link_->to_peer.keep_first(0);
 }
 

@@ -28,6 +28,11 @@ class SimPeer final : public Actor {
   /// Everything that arrived was read and the proxy has reset the connection.
   bool is_broken() const { return link_->to_peer.unread().empty() && link_->has_proxy_reset; }
   bool is_reset() const { return link_->has_proxy_reset; }
+  /// Of a connection that is_reset().
+  Link::Rst rst() const { return link_->rst; }
+  const std::string& lost() const { return link_->lost; }
+  /// Behind `bytes` more that will be sent.
+  void mark_surplus(std::size_t bytes, bool& came_alone) { link_->surplus = {sent_ + bytes, &came_alone}; }
   bool is_open() const { return is_open_; }
   /// A FIN, a close or a RST was sent.
   bool has_ended() const { return has_ended_ || !is_open_; }
@@ -49,6 +54,7 @@ class SimPeer final : public Actor {
   const std::string name_;
   bool is_open_ = true;
   bool has_ended_ = false;
+  std::size_t sent_ = 0;
 };
 
 }  // namespace sluice::sim
