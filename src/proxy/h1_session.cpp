@@ -121,7 +121,8 @@ void H1Session::pump_upload() {
     if (taken == 0) break;
   }
   is_in_event_ = false;
-  if (state_ != State::Busy || request_->exchange.is_finished()) return;
+  if (state_ != State::Busy) return;
+  if (request_->exchange.is_finished()) return update_reading();  // what was stored has taken room from a read of this very turn
   context_.gather.flush();
   // Else bytes that waited once would leave no room behind them, and a chunked body would be read byte by byte from then on.
   if (chunk.bytes().empty()) chunk.begin = chunk.end = request_->head_bytes;

@@ -49,6 +49,16 @@ TEST_CASE("sim fault: the next pipelined request begins when the answer before i
   CHECK(status(world, 1) == 200);
 }
 
+TEST_CASE("sim fault: two reads in the turn that completes an answer fit the chunk", "[sim][fault]") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {  // several events in a turn, and which ones
+    SimWorld world(WorldOptions{.seed = seed});
+    ask_all(world, {get(sized(5)), {.method = "POST", .form = BodyForm::Length, .body = 40'000, .answers = {sized(5)}}},
+            {.pipelined = 2, .kernel_in = 200'000});
+    finish(world);
+    CHECK(status(world, 1) == 200);
+  }
+}
+
 TEST_CASE("sim fault: a client that never reads the end of a complete answer is cut after the body timeout", "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();
