@@ -379,7 +379,8 @@ void H1Session::give_up() {
 
 void H1Session::on_eof() {
   const EventScope scope(context_.gather);
-  has_peer_ended_ = true;
+  // With a request it may be that the end was only watched for: input before it is unread, and a close would reset what leaves.
+  has_peer_ended_ = request_ == nullptr;
   if (request_ != nullptr && !request_->exchange.is_finished()) return give_up();
   // An answer that is complete may still be on its way to a client that has only ended its own direction.
   if (request_ != nullptr && ending_ != Ending::Abort) return start_flushing();

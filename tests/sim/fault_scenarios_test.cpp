@@ -59,6 +59,24 @@ TEST_CASE("sim fault: two reads in the turn that completes an answer fit the chu
   }
 }
 
+TEST_CASE("sim fault: a client that ends its direction while a complete answer leaves gets all of it", "[sim][fault]") {
+  // What it has pipelined is unread: a close would reset the connection and take the rest of the answer along.
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {  // whether the input or the output goes first
+    WorldOptions options = calm();
+    options.seed = seed;
+    SimWorld world(options);
+    SimClient& client = ask_all(world, {get(sized(30'000)), {.method = "POST", .form = BodyForm::Length, .body = 150'000}},
+                                {.pipelined = 2, .kernel_in = 200'000, .kernel_out = 20'000});
+    client.stop_reading();
+    world.run_for(milliseconds(100));
+    REQUIRE(world.worker().load().leases == 0);
+    client.half_close();
+    client.go_on_reading();
+    finish(world);
+    CHECK(status(world, 0) == 200);
+  }
+}
+
 TEST_CASE("sim fault: a client that never reads the end of a complete answer is cut after the body timeout", "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();
