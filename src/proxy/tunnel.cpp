@@ -96,10 +96,17 @@ void Tunnel::begin_cut() {
 
 void Tunnel::on_timer() {
   switch (state_) {
-    case State::Relaying: return cut_at_ ? begin_cut() : finish("no byte for the tunnel's idle time");
+    case State::Relaying: return cut_at_ ? begin_cut() : finish_idle();
     case State::Cutting: return finish_broken(cut_cause_);
     case State::Finished: return;
   }
+}
+
+/// After bytes that an end did not take a FIN would say that they were all.
+void Tunnel::finish_idle() {
+  constexpr std::string_view kWhy = "no byte for the tunnel's idle time";
+  if (client_.transport_->queued() + endpoint_.transport_->queued() != 0) return finish_broken(kWhy);
+  finish(kWhy);
 }
 
 void Tunnel::finish(std::string_view why) {
