@@ -116,6 +116,19 @@ TEST_CASE("sim tunnel: a silent peer is reset a second after the cut", "[sim][tu
   finish(world);
 }
 
+TEST_CASE("sim tunnel: a cut one is logged by its cause, whatever ends it then", "[sim][tunnel]") {
+  SimWorld world(with_policy(model::TunnelPolicy::Drain));
+  SimClient& client = open_tunnel(world);
+  client.stop_reading();
+  world.switch_to(PoolName::Green, seconds(1));
+  world.run_for(milliseconds(1500));
+  client.break_off();
+  world.settle();
+  CHECK(world.worker().load().tunnels == 0);
+  finish(world);
+  CHECK(line(world, 0).error == "cut at the drain deadline");
+}
+
 TEST_CASE("sim tunnel: idle for its time it ends", "[sim][tunnel]") {
   WorldOptions options = calm();
   options.service.timeouts.tunnel_idle = seconds(5);
