@@ -65,8 +65,9 @@ TEST_CASE("sim fault: a client that ends its direction while a complete answer l
     WorldOptions options = calm();
     options.seed = seed;
     SimWorld world(options);
-    SimClient& client = ask_all(world, {get(sized(30'000)), {.method = "POST", .form = BodyForm::Length, .body = 150'000}},
-                                {.pipelined = 2, .kernel_in = 200'000, .kernel_out = 20'000});
+    const RequestPlan post{.method = "POST", .form = BodyForm::Length, .body = 150'000};
+    SimClient& client =
+        ask_all(world, {get(sized(30'000)), post}, {.pipelined = 2, .kernel_in = 200'000, .kernel_out = 20'000});
     client.stop_reading();
     world.run_for(milliseconds(100));
     REQUIRE(world.worker().load().leases == 0);

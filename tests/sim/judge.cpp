@@ -95,10 +95,12 @@ class Judge {
   }
 
   bool has_stray_surplus() {
-    const auto& entries = world_.ledger().entries();
-    return std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
-      return std::any_of(entry.attempts.begin(), entry.attempts.end(), [](const Attempt& a) { return a.surplus_came_alone; });
-    });
+    for (const Entry& entry : world_.ledger().entries()) {
+      for (const Attempt& attempt : entry.attempts) {
+        if (attempt.surplus_came_alone) return true;
+      }
+    }
+    return false;
   }
   /// Sent behind an answer, and read when the connection worked for the next request already.
   bool is_stray(const Message& answer) { return answer.start.ends_with(" Evil") && has_stray_surplus(); }
@@ -232,11 +234,12 @@ class Judge {
     if (was_cut(line) || line.error == "the proxy stopped") return;
     if (!outcome.answer && is_lost_on_its_way(entry)) return;
     if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
-    if (!pool_of(*outcome.answer) && !has_stray_surplus()) find(entry, "nothing went wrong, and the proxy answers itself");
+    if (pool_of(*outcome.answer) || has_stray_surplus()) return;
+    find(entry, "nothing went wrong, and the proxy answers itself");
   }
 
-  /// A RST takes along what the client's kernel and ours still hold. Ours to answer for is what had not left us, and a RST
-  /// without a reason: that is an answer behind this one which is broken off, or input behind the end of the lingering.
+  /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had not left it, and for a
+  /// RST without a reason. A reason is an answer behind this one that is broken off, or input after the lingering.
   bool is_lost_on_its_way(const Entry& entry) {
     switch (entry.outcome.lost_by) {
       case Link::Rst::OnPurpose: return is_before_broken(entry);

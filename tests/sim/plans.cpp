@@ -26,7 +26,8 @@ std::string bytes_of(Side side, unsigned request, std::size_t size) {
 }
 
 bool RequestPlan::may_become_tunnel() const {
-  return upgrades && std::any_of(answers.begin(), answers.end(), [](const AnswerPlan& answer) { return answer.status == 101; });
+  const auto switches = [](const AnswerPlan& answer) { return answer.status == 101; };
+  return upgrades && std::any_of(answers.begin(), answers.end(), switches);
 }
 
 bool RequestPlan::has_sound_answers() const {

@@ -96,8 +96,8 @@ void SimClient::start() {
     was_refused_ = true;
     return finish();
   }
-  const std::string name = plan_.requests.empty() ? "mute client" : "client of /r/" + std::to_string(plan_.requests.front());
-  peer_ = std::make_unique<SimPeer>(around_.scheduler, link, name);
+  const std::string first = plan_.requests.empty() ? "nothing" : "/r/" + std::to_string(plan_.requests.front());
+  peer_ = std::make_unique<SimPeer>(around_.scheduler, link, "client of " + first);
   state_ = State::Talking;
 }
 

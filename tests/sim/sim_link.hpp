@@ -37,7 +37,9 @@ class Pipe {
     return lost;
   }
   /// As many as chance wants; the rest is returned.
-  std::string keep_some(core::Rng& rng) { return keep_first(rng.below(static_cast<std::uint32_t>(unread().size() + 1))); }
+  std::string keep_some(core::Rng& rng) {
+    return keep_first(rng.below(static_cast<std::uint32_t>(unread().size() + 1)));
+  }
 
   bool has_fin = false;
 
@@ -75,8 +77,8 @@ struct Link {
     return has_lingered ? Rst::Lingered : Rst::Hasty;
   }
 
-  /// Where bytes of the peer begin that belong to nothing. When a read of the proxy ends there, they come to it on their own:
-  /// no proxy can tell them from the answer to a request that it has sent meanwhile.
+  /// Where bytes of the peer begin that belong to nothing. When a read of the proxy ends there, they come to it on their
+  /// own: no proxy can tell them from the answer to a request that it has sent meanwhile.
   struct Surplus {
     std::size_t offset = SIZE_MAX;
     bool* came_alone = nullptr;

@@ -13,7 +13,8 @@ std::shared_ptr<Link> SimOrigin::accept() {
 
 OriginConnection::OriginConnection(SimOrigin& origin, std::shared_ptr<Link> link)
     : origin_(origin),
-      peer_(origin.scheduler, std::move(link), "origin " + std::to_string(origin.id.raw) + "." + std::to_string(origin.accepted)),
+      peer_(origin.scheduler, std::move(link),
+            "origin " + std::to_string(origin.id.raw) + "." + std::to_string(origin.accepted)),
       idle_since_(origin.scheduler.now()) {
   is_reading_ = !origin.stays_silent;
   origin_.scheduler.add(*this);

@@ -9,7 +9,8 @@ SimPeer::SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link, std::string n
 
 void SimPeer::trace(const char* what, std::size_t bytes) const {
   if (!scheduler_.has_trace()) return;
-  scheduler_.trace(name_ + " " + what + " " + std::to_string(bytes) + " unread " + std::to_string(link_->to_peer.unread().size()));
+  const std::size_t unread = link_->to_peer.unread().size();
+  scheduler_.trace(name_ + " " + what + " " + std::to_string(bytes) + " unread " + std::to_string(unread));
 }
 
 std::size_t SimPeer::send(std::string_view bytes) {

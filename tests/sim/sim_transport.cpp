@@ -24,7 +24,8 @@ void SimTransport::expect_open(const char* call) {
 
 void SimTransport::trace(std::string_view what, std::string_view bytes) const {
   if (!node_.scheduler.has_trace()) return;
-  std::string text = (watch_ != nullptr ? "client   " : "endpoint ") + std::to_string(node_.worker) + "#" + std::to_string(number_) + " " + std::string(what);
+  std::string text = (watch_ != nullptr ? "client   " : "endpoint ") + std::to_string(node_.worker) + "#" +
+                     std::to_string(number_) + " " + std::string(what);
   if (!bytes.empty()) text += " " + std::to_string(bytes.size()) + " '" + std::string(bytes.substr(0, bytes.find('\r')).substr(0, 60)) + "'";
   node_.scheduler.trace(text + " queued " + std::to_string(queue_.size()));
 }

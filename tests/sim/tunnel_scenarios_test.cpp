@@ -196,7 +196,8 @@ TEST_CASE("sim tunnel: bytes behind a request that is repeated wait for the seco
   SimWorld world(with_endpoints(2, 1));
   for (std::size_t i = 0; i < 2; ++i) world.origin(i).ends_tunnels = false;
   RequestPlan plan = upgrade(0, 100);
-  plan.answers = {{.deed = AnswerPlan::Deed::Break, .delay = milliseconds(50)}, {.status = 101, .delay = milliseconds(50)}};
+  plan.answers = {{.deed = AnswerPlan::Deed::Break, .delay = milliseconds(50)},
+                  {.status = 101, .delay = milliseconds(50)}};
   SimClient& client = ask(world, plan, {.at_end = ClientPlan::AtEnd::Stay});
   world.run_until([&] { return entry(world, 0).outcome.is_begun; });
   client.say("EARLY");
