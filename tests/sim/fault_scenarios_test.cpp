@@ -247,6 +247,44 @@ TEST_CASE("sim fault: a reused connection that dies is retried for GET and PUT, 
   run("PATCH", 502, 1);
 }
 
+TEST_CASE("sim fault: a POST is not repeated, with or without a body, on a fresh or a reused connection", "[sim][fault]") {
+  for (const BodyForm form : {BodyForm::None, BodyForm::Length}) {
+    for (const Deed deed : {Deed::Leave, Deed::Break}) {
+      SimWorld world(with_endpoints(2, 1));
+      const RequestPlan post{.method = "POST", .form = form, .answers = {{.deed = deed}, sized(7)}};
+      ask(world, post);
+      ask_all(world, {get(sized(5)), post}, {.starts_after = seconds(1)});
+      finish(world);
+      CHECK(status(world, 0) == 502);
+      CHECK(attempts(world, 0) == 1);
+      CHECK(status(world, 2) == 502);
+      CHECK(attempts(world, 2) == 1);
+    }
+  }
+}
+
+TEST_CASE("sim fault: a connection whose request was not sent whole is not used again", "[sim][fault]") {
+  const auto run = [](const RequestPlan& unfinished, const ClientPlan& client) {
+    SimWorld world(calm());
+    world.origin(0).kernel_out = 5000;
+    ask(world, unfinished, client);
+    REQUIRE(world.run_until([&] { return status(world, 0) == 200; }));
+    ask(world, get(sized(7)));
+    world.run_for(milliseconds(10));
+    CHECK(status(world, 1) == 200);
+    CHECK(world.origin(0).accepted == 2);
+    finish(world);
+  };
+  AnswerPlan early = sized(5);
+  early.is_early = true;
+  // The client still owes the end of the body.
+  run({.method = "PUT", .form = BodyForm::Chunked, .body = 4000, .answers = {early}},
+      {.fault = Fault::StopSending, .fault_after_sent = 3000});
+  // The end of the body waits in our queue, because the endpoint reads no further.
+  early.stops_reading = true;
+  run({.method = "PUT", .form = BodyForm::Length, .body = 30'000, .answers = {early}}, {});
+}
+
 TEST_CASE("sim fault: a fresh connection that dies is retried for GET, not for PUT", "[sim][fault]") {
   const auto run = [](const std::string& method, unsigned expected, std::size_t expected_attempts) {
     SimWorld world(calm());
