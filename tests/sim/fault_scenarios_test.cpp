@@ -265,6 +265,17 @@ TEST_CASE("sim fault: a POST is not repeated, with or without a body, on a fresh
   }
 }
 
+TEST_CASE("sim fault: a request with trailers is not repeated: they are not held", "[sim][fault]") {
+  SimWorld world(calm());
+  const RequestPlan put{.method = "PUT", .form = BodyForm::Chunked, .body = 100, .has_trailers = true,
+                        .answers = {{.deed = Deed::Leave}, sized(7)}};
+  ask_all(world, {get(sized(5)), put});
+  finish(world);
+  CHECK(entry(world, 1).attempts[0].was_reused);
+  CHECK(status(world, 1) == 502);
+  CHECK(attempts(world, 1) == 1);
+}
+
 TEST_CASE("sim fault: a connection whose request was not sent whole is not used again", "[sim][fault]") {
   const auto run = [](const RequestPlan& unfinished, const ClientPlan& client) {
     SimWorld world(calm());
