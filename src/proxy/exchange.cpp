@@ -266,10 +266,7 @@ void Exchange::fall_back_to_live() {
     tried_.reset();
     avoid_.reset();
   }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
-  PoolLease old;
-  old.take_over(lease_, context_.leases, *this);
-  lease_.take(context_.leases, pool(), fresh->epoch, context_.worker, *this);
-  old.release();
+  lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
   hold_ = std::move(fresh);
   counted.in_flight[pool_label()].add();
   counted.fallbacks.add();

@@ -121,7 +121,9 @@ void H1Session::pump_upload() {
     if (taken == 0) break;
   }
   is_in_event_ = false;
-  if (state_ != State::Busy || request_->exchange.is_finished()) return;
+  if (state_ != State::Busy) return;
+  // What was stored has taken room from another read of this very turn.
+  if (request_->exchange.is_finished()) return update_reading();
   context_.gather.flush();
   // Else bytes that waited once would leave no room behind them, and a chunked body would be read byte by byte from then on.
   if (chunk.bytes().empty()) chunk.begin = chunk.end = request_->head_bytes;
@@ -378,7 +380,9 @@ void H1Session::give_up() {
 
 void H1Session::on_eof() {
   const EventScope scope(context_.gather);
-  has_peer_ended_ = true;
+  // With a request it may be that the end was only watched for: then input before it is unread, and a close would reset
+  // what still leaves.
+  has_peer_ended_ = request_ == nullptr;
   if (request_ != nullptr && !request_->exchange.is_finished()) return give_up();
   // An answer that is complete may still be on its way to a client that has only ended its own direction.
   if (request_ != nullptr && ending_ != Ending::Abort) return start_flushing();

@@ -134,7 +134,7 @@ class H1Session final : public ClientStream,
   http::BodyCoding coding_ = http::BodyCoding::None;
   bool closes_ = false;             // the head that was sent says so
   bool is_in_event_ = false;        // an upload opened now is pumped when the event returns
-  bool has_peer_ended_ = false;     // its FIN was read
+  bool has_peer_ended_ = false;     // its FIN was read, and with it everything before
   bool has_served_ = false;         // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};

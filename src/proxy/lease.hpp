@@ -50,6 +50,13 @@ class PoolLease : public core::ListNode<LeaseTag> {
     from.unlink();
     all.push_back(*this);
   }
+  /// To a pool that was chosen anew: its count rises before the old one falls, so no drain finds neither.
+  void move_to(core::IntrusiveList<PoolLease, LeaseTag>& all, const model::Pool& pool, core::Epoch epoch,
+               std::size_t worker) {
+    PoolLease old;  // released last
+    old.take_over(*this, all, *holder_);
+    take(all, pool, epoch, worker, old.holder());
+  }
   void release() {
     if (count_ == nullptr) return;
     unlink();

@@ -68,7 +68,7 @@ void Tunnel::touch() {
 void Tunnel::finish_if_both_ended() {
   const bool is_done = client_.has_ended_ && endpoint_.has_ended_ && client_.transport_->queued() == 0 &&
                        endpoint_.transport_->queued() == 0;
-  if (is_done) finish(cut_cause_);
+  if (is_done) finish({});
 }
 
 void Tunnel::cut(model::CutCause cause, core::Nanos delay) {
@@ -96,10 +96,17 @@ void Tunnel::begin_cut() {
 
 void Tunnel::on_timer() {
   switch (state_) {
-    case State::Relaying: return cut_at_ ? begin_cut() : finish("no byte for the tunnel's idle time");
+    case State::Relaying: return cut_at_ ? begin_cut() : finish_idle();
     case State::Cutting: return finish_broken(cut_cause_);
     case State::Finished: return;
   }
+}
+
+/// After bytes that an end did not take a FIN would say that they were all.
+void Tunnel::finish_idle() {
+  constexpr std::string_view kWhy = "no byte for the tunnel's idle time";
+  if (client_.transport_->queued() + endpoint_.transport_->queued() != 0) return finish_broken(kWhy);
+  finish(kWhy);
 }
 
 void Tunnel::finish(std::string_view why) {
@@ -113,7 +120,7 @@ void Tunnel::finish(std::string_view why) {
   record.bytes_in = client_.bytes_read_;
   record.bytes_out = endpoint_.bytes_read_;
   record.duration = context_.loop.now() - started_;
-  record.error = why;
+  record.error = cut_cause_.empty() ? why : cut_cause_;  // a peer may well reset what was cut
   if (!context_.log.write(record)) context_.metrics.log_lines_dropped.add();
 
   cell_.in_flight.fetch_sub(1, std::memory_order_relaxed);

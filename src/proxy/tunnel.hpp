@@ -70,6 +70,7 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
   void touch();
   void begin_cut();
   void finish_if_both_ended();
+  void finish_idle();
   void finish(std::string_view why);
   void finish_broken(std::string_view why);
   void on_timer();

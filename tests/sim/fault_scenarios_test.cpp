@@ -49,6 +49,35 @@ TEST_CASE("sim fault: the next pipelined request begins when the answer before i
   CHECK(status(world, 1) == 200);
 }
 
+TEST_CASE("sim fault: two reads in the turn that completes an answer fit the chunk", "[sim][fault]") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {  // several events in a turn, and which ones
+    SimWorld world(WorldOptions{.seed = seed});
+    ask_all(world, {get(sized(5)), {.method = "POST", .form = BodyForm::Length, .body = 40'000, .answers = {sized(5)}}},
+            {.pipelined = 2, .kernel_in = 200'000});
+    finish(world);
+    CHECK(status(world, 1) == 200);
+  }
+}
+
+TEST_CASE("sim fault: a client that ends its direction while a complete answer leaves gets all of it", "[sim][fault]") {
+  // What it has pipelined is unread: a close would reset the connection and take the rest of the answer along.
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {  // whether the input or the output goes first
+    WorldOptions options = calm();
+    options.seed = seed;
+    SimWorld world(options);
+    const RequestPlan post{.method = "POST", .form = BodyForm::Length, .body = 150'000};
+    SimClient& client =
+        ask_all(world, {get(sized(30'000)), post}, {.pipelined = 2, .kernel_in = 200'000, .kernel_out = 20'000});
+    client.stop_reading();
+    world.run_for(milliseconds(100));
+    REQUIRE(world.worker().load().leases == 0);
+    client.half_close();
+    client.go_on_reading();
+    finish(world);
+    CHECK(status(world, 0) == 200);
+  }
+}
+
 TEST_CASE("sim fault: a client that never reads the end of a complete answer is cut after the body timeout", "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();
@@ -216,6 +245,57 @@ TEST_CASE("sim fault: a reused connection that dies is retried for GET and PUT, 
   run("DELETE", 200, 2);
   run("POST", 502, 1);
   run("PATCH", 502, 1);
+}
+
+TEST_CASE("sim fault: a POST is not repeated, with or without a body, on a fresh or a reused connection", "[sim][fault]") {
+  for (const BodyForm form : {BodyForm::None, BodyForm::Length}) {
+    for (const Deed deed : {Deed::Leave, Deed::Break}) {
+      SimWorld world(calm());
+      const RequestPlan post{.method = "POST", .form = form, .answers = {{.deed = deed}, sized(7)}};
+      ask_all(world, {get(sized(5)), post});
+      ask(world, post, {.starts_after = seconds(10)});
+      finish(world);
+      for (const unsigned number : {1U, 2U}) {
+        CHECK(status(world, number) == 502);
+        CHECK(attempts(world, number) == 1);
+      }
+      CHECK(entry(world, 1).attempts[0].was_reused);
+      CHECK_FALSE(entry(world, 2).attempts[0].was_reused);
+    }
+  }
+}
+
+TEST_CASE("sim fault: a request with trailers is not repeated: they are not held", "[sim][fault]") {
+  SimWorld world(calm());
+  const RequestPlan put{.method = "PUT", .form = BodyForm::Chunked, .body = 100, .has_trailers = true,
+                        .answers = {{.deed = Deed::Leave}, sized(7)}};
+  ask_all(world, {get(sized(5)), put});
+  finish(world);
+  CHECK(entry(world, 1).attempts[0].was_reused);
+  CHECK(status(world, 1) == 502);
+  CHECK(attempts(world, 1) == 1);
+}
+
+TEST_CASE("sim fault: a connection whose request was not sent whole is not used again", "[sim][fault]") {
+  const auto run = [](const RequestPlan& unfinished, const ClientPlan& client) {
+    SimWorld world(calm());
+    world.origin(0).kernel_out = 5000;
+    ask(world, unfinished, client);
+    REQUIRE(world.run_until([&] { return status(world, 0) == 200; }));
+    ask(world, get(sized(7)));
+    world.run_for(milliseconds(10));
+    CHECK(status(world, 1) == 200);
+    CHECK(world.origin(0).accepted == 2);
+    finish(world);
+  };
+  AnswerPlan early = sized(5);
+  early.is_early = true;
+  // The client still owes the end of the body.
+  run({.method = "PUT", .form = BodyForm::Chunked, .body = 4000, .answers = {early}},
+      {.fault = Fault::StopSending, .fault_after_sent = 3000});
+  // The end of the body waits in our queue, because the endpoint reads no further.
+  early.stops_reading = true;
+  run({.method = "PUT", .form = BodyForm::Length, .body = 30'000, .answers = {early}}, {});
 }
 
 TEST_CASE("sim fault: a fresh connection that dies is retried for GET, not for PUT", "[sim][fault]") {

@@ -94,10 +94,22 @@ class Judge {
     return *pool == "blue" ? core::PoolName::Blue : core::PoolName::Green;
   }
 
+  bool has_stray_surplus() {
+    for (const Entry& entry : world_.ledger().entries()) {
+      for (const Attempt& attempt : entry.attempts) {
+        if (attempt.surplus_came_alone) return true;
+      }
+    }
+    return false;
+  }
+  /// Sent behind an answer, and read when the connection worked for the next request already.
+  bool is_stray(const Message& answer) { return answer.start.ends_with(" Evil") && has_stray_surplus(); }
+
   /// Each byte comes from an endpoint of the pool that the answer names, and belongs to this request.
   void judge_bytes(const Entry& entry, const Message& answer) {
     const auto pool = pool_of(answer);
     if (!pool) return;  // an own answer
+    if (is_stray(answer)) return;
     if (answer.field("X-Answers") != std::to_string(entry.plan.number)) find(entry, "got the answer to another request");
     if (answer.body != bytes_of(side_of(*pool), entry.plan.number, answer.body.size())) {
       find(entry, "got bytes that are not of " + std::string(core::text(*pool)) + "'s answer");
@@ -114,6 +126,7 @@ class Judge {
     }
     const auto pool = pool_of(answer);
     if (!pool) return judge_own_answer(entry, answer);
+    if (is_stray(answer)) return;
     // A complete message only when an endpoint sent a complete one.
     const auto sender = std::find_if(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& attempt) {
       return attempt.pool == *pool && (attempt.is_answer_complete || attempt.plan->status == 101);
@@ -189,6 +202,11 @@ class Judge {
     if (((held.disabled[core::index(attempt.pool)] >> position) & 1U) != 0) find(entry, "reached a disabled endpoint");
   }
 
+  /// By a drain or a stop: the one end that is early on purpose.
+  static bool was_cut(const LogLine& line) {
+    return line.error.starts_with("cut") || line.error == "closed by the tunnel policy";
+  }
+
   void judge_tunnel(const Entry& entry) {
     if (!entry.plan.upgrades || !entry.outcome.answer || entry.outcome.answer->status() != 101) return;
     const auto attempt = std::find_if(entry.attempts.begin(), entry.attempts.end(),
@@ -198,11 +216,12 @@ class Judge {
     const std::string up = bytes_of(Side::Client, entry.plan.number, entry.plan.tunnel_up);
     if (!down.starts_with(entry.outcome.tunnel_received)) find(entry, "received other bytes through its tunnel");
     if (!up.starts_with(attempt->tunnel_received)) find(entry, "sent other bytes through its tunnel");
-    // A FIN says that this was all.
-    const bool was_cut = entry.lines.empty() || !entry.lines.front().error.empty();
-    if (was_cut) return;
-    if (entry.outcome.has_tunnel_ended && entry.outcome.tunnel_received != down) find(entry, "its tunnel ended early");
-    if (attempt->has_tunnel_ended && !entry.outcome.has_client_left && attempt->tunnel_received != up) {
+    // A FIN says that this was all that the other end has sent, whoever left and why; only a cut may end it in between.
+    if (entry.lines.empty() || was_cut(entry.lines.front())) return;
+    if (entry.outcome.has_tunnel_ended && entry.outcome.tunnel_received.size() != attempt->tunnel_sent) {
+      find(entry, "its tunnel lost bytes to the client");
+    }
+    if (attempt->has_tunnel_ended && attempt->tunnel_received.size() != entry.outcome.tunnel_sent) {
       find(entry, "its tunnel lost bytes to the endpoint");
     }
   }
@@ -212,14 +231,25 @@ class Judge {
     const Outcome& outcome = entry.outcome;
     if (!entry.is_faultless || entry.lines.empty() || outcome.has_client_left) return;
     const LogLine& line = entry.lines.front();
-    const bool was_cut = line.error.starts_with("cut") || line.error == "the proxy stopped";
-    if (was_cut) return;
-    if (!outcome.answer && is_before_broken(entry)) return;
+    if (was_cut(line) || line.error == "the proxy stopped") return;
+    if (!outcome.answer && is_lost_on_its_way(entry)) return;
     if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
-    if (!pool_of(*outcome.answer)) find(entry, "nothing went wrong, and the proxy answers itself");
+    if (pool_of(*outcome.answer) || has_stray_surplus()) return;
+    find(entry, "nothing went wrong, and the proxy answers itself");
   }
 
-  /// The RST that breaks the answer to a pipelined request takes along what was still on its way before it.
+  /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had not left it, and for a
+  /// RST without a reason. A reason is an answer behind this one that is broken off, or input after the lingering.
+  bool is_lost_on_its_way(const Entry& entry) {
+    switch (entry.outcome.lost_by) {
+      case Link::Rst::OnPurpose: return is_before_broken(entry);
+      case Link::Rst::Lingered: return true;
+      case Link::Rst::Hasty:
+      case Link::Rst::None: return false;
+    }
+    return false;
+  }
+
   bool is_before_broken(const Entry& entry) {
     for (const auto& client : world_.clients()) {
       bool is_behind = false;

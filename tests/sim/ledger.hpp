@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/plans.hpp"
+#include "sim/sim_link.hpp"
 #include "sluice/core/ids.hpp"
 
 /// What really happened to each request, as its client, the origins and the access log saw it.
@@ -19,9 +20,11 @@ struct Attempt {
   bool was_reused = false;          // the connection had served another request
   bool is_request_complete = false;
   bool is_answer_complete = false;  // all of a valid answer was sent
+  bool surplus_came_alone = false;  // the bytes behind its answer, in a read of their own
   bool was_cut_off = false;         // the proxy closed or reset before the end
   std::string tunnel_received{};
-  bool has_tunnel_ended = false;    // a FIN, not a RST
+  std::size_t tunnel_sent = 0;
+  bool has_tunnel_ended = false;    // a FIN was read, not a RST
 };
 
 /// What the client saw.
@@ -35,9 +38,11 @@ struct Outcome {
   unsigned informational = 0;
   std::optional<Message> answer;     // final and complete
   std::optional<Message> partial;    // its head came, its end did not
+  Link::Rst lost_by = Link::Rst::None;  // it had left the proxy completely, and a RST took along what was on its way
   std::uint64_t generation_answered = 0;
   std::string tunnel_received;
-  bool has_tunnel_ended = false;
+  std::size_t tunnel_sent = 0;
+  bool has_tunnel_ended = false;     // a FIN was read, not a RST
   bool has_client_left = false;      // it ended its side before the answer was complete
 
   unsigned status() const { return answer ? answer->status() : 0; }

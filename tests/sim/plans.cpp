@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "sluice/core/limits.hpp"
 #include "sluice/core/rng.hpp"
 
 namespace sluice::sim {
@@ -22,6 +23,19 @@ std::string bytes_of(Side side, unsigned request, std::size_t size) {
     for (unsigned i = 0; i < 8 && at < size; ++i, word >>= 8U) bytes[at++] = static_cast<char>('A' + (word & 31U));
   }
   return bytes;
+}
+
+bool RequestPlan::may_become_tunnel() const {
+  const auto switches = [](const AnswerPlan& answer) { return answer.status == 101; };
+  return upgrades && std::any_of(answers.begin(), answers.end(), switches);
+}
+
+bool RequestPlan::has_sound_answers() const {
+  return std::all_of(answers.begin(), answers.end(), [this](const AnswerPlan& answer) {
+    const unsigned informational = answer.informational + (expects && answer.sends_continue ? 1 : 0);
+    return answer.deed == AnswerPlan::Deed::Answer && !answer.cut_at && answer.surplus.empty() &&
+           informational <= core::limits::kInformationalMax;
+  });
 }
 
 namespace {

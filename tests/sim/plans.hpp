@@ -38,8 +38,6 @@ struct AnswerPlan {
   std::size_t most_each = 1U << 20U;   // bytes at a time
   core::Nanos pause_each{0};
 
-  /// A whole valid answer reaches the proxy.
-  bool is_sound() const { return deed == Deed::Answer && !cut_at && surplus.empty() && informational <= 8; }
 };
 
 struct RequestPlan {
@@ -60,6 +58,10 @@ struct RequestPlan {
   std::vector<AnswerPlan> answers{};   // by attempt; the last one counts for all that follow
 
   const AnswerPlan& answer(std::size_t attempt) const;
+  /// Some attempt, perhaps not the first one, is answered with 101.
+  bool may_become_tunnel() const;
+  /// Whatever the attempt, a whole valid answer reaches the proxy.
+  bool has_sound_answers() const;
   bool is_idempotent() const { return method != "POST" && method != "PATCH"; }
   bool is_safe() const { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
   std::string target() const { return "/r/" + std::to_string(number); }

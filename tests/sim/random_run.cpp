@@ -202,7 +202,7 @@ void RandomRun::draw_client() {
   for (std::size_t i = 0; i < count; ++i) {
     requests.push_back(draw_request());
     bytes += requests.back().body + 200;
-    if (requests.back().upgrades && requests.back().answer(0).status == 101) break;  // a tunnel is the last thing
+    if (requests.back().may_become_tunnel()) break;  // what follows it would be bytes of the tunnel
     if (!requests.back().raw.empty() || requests.back().breaks_body) break;
   }
   if (bytes > 4000) plan.most_written = std::max<std::size_t>(plan.most_written, 500);
@@ -345,8 +345,8 @@ bool RandomRun::is_faultless(const RequestPlan& request, const ClientPlan& clien
   if (client.fault != ClientPlan::Fault::None || !request.raw.empty() || request.breaks_body) return false;
   const auto& most = options_.service.body_bytes_max;
   if (most && request.body > *most) return false;
+  if (!request.has_sound_answers()) return false;
   for (const AnswerPlan& answer : request.answers) {
-    if (!answer.is_sound()) return false;
     // An early answer to a long request: a client that goes on for long and reads slowly may meet the end of the lingering.
     if ((answer.is_early || answer.stops_reading) && (request.body > 30'000 || answer.size > 3000)) return false;
   }

@@ -51,7 +51,7 @@ class Scheduler {
   /// An event, or the next instant (not beyond `until`). False: nothing is left to happen before `until`.
   bool step(core::Instant until);
   std::uint64_t steps() const { return steps_; }
-  /// SLUICE_SIM_TRACE=1 in the environment: every event of a transport goes to stderr.
+  /// SLUICE_SIM_TRACE=1 in the environment: every event and call of a transport and of a peer goes to stderr.
   bool has_trace() const { return has_trace_; }
   void trace(const std::string& line) const;
 

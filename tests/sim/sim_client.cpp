@@ -26,7 +26,9 @@ bool SimClient::can_write() const {
 }
 bool SimClient::can_read() const { return peer_ && is_reading_ && now() >= read_at_ && peer_->can_receive(); }
 bool SimClient::can_see_end() const {
-  if (!peer_ || !peer_->is_open() || has_seen_end_) return false;
+  if (!peer_ || !peer_->is_open()) return false;
+  // Behind the FIN of a tunnel a RST may come; and who writes no more gives up when nobody is there.
+  if (has_seen_end_) return peer_->is_reset() || (!is_writing_ && peer_->is_abandoned());
   // Who never reads learns of the end by its next call on the socket, whatever is unread.
   if (!is_reading_) return peer_->is_reset() || peer_->is_abandoned();
   return peer_->is_ended() || peer_->is_broken();
@@ -94,7 +96,8 @@ void SimClient::start() {
     was_refused_ = true;
     return finish();
   }
-  peer_ = std::make_unique<SimPeer>(around_.scheduler, link);
+  const std::string first = plan_.requests.empty() ? "nothing" : "/r/" + std::to_string(plan_.requests.front());
+  peer_ = std::make_unique<SimPeer>(around_.scheduler, link, "client of " + first);
   state_ = State::Talking;
 }
 
@@ -127,6 +130,7 @@ void SimClient::write_some() {
   const std::size_t taken = peer_->send(std::string_view(outbox_).substr(0, most));
   outbox_.erase(0, taken);
   sent_ += taken;
+  if (state_ == State::Tunnel) entry(begun_.back().number).outcome.tunnel_sent += taken;
   write_at_ = now() + plan_.write_pause;
   for (const Begun& begun : begun_) {
     Outcome& outcome = entry(begun.number).outcome;
@@ -202,7 +206,7 @@ void SimClient::take_final(Message answer) {
     state_ = State::Tunnel;
     reader_.go_raw();
     e.outcome.tunnel_received = reader_.raw;
-    outbox_ += bytes_of(Side::Client, number, e.plan.tunnel_up);
+    if (!peer_->has_ended()) outbox_ += bytes_of(Side::Client, number, e.plan.tunnel_up);
     return;
   }
   if (awaits_continue_ == number) {
@@ -217,17 +221,32 @@ void SimClient::take_final(Message answer) {
 void SimClient::see_end() {
   has_seen_end_ = true;
   was_broken_ = peer_->is_reset();
-  if (!was_broken_) {
+  // Who never reads knows that the connection is over, but has not seen a FIN: it comes behind what is unread.
+  const bool has_read_fin = peer_->is_ended();
+  if (was_broken_) note_lost_answers();
+  if (has_read_fin) {
     reader_.end();
     take_answers();
   }
   if (state_ == State::Tunnel) {
-    entry(begun_.back().number).outcome.has_tunnel_ended = !was_broken_;
-    if (!was_broken_ && !outbox_.empty() && is_writing_) return;  // half-close: this direction goes on
+    if (has_read_fin) entry(begun_.back().number).outcome.has_tunnel_ended = true;
+    if (has_read_fin && !outbox_.empty() && is_writing_) return;  // half-close: this direction goes on
   } else if (const Message* partial = reader_.current(); partial != nullptr && answered_ < begun_.size()) {
     entry(begun_[answered_].number).outcome.partial = *partial;
   }
   finish();
+}
+
+/// Answers that were complete with what the RST has taken along of the bytes that had left the proxy.
+void SimClient::note_lost_answers() {
+  StrictReader reader = reader_;
+  reader.feed(peer_->lost());
+  if (peer_->rst() == Link::Rst::Lingered) reader.end();  // the FIN was lost as well
+  std::size_t number = answered_;
+  for (const Message& message : reader.done) {
+    if (message.status() < 200 || number >= begun_.size()) continue;
+    entry(begun_[number++].number).outcome.lost_by = peer_->rst();
+  }
 }
 
 // ---- ends
@@ -265,6 +284,7 @@ void SimClient::finish_with(Fault fault) {
     outbox_.clear();
     peer_->shutdown();
     if (state_ == State::Talking) state_ = State::Ending;
+    if (has_seen_end_) finish();  // of a tunnel: both directions have ended now
     return;
   }
   if (const Message* partial = reader_.current(); partial != nullptr && answered_ < begun_.size()) {

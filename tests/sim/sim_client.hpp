@@ -73,6 +73,7 @@ class SimClient final : public Actor, public DeliveryWatch {
   void begin_next();
   void send_awaited_body();
   void see_end();
+  void note_lost_answers();
   void take_answers();
   void take_final(Message answer);
   void end_well();

@@ -12,7 +12,10 @@ std::shared_ptr<Link> SimOrigin::accept() {
 }
 
 OriginConnection::OriginConnection(SimOrigin& origin, std::shared_ptr<Link> link)
-    : origin_(origin), peer_(origin.scheduler, std::move(link)), idle_since_(origin.scheduler.now()) {
+    : origin_(origin),
+      peer_(origin.scheduler, std::move(link),
+            "origin " + std::to_string(origin.id.raw) + "." + std::to_string(origin.accepted)),
+      idle_since_(origin.scheduler.now()) {
   is_reading_ = !origin.stays_silent;
   origin_.scheduler.add(*this);
 }
@@ -167,6 +170,7 @@ void OriginConnection::do_deed() {
   sent_ = 0;
   outbox_ += compose_answer(entry_->plan, plan, origin_.pool);
   answer_size_ = outbox_.size() - plan.surplus.size();
+  if (!plan.surplus.empty()) peer_.mark_surplus(answer_size_, attempt_->surplus_came_alone);
   if (plan.status == 101 && plan.deed == Deed::Answer) {
     is_tunnel_ = true;
     outbox_ += bytes_of(side_of(origin_.pool), entry_->plan.number, entry_->plan.tunnel_down);
@@ -188,6 +192,7 @@ void OriginConnection::write_some() {
   outbox_.erase(0, taken);
   if (!is_answering_) return;
   sent_ += taken;
+  if (is_tunnel_ && sent_ > answer_size_) attempt_->tunnel_sent = sent_ - answer_size_;
   const AnswerPlan& plan = *attempt_->plan;
   // Behind its last byte it may well arrive whole, whatever comes then.
   if (plan.deed == Deed::Answer && sent_ >= answer_size_ && plan.form != BodyForm::UntilClose) {

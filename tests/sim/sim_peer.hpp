@@ -11,7 +11,8 @@ namespace sluice::sim {
 /// close(), and that may come at any later moment: so it is an actor of its own.
 class SimPeer final : public Actor {
  public:
-  SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link);
+  /// `name` is for the trace.
+  SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link, std::string name);
   SimPeer(const SimPeer&) = delete;
   SimPeer& operator=(const SimPeer&) = delete;
   ~SimPeer() { scheduler_.remove(*this); }
@@ -27,6 +28,11 @@ class SimPeer final : public Actor {
   /// Everything that arrived was read and the proxy has reset the connection.
   bool is_broken() const { return link_->to_peer.unread().empty() && link_->has_proxy_reset; }
   bool is_reset() const { return link_->has_proxy_reset; }
+  /// Of a connection that is_reset().
+  Link::Rst rst() const { return link_->rst; }
+  const std::string& lost() const { return link_->lost; }
+  /// Behind `bytes` more that will be sent.
+  void mark_surplus(std::size_t bytes, bool& came_alone) { link_->surplus = {sent_ + bytes, &came_alone}; }
   bool is_open() const { return is_open_; }
   /// A FIN, a close or a RST was sent.
   bool has_ended() const { return has_ended_ || !is_open_; }
@@ -41,10 +47,14 @@ class SimPeer final : public Actor {
   void step() override;
 
  private:
+  void trace(const char* what, std::size_t bytes) const;
+
   Scheduler& scheduler_;
   std::shared_ptr<Link> link_;
+  const std::string name_;
   bool is_open_ = true;
   bool has_ended_ = false;
+  std::size_t sent_ = 0;
 };
 
 }  // namespace sluice::sim

@@ -24,7 +24,8 @@ void SimTransport::expect_open(const char* call) {
 
 void SimTransport::trace(std::string_view what, std::string_view bytes) const {
   if (!node_.scheduler.has_trace()) return;
-  std::string text = (watch_ != nullptr ? "client   #" : "endpoint #") + std::to_string(number_) + " " + std::string(what);
+  std::string text = (watch_ != nullptr ? "client   " : "endpoint ") + std::to_string(node_.worker) + "#" +
+                     std::to_string(number_) + " " + std::string(what);
   if (!bytes.empty()) text += " " + std::to_string(bytes.size()) + " '" + std::string(bytes.substr(0, bytes.find('\r')).substr(0, 60)) + "'";
   node_.scheduler.trace(text + " queued " + std::to_string(queue_.size()));
 }
@@ -59,7 +60,7 @@ void SimTransport::shutdown_write() {
   write_side_ = WriteSide::Ending;
   if (!queue_.empty()) return;
   write_side_ = WriteSide::Ended;
-  link_->to_peer.has_fin = true;
+  link_->send_fin(node_.scheduler.now());
 }
 
 /// As Linux does: unread input makes it a RST, and then what was still on its way to the peer may be lost.
@@ -68,11 +69,10 @@ void SimTransport::close() {
   trace("close");
   const bool has_unread = !link_->to_proxy.unread().empty();
   if (has_unread && !link_->is_peer_closed) {
-    link_->has_proxy_reset = true;
-    link_->to_peer.keep_first(node_.scheduler.rng().below(static_cast<std::uint32_t>(link_->to_peer.unread().size() + 1)));
+    link_->reset_by_proxy(link_->rst_for_input(node_.scheduler.now()), node_.scheduler.rng());
   } else {
     // Queued bytes are dropped: after them a FIN would be a lie, but that is what the kernel sends.
-    link_->to_peer.has_fin = true;
+    link_->send_fin(node_.scheduler.now());
   }
   end();
 }
@@ -80,8 +80,7 @@ void SimTransport::close() {
 void SimTransport::reset() {
   if (life_ == Life::Closed) return;
   trace("reset");
-  link_->has_proxy_reset = true;
-  link_->to_peer.keep_first(node_.scheduler.rng().below(static_cast<std::uint32_t>(link_->to_peer.unread().size() + 1)));
+  link_->reset_by_proxy(Link::Rst::OnPurpose, node_.scheduler.rng());
   end();
 }
 
@@ -154,6 +153,8 @@ void SimTransport::receive() {
   const std::string bytes(unread.substr(0, count));
   link_->to_proxy.consume(count);
   delivered_ += count;
+  if (link_->fin_at) link_->read_after_fin += count;
+  if (delivered_ == link_->surplus.offset) *link_->surplus.came_alone = true;
   if (watch_ != nullptr) watch_->on_delivery(delivered_);
   trace("-> read", bytes);
   events_->on_read(bytes);
@@ -181,7 +182,7 @@ void SimTransport::flush() {
   const std::size_t after = queue_.size();
   if (after == 0 && write_side_ == WriteSide::Ending) {
     write_side_ = WriteSide::Ended;
-    link_->to_peer.has_fin = true;
+    link_->send_fin(node_.scheduler.now());
   }
   const bool fell_low = before > kLowWatermark && after <= kLowWatermark;
   trace("-> flushed");

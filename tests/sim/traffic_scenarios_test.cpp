@@ -24,6 +24,24 @@ TEST_CASE("sim traffic: a switch in the middle of a request: it ends where it be
   CHECK(world.control().snapshots_alive() == 1);
 }
 
+TEST_CASE("sim traffic: a switch during the connect or the upload: the request stays where it was routed", "[sim][traffic]") {
+  SimWorld world(calm());
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(100)}; };
+  ask(world, get(sized(10)));
+  ask(world, {.method = "PUT", .form = BodyForm::Length, .body = 4000, .answers = {sized(10)}},
+      {.most_written = 100, .write_pause = milliseconds(10)});
+  world.run_for(milliseconds(50));
+  world.switch_to(PoolName::Green);
+  world.run_for(milliseconds(100));
+  world.disable(PoolName::Blue, 1);
+  finish(world);
+  for (const unsigned number : {0U, 1U}) {
+    CHECK(field(world, number, "Sluice-Pool") == "blue");
+    CHECK(field(world, number, "Sluice-Generation") == "1");
+    CHECK(line(world, number).generation == 1U);
+  }
+}
+
 TEST_CASE("sim traffic: pipelined requests are routed when their turn comes", "[sim][traffic]") {
   SimWorld world(calm());
   ask_all(world, {slow(milliseconds(100)), get(sized(10)), get(sized(20))}, {.pipelined = 3});

@@ -116,6 +116,19 @@ TEST_CASE("sim tunnel: a silent peer is reset a second after the cut", "[sim][tu
   finish(world);
 }
 
+TEST_CASE("sim tunnel: a cut one is logged by its cause, whatever ends it then", "[sim][tunnel]") {
+  SimWorld world(with_policy(model::TunnelPolicy::Drain));
+  SimClient& client = open_tunnel(world);
+  client.stop_reading();
+  world.switch_to(PoolName::Green, seconds(1));
+  world.run_for(milliseconds(1500));
+  client.break_off();
+  world.settle();
+  CHECK(world.worker().load().tunnels == 0);
+  finish(world);
+  CHECK(line(world, 0).error == "cut at the drain deadline");
+}
+
 TEST_CASE("sim tunnel: idle for its time it ends", "[sim][tunnel]") {
   WorldOptions options = calm();
   options.service.timeouts.tunnel_idle = seconds(5);
@@ -126,6 +139,17 @@ TEST_CASE("sim tunnel: idle for its time it ends", "[sim][tunnel]") {
   world.run_for(milliseconds(1200));
   CHECK(world.worker().load().tunnels == 0);
   finish(world);
+  CHECK(line(world, 0).error == "no byte for the tunnel's idle time");
+}
+
+TEST_CASE("sim tunnel: idle with bytes that an end does not take, it is reset: a FIN would say that this was all",
+          "[sim][tunnel]") {
+  WorldOptions options = calm();
+  options.service.timeouts.tunnel_idle = seconds(5);
+  SimWorld world(options);
+  SimClient& client = ask(world, upgrade(10, 50'000), {.read_pause = seconds(20), .kernel_out = 8000});
+  finish(world);
+  CHECK(client.was_broken());
   CHECK(line(world, 0).error == "no byte for the tunnel's idle time");
 }
 
@@ -163,6 +187,24 @@ TEST_CASE("sim tunnel: bytes behind the request wait for the 101 and pass throug
   CHECK(entry(world, 0).attempts[0].tunnel_received.empty());
   world.run_for(milliseconds(100));
   CHECK(entry(world, 0).attempts[0].tunnel_received == "EARLY");
+  client.leave();
+  world.run_to_end();
+  CHECK(world.worker().load().tunnels == 0);
+}
+
+TEST_CASE("sim tunnel: bytes behind a request that is repeated wait for the second 101", "[sim][tunnel]") {
+  SimWorld world(with_endpoints(2, 1));
+  for (std::size_t i = 0; i < 2; ++i) world.origin(i).ends_tunnels = false;
+  RequestPlan plan = upgrade(0, 100);
+  plan.answers = {{.deed = AnswerPlan::Deed::Break, .delay = milliseconds(50)},
+                  {.status = 101, .delay = milliseconds(50)}};
+  SimClient& client = ask(world, plan, {.at_end = ClientPlan::AtEnd::Stay});
+  world.run_until([&] { return entry(world, 0).outcome.is_begun; });
+  client.say("EARLY");
+  world.run_for(milliseconds(200));
+  REQUIRE(attempts(world, 0) == 2);
+  CHECK(entry(world, 0).attempts[0].tunnel_received.empty());
+  CHECK(entry(world, 0).attempts[1].tunnel_received == "EARLY");
   client.leave();
   world.run_to_end();
   CHECK(world.worker().load().tunnels == 0);
