@@ -1,7 +1,6 @@
 #include "sluice/http/h1_parser.hpp"
 
-#include <llhttp.h>
-
+#include "http/llhttp_builds.hpp"
 #include "sluice/core/ensure.hpp"
 
 namespace sluice::http {
@@ -41,12 +40,14 @@ const llhttp_settings_t& settings() {
   return shared;
 }
 
+const LlhttpExecute kExecute = best_llhttp();
+
 struct Parser {
   explicit Parser(llhttp_type_t type) {
     llhttp_init(&llhttp, type, &settings());
     llhttp.data = &reading;
   }
-  void feed(std::string_view bytes) { llhttp_execute(&llhttp, bytes.data(), bytes.size()); }
+  void feed(std::string_view bytes) { kExecute(&llhttp, bytes.data(), bytes.size()); }
 
   llhttp_t llhttp;
   SecondReading reading;
