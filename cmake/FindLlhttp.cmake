@@ -23,8 +23,8 @@ else()
     target_compile_definitions(llhttp_from_source PUBLIC LLHTTP_STRICT_MODE=1)
     add_library(Llhttp::llhttp ALIAS llhttp_from_source)
 
-    # The parser once more for processors with SSE4.2 (src/http/llhttp_builds.hpp chooses at run time). What it defines gets
-    # other names: llhttp__internal_execute_sse42 and so on.
+    # The parser once more for processors with SSE4.2 (src/http/llhttp_builds.hpp chooses at run time). What it defines
+    # gets other names: llhttp__internal_execute_sse42 and so on.
     if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
       file(STRINGS ${LLHTTP_SOURCE_DIR}/llhttp.c definitions REGEX "^(int|void) llhttp__internal_")
       list(TRANSFORM definitions REPLACE "^[a-z]+ (llhttp__internal_[a-z0-9_]+).*" "\\1=\\1_sse42")
