@@ -6,22 +6,10 @@ namespace sluice::http {
 
 void HeadWriter::status_line(std::uint16_t status, std::string_view reason) {
   DEBUG_ENSURE(status >= 100 && status <= 999, "a status has three digits");
-  const std::array<char, 13> line{'H',
-                                  'T',
-                                  'T',
-                                  'P',
-                                  '/',
-                                  '1',
-                                  '.',
-                                  '1',
-                                  ' ',
-                                  static_cast<char>('0' + status / 100),
-                                  static_cast<char>('0' + status / 10 % 10),
-                                  static_cast<char>('0' + status % 10),
-                                  ' '};
-  put(std::string_view(line.data(), line.size()));
-  put(reason);
-  put("\r\n");
+  const std::array<char, 3> digits{static_cast<char>('0' + status / 100),
+                                   static_cast<char>('0' + status / 10 % 10),
+                                   static_cast<char>('0' + status % 10)};
+  put("HTTP/1.1 ", std::string_view(digits.data(), digits.size()), " ", reason, "\r\n");
 }
 
 void HeadWriter::field(std::string_view name, std::uint64_t value) {
