@@ -12,8 +12,8 @@
 namespace sluice::http {
 
 /// Writes one HTTP/1.1 head into memory of the caller (a worker's scratch area). Bounded: once something did not fit,
-/// overflowed() is true and the head must not be sent. Names and values are written as given: callers pass only scanned or
-/// own text, never raw input.
+/// overflowed() is true and the head must not be sent. Names and values are written as given: callers pass only scanned
+/// or own text, never raw input.
 class HeadWriter {
  public:
   explicit HeadWriter(std::span<char> out) : begin_(out.data()), at_(begin_), end_(begin_ + out.size()) {}
@@ -31,8 +31,8 @@ class HeadWriter {
   void begin_field(std::string_view name) { put(name, ": "); }
   void end_field() { put("\r\n"); }
   void end_head() { put("\r\n"); }
-  /// All parts or none; they are views or literals. One check of the room for all of them, and a literal is copied by a few
-  /// stores: a call of put() for each part took three times the instructions.
+  /// All parts or none; they are views or literals. One check of the room for all of them, and a literal is copied by a
+  /// few stores: a call of put() for each part took three times the instructions.
   template <typename... Parts>
     requires(std::convertible_to<const Parts&, std::string_view> && ...)
   void put(const Parts&... parts) {

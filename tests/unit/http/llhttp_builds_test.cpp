@@ -5,8 +5,8 @@
 #include <iterator>
 #include <string>
 
-#include "heads.hpp"
 #include "support/catch.hpp"
+#include "unit/http/heads.hpp"
 
 using namespace sluice::http;
 
