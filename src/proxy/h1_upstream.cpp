@@ -7,8 +7,8 @@
 
 namespace sluice::proxy {
 
-H1Upstream::H1Upstream(Context& context, net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout)
-    : context_(context), transport_(&transport), endpoint_(endpoint), idle_timeout_(idle_timeout) {
+H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings, core::Millis idle_timeout)
+    : context_(context), transport_(&transport), siblings_(siblings), idle_timeout_(idle_timeout) {
   transport_->set_events(*this);
 }
 
