@@ -41,7 +41,10 @@ class HeadWriter {
       overflowed_ = true;
       return;
     }
-    (copy(parts), ...);
+    // A local: what is written through a char* may be anything, so a member would be stored for each part.
+    char* at = at_;
+    ((at = copy(at, parts)), ...);
+    at_ = at;
   }
   void put(std::uint64_t number);
 
@@ -55,14 +58,14 @@ class HeadWriter {
   }
   static constexpr std::size_t size_of(std::string_view text) { return text.size(); }
   template <std::size_t Size>
-  void copy(const char (&literal)[Size]) {
-    std::memcpy(at_, literal, Size - 1);
-    at_ += Size - 1;
+  static char* copy(char* at, const char (&literal)[Size]) {
+    std::memcpy(at, literal, Size - 1);
+    return at + (Size - 1);
   }
-  void copy(std::string_view text) {
+  static char* copy(char* at, std::string_view text) {
     // data() of an empty view may be null, which memcpy must not be given.
-    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    return at + text.size();
   }
 
   char* const begin_;
