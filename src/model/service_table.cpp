@@ -79,8 +79,9 @@ void ServiceTable::sort_by_rank(Entries& entries) {
 
 std::optional<core::ServiceId> ServiceTable::find(std::size_t listener, std::string_view host,
                                                   std::string_view path) const {
+  const bool knows_hosts = !exact_.empty() || !wildcard_.empty();
   // No configured host is longer, so a longer one can only be for "any host".
-  if (!host.empty() && host.size() <= kHostNameMax) {
+  if (knows_hosts && !host.empty() && host.size() <= kHostNameMax) {
     const LowerCase lower_host(host);
     if (const auto found = find_host(listener, lower_host.text(), path)) return found;
   }
