@@ -58,7 +58,7 @@ MaybeRefusal skip_leading_lines(std::string_view& rest) {
 
 MaybeRefusal take_method(std::string_view& rest, RequestHead& out) {
   const char* const end = rest.data() + rest.size();
-  const char* const stop = skip(kToken, rest.data(), end);
+  const char* const stop = wide::skip_token(rest.data(), rest.data(), end);
   const auto size = static_cast<std::size_t>(stop - rest.data());
   if (size == 0 && !rest.empty() && is_blank(rest.front())) {
     return Refusal{400, "whitespace before the request line"};
@@ -68,7 +68,7 @@ MaybeRefusal take_method(std::string_view& rest, RequestHead& out) {
   }
   if (stop == end || !is_in(kValue, *stop)) return bad_octet(stop, end);
   if (size == 0 || *stop != ' ') return Refusal{400, "malformed method"};
-  out.method_text = rest.substr(0, size);
+  out.method_text = {rest.data(), size};
   out.method = method_of(out.method_text);
   rest.remove_prefix(size + 1);
   return {};
@@ -88,7 +88,7 @@ MaybeRefusal take_target(std::string_view& rest, const HeadLimits& limits, Reque
                                 : bad_octet(stop, end);
   }
   if (size == 0) return Refusal{400, "empty request target"};
-  out.target = rest.substr(0, size);
+  out.target = {rest.data(), size};
   rest.remove_prefix(size + 1);
   return {};
 }
