@@ -118,12 +118,31 @@ std::optional<V6> parse_v6(std::string_view text) {
 
 /// Without to_chars: the client address is written for every request, and this is a third of the
 /// instructions.
+/// An octet in decimal and how many digits that takes. Looked up: each request carries the address of
+/// its client, and divisions took twice the instructions.
+struct Decimal {
+  std::array<char, 3> digits{};
+  std::uint8_t size = 0;
+};
+
+constexpr std::array<Decimal, 256> make_decimals() {
+  std::array<Decimal, 256> table{};
+  for (unsigned octet = 0; octet < 256; ++octet) {
+    Decimal& entry = table[octet];
+    for (const unsigned unit : {100U, 10U, 1U}) {
+      if (octet < unit && unit > 1) continue;
+      entry.digits[entry.size++] = static_cast<char>('0' + octet / unit % 10);
+    }
+  }
+  return table;
+}
+constexpr std::array<Decimal, 256> kDecimals = make_decimals();
+
+/// Needs room for three digits whatever the octet.
 char* write_decimal(std::uint8_t octet, char* at) {
-  const auto digit = [](unsigned value) { return static_cast<char>('0' + value); };
-  if (octet >= 100) *at++ = digit(octet / 100U);
-  if (octet >= 10) *at++ = digit(octet / 10U % 10U);
-  *at++ = digit(octet % 10U);
-  return at;
+  const Decimal& entry = kDecimals[octet];
+  std::copy(entry.digits.begin(), entry.digits.end(), at);
+  return at + entry.size;
 }
 
 char* write_v4(const V6& octets, char* at) {

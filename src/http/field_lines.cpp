@@ -47,12 +47,13 @@ std::optional<Refusal> scan_field_lines(std::string_view lines, std::size_t coun
   // An LF is neither in a name nor in a value, so with one at the end no loop below needs to look
   // for the end.
   if (!lines.ends_with('\n')) return Refusal{400, "incomplete head"};
-  const char* at = lines.data();
-  const char* const end = at + lines.size();
+  const char* const begin = lines.data();
+  const char* const end = begin + lines.size();
+  const char* at = begin;
   count_max = std::min(count_max, core::limits::kFieldCountMax);
   while (at != end && !is_crlf(at)) {
     const char* const name = at;
-    at = wide::skip_token(at, end);
+    at = wide::skip_token(begin, at, end);
     if (at == name) return bad_line_start(at, end, out.size() == 0);
     if (*at != ':') return bad_name_end(at, end);
     const std::string_view name_text(name, static_cast<std::size_t>(at - name));
@@ -60,7 +61,7 @@ std::optional<Refusal> scan_field_lines(std::string_view lines, std::size_t coun
     ++at;
     while (is_blank(*at)) ++at;
     const char* const value = at;
-    at = wide::skip_value(at, end);
+    at = wide::skip_value(begin, at, end);
     if (!is_crlf(at)) return bad_octet(at, end);
     const char* value_end = at;
     while (value_end != value && is_blank(value_end[-1])) --value_end;

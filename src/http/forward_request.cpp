@@ -40,10 +40,7 @@ void write_request_line(HeadWriter& out, const RequestHead& head) {
   if (rest.starts_with('/')) return out.request_line(head.method_text, rest);
   if (rest.empty())
     return out.request_line(head.method_text, head.method == Method::Options ? "*" : "/");
-  out.put(head.method_text);
-  out.put(" /");
-  out.put(rest);
-  out.put(" HTTP/1.1\r\n");
+  out.put(head.method_text, " /", rest, " HTTP/1.1\r\n");
 }
 
 /// RFC 9110 §10.1.4. Only the exact `trailers` passes; it tells the endpoint that its trailers
@@ -92,23 +89,15 @@ void write_forwarded(HeadWriter& out, const RequestHead& head, const RequestForw
   if (peer.empty()) {
     out.put("for=unknown");
   } else if (with.peer->is_v6()) {
-    out.put("for=\"[");
-    out.put(peer);
-    out.put("]\"");
+    out.put("for=\"[", peer, "]\"");
   } else {
-    out.put("for=");
-    out.put(peer);
+    out.put("for=", peer);
   }
   if (!head.authority.empty()) {
     const std::string_view quote = head.authority.find(':') == std::string_view::npos ? "" : "\"";
-    out.put(";host=");
-    out.put(quote);
-    out.put(head.authority);
-    out.put(quote);
+    out.put(";host=", quote, head.authority, quote);
   }
-  out.put(";proto=");
-  out.put(with.scheme);
-  out.end_field();
+  out.put(";proto=", with.scheme, "\r\n");
 }
 
 void write_forwarding_fields(HeadWriter& out, const RequestHead& head,
@@ -121,8 +110,7 @@ void write_forwarding_fields(HeadWriter& out, const RequestHead& head,
     if (is_trusted && head.fields.has(FieldId::XForwardedFor)) {
       put_values(out, head.fields, FieldId::XForwardedFor);
     }
-    out.put(peer);
-    out.end_field();
+    out.put(peer, "\r\n");
   }
   if (!is_trusted || !head.fields.has(FieldId::XForwardedProto)) {
     out.field("X-Forwarded-Proto", with.scheme);

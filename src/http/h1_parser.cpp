@@ -1,7 +1,6 @@
 #include "sluice/http/h1_parser.hpp"
 
-#include <llhttp.h>
-
+#include "http/llhttp_builds.hpp"
 #include "sluice/core/ensure.hpp"
 
 namespace sluice::http {
@@ -30,23 +29,21 @@ int stop_behind_head(llhttp_t* parser) {
   return HPE_PAUSED;
 }
 
-const llhttp_settings_t& settings() {
-  static const llhttp_settings_t shared = [] {
-    llhttp_settings_t s;
-    llhttp_settings_init(&s);
-    s.on_header_value_complete = count_field;
-    s.on_headers_complete = stop_behind_head;
-    return s;
-  }();
-  return shared;
-}
+const llhttp_settings_t kSettings = [] {
+  llhttp_settings_t settings;
+  llhttp_settings_init(&settings);
+  settings.on_header_value_complete = count_field;
+  settings.on_headers_complete = stop_behind_head;
+  return settings;
+}();
+const LlhttpExecute kExecute = best_llhttp();
 
 struct Parser {
   explicit Parser(llhttp_type_t type) {
-    llhttp_init(&llhttp, type, &settings());
+    llhttp_init(&llhttp, type, &kSettings);
     llhttp.data = &reading;
   }
-  void feed(std::string_view bytes) { llhttp_execute(&llhttp, bytes.data(), bytes.size()); }
+  void feed(std::string_view bytes) { kExecute(&llhttp, bytes.data(), bytes.size()); }
 
   llhttp_t llhttp;
   SecondReading reading;

@@ -3,37 +3,40 @@
 #include "sluice/core/ensure.hpp"
 
 namespace sluice::http {
+namespace {
+
+class Decimal {
+ public:
+  explicit Decimal(std::uint64_t number)
+      : end_(std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr) {}
+  Decimal(const Decimal&) = delete;
+  Decimal& operator=(const Decimal&) = delete;
+  std::string_view text() const {
+    return {digits_.data(), static_cast<std::size_t>(end_ - digits_.data())};
+  }
+
+ private:
+  std::array<char, 20> digits_;
+  const char* end_;
+};
+
+}  // namespace
 
 void HeadWriter::status_line(std::uint16_t status, std::string_view reason) {
   DEBUG_ENSURE(status >= 100 && status <= 999, "a status has three digits");
-  const std::array<char, 13> line{'H',
-                                  'T',
-                                  'T',
-                                  'P',
-                                  '/',
-                                  '1',
-                                  '.',
-                                  '1',
-                                  ' ',
-                                  static_cast<char>('0' + status / 100),
-                                  static_cast<char>('0' + status / 10 % 10),
-                                  static_cast<char>('0' + status % 10),
-                                  ' '};
-  put(std::string_view(line.data(), line.size()));
-  put(reason);
-  put("\r\n");
+  const std::array<char, 3> digits{static_cast<char>('0' + status / 100),
+                                   static_cast<char>('0' + status / 10 % 10),
+                                   static_cast<char>('0' + status % 10)};
+  put("HTTP/1.1 ", std::string_view(digits.data(), digits.size()), " ", reason, "\r\n");
 }
 
 void HeadWriter::field(std::string_view name, std::uint64_t value) {
-  begin_field(name);
-  put(value);
-  end_field();
+  const Decimal digits(value);
+  put(name, ": ", digits.text(), "\r\n");
 }
 
 void HeadWriter::put(std::uint64_t number) {
-  std::array<char, 20> digits;
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  put(std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+  put(Decimal(number).text());
 }
 
 std::string_view chunk_line(std::size_t size, std::array<char, 20>& out) {

@@ -15,6 +15,7 @@ constexpr unsigned kLeadingLinesMax = 2;
 
 /// Size of the leading empty lines that are tolerated (RFC 9112 §2.2).
 std::size_t leading_lines(std::string_view all) {
+  if (!all.empty() && all.front() > '\r') return 0;  // nearly every head begins with a letter
   std::size_t at = 0;
   for (unsigned line = 0; line < kLeadingLinesMax; ++line) {
     const std::string_view rest = all.substr(at);
@@ -35,21 +36,37 @@ std::size_t empty_line(std::string_view rest) {
   return rest.starts_with("\r\n") ? 2 : 0;
 }
 
+#if defined(__SSE2__)
+constexpr std::size_t kBlock = 16;
+
+/// One bit for each LF of the sixteen octets at `at` that CR or LF follows, the first octet lowest.
+/// Reads seventeen.
+unsigned candidates(const char* at) {
+  const __m128i lf = _mm_set1_epi8('\n');
+  const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 1));
+  const __m128i is_cr = _mm_cmpeq_epi8(second, _mm_set1_epi8('\r'));
+  const __m128i follows = _mm_or_si128(is_cr, _mm_cmpeq_epi8(second, lf));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(first, lf), follows)));
+}
+#endif
+
 /// First LF at or behind `at` that CR or LF follows: where a head may end. all.size() when there is
 /// none.
 std::size_t next_candidate(std::string_view all, std::size_t at) {
 #if defined(__SSE2__)
   // Half of the instructions of a memchr per line, with ten lines in 280 octets.
-  const __m128i lf = _mm_set1_epi8('\n');
-  const __m128i cr = _mm_set1_epi8('\r');
-  for (; all.size() - at > 16; at += 16) {
-    const char* const here = all.data() + at;
-    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(here));
-    const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(here + 1));
-    const __m128i follows = _mm_or_si128(_mm_cmpeq_epi8(second, cr), _mm_cmpeq_epi8(second, lf));
-    const int hits = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(first, lf), follows));
-    if (hits != 0)
-      return at + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(hits)));
+  const auto behind = [](std::size_t from, unsigned hits) {
+    return from + static_cast<std::size_t>(std::countr_zero(hits));
+  };
+  for (; all.size() - at > kBlock; at += kBlock) {
+    if (const unsigned hits = candidates(all.data() + at); hits != 0) return behind(at, hits);
+  }
+  if (all.size() > kBlock) {
+    // The last block ends with the last octet and overlaps the one before.
+    const std::size_t last = all.size() - kBlock - 1;
+    const unsigned hits = candidates(all.data() + last) >> (at - last);
+    return hits != 0 ? behind(at, hits) : all.size();
   }
 #endif
   for (; at + 1 < all.size(); ++at) {

@@ -49,8 +49,7 @@ bool ListedNames::is_listed(const Field& field) const {
 
 void PassingFields::finish() {
   if (begin_ == nullptr) return;
-  out_.put(std::string_view(begin_, static_cast<std::size_t>(end_ - begin_)));
-  out_.put("\r\n");
+  out_.put(std::string_view(begin_, static_cast<std::size_t>(end_ - begin_)), "\r\n");
   begin_ = end_ = nullptr;
 }
 
@@ -58,8 +57,7 @@ void put_values(HeadWriter& out, const HeaderBlock& fields, FieldId id) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const Field field = fields[i];
     if (field.id != id || field.value.empty()) continue;
-    out.put(field.value);
-    out.put(", ");
+    out.put(field.value, ", ");
   }
 }
 

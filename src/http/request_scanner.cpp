@@ -50,6 +50,7 @@ Method method_of(std::string_view text) {
 
 /// `rest` begins behind the empty lines that RFC 9112 §2.2 tolerates.
 MaybeRefusal skip_leading_lines(std::string_view& rest) {
+  if (!rest.starts_with('\r')) return {};
   for (unsigned line = 0; line < 2 && rest.starts_with("\r\n"); ++line) rest.remove_prefix(2);
   if (rest.starts_with("\r\n")) return Refusal{400, "empty request line"};
   return {};
@@ -57,7 +58,7 @@ MaybeRefusal skip_leading_lines(std::string_view& rest) {
 
 MaybeRefusal take_method(std::string_view& rest, RequestHead& out) {
   const char* const end = rest.data() + rest.size();
-  const char* const stop = skip(kToken, rest.data(), end);
+  const char* const stop = wide::skip_token(rest.data(), rest.data(), end);
   const auto size = static_cast<std::size_t>(stop - rest.data());
   if (size == 0 && !rest.empty() && is_blank(rest.front())) {
     return Refusal{400, "whitespace before the request line"};
@@ -67,7 +68,7 @@ MaybeRefusal take_method(std::string_view& rest, RequestHead& out) {
   }
   if (stop == end || !is_in(kValue, *stop)) return bad_octet(stop, end);
   if (size == 0 || *stop != ' ') return Refusal{400, "malformed method"};
-  out.method_text = rest.substr(0, size);
+  out.method_text = {rest.data(), size};
   out.method = method_of(out.method_text);
   rest.remove_prefix(size + 1);
   return {};
@@ -75,7 +76,7 @@ MaybeRefusal take_method(std::string_view& rest, RequestHead& out) {
 
 MaybeRefusal take_target(std::string_view& rest, const HeadLimits& limits, RequestHead& out) {
   const char* const end = rest.data() + rest.size();
-  const char* const stop = wide::skip_target(rest.data(), end);
+  const char* const stop = wide::skip_target(rest.data(), rest.data(), end);
   const auto size = static_cast<std::size_t>(stop - rest.data());
   if (size > limits.target_bytes) return Refusal{414, "request target too long"};
   if (stop == end) return bad_octet(stop, end);
@@ -87,7 +88,7 @@ MaybeRefusal take_target(std::string_view& rest, const HeadLimits& limits, Reque
                                 : bad_octet(stop, end);
   }
   if (size == 0) return Refusal{400, "empty request target"};
-  out.target = rest.substr(0, size);
+  out.target = {rest.data(), size};
   rest.remove_prefix(size + 1);
   return {};
 }
@@ -95,13 +96,18 @@ MaybeRefusal take_target(std::string_view& rest, const HeadLimits& limits, Reque
 /// The version and the CRLF behind it. Well-formed others are 505, but 0.9 never had a version to
 /// write (RFC 1945 §4.1).
 MaybeRefusal take_version(std::string_view& rest, RequestHead& out) {
+  constexpr std::string_view kUsual = "HTTP/1.1\r\n";
+  if (rest.starts_with(kUsual)) {
+    rest.remove_prefix(kUsual.size());
+    return {};  // clear() has set this version
+  }
   constexpr std::size_t kSize = 8;  // HTTP/d.d
   const std::string_view text = rest.substr(0, kSize);
   const bool is_version = text.size() == kSize && text.starts_with("HTTP/") &&
                           is_in(kDigit, text[5]) && text[6] == '.' && is_in(kDigit, text[7]);
   if (!is_version || !rest.substr(kSize).starts_with("\r\n")) {
     const char* const end = rest.data() + rest.size();
-    const char* const stop = wide::skip_value(rest.data(), end);
+    const char* const stop = wide::skip_value(rest.data(), rest.data(), end);
     const bool is_line = end - stop >= 2 && stop[0] == '\r' && stop[1] == '\n';
     return is_line ? Refusal{400, "malformed HTTP version"} : bad_octet(stop, end);
   }

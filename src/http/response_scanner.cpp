@@ -40,7 +40,7 @@ MaybeRefusal take_status_line(std::string_view& rest, ResponseHead& out) {
   // decides nothing.
   const char* const end = rest.data() + rest.size();
   const char* reason = rest.data() + kReasonAt;
-  const char* const stop = wide::skip_value(reason, end);
+  const char* const stop = wide::skip_value(rest.data(), reason, end);
   if (stop != reason && *reason != ' ') return Refusal{400, "malformed status"};
   if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return bad_octet(stop, end);
   if (stop != reason) ++reason;

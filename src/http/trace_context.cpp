@@ -75,24 +75,16 @@ TraceContext read_trace_context(const HeaderBlock& fields) {
 
 void write_traceparent(HeadWriter& out, const TraceContext& context, NewTrace fresh,
                        std::uint64_t span) {
-  std::array<char, kSize> text;
-  char* at = text.data();
-  *at++ = '0';
-  *at++ = '0';
-  *at++ = '-';
-  if (context.trace_id.empty()) {
-    at = put_hex(put_hex(at, fresh.high), fresh.low);
-  } else {
-    at = std::copy(context.trace_id.begin(), context.trace_id.end(), at);
-  }
-  *at++ = '-';
-  at = put_hex(at, span);
-  *at++ = '-';
-  *at++ = '0';
+  const bool is_new = context.trace_id.empty();
+  std::array<char, 32> new_id;
+  if (is_new) put_hex(put_hex(new_id.data(), fresh.high), fresh.low);
+  const std::string_view trace_id = is_new ? std::string_view(new_id.data(), new_id.size()) : context.trace_id;
+  std::array<char, 16> parent;
+  put_hex(parent.data(), span);
   // A trace that begins here is marked as sampled: applications with the usual parent-based sampler
   // would otherwise stop recording on the day a proxy is put before them.
-  *at = kDigits[context.trace_id.empty() ? kSampled : context.flags];
-  out.field("traceparent", std::string_view(text.data(), text.size()));
+  const std::string_view flags = kDigits.substr(is_new ? kSampled : context.flags, 1);
+  out.put("traceparent: 00-", trace_id, "-", std::string_view(parent.data(), parent.size()), "-0", flags, "\r\n");
 }
 
 }  // namespace sluice::http

@@ -8,7 +8,8 @@
 #endif
 
 /// skip() for the three things that a head consists of, sixteen octets at a time where the machine
-/// can (every x86-64 can). The last octets of a head, and other machines, take the table.
+/// can (every x86-64 can). Shorter texts and other machines take the table. All octets of
+/// [begin, end) may be read; `at` lies between.
 namespace sluice::http::wide {
 
 #if defined(__SSE2__)
@@ -46,31 +47,39 @@ inline Stops target_stops(__m128i octets) {
   return stops_of(_mm_or_si128(_mm_or_si128(at_most(octets, 0x20), ends), octets));
 }
 
+/// The first octet of [at, end) that stops, or end; nullptr: not known, too few octets lie between
+/// `begin` and `end` for one block. The last block ends at `end` and overlaps what came before, so
+/// nothing beyond is read.
 template <Stops (*StopsIn)(__m128i)>
-const char* skip_wide(const char* at, const char* end) {
+const char* skip_wide(const char* begin, const char* at, const char* end) {
   for (; end - at >= 16; at += 16) {
     if (const Stops stops = StopsIn(load(at)); stops != 0) return at + std::countr_zero(stops);
   }
-  return at;
+  if (end - begin < 16) return nullptr;
+  const Stops stops = StopsIn(load(end - 16)) >> (at - (end - 16));
+  return stops != 0 ? at + std::countr_zero(stops) : end;
 }
 
-inline const char* skip_token(const char* at, const char* end) {
-  return skip(kToken, skip_wide<name_stops>(at, end), end);
+inline const char* skip_token(const char* begin, const char* at, const char* end) {
+  const char* const stop = skip_wide<name_stops>(begin, at, end);
+  return skip(kToken, stop != nullptr ? stop : at, end);
 }
-inline const char* skip_value(const char* at, const char* end) {
-  return skip(kValue, skip_wide<value_stops>(at, end), end);
+inline const char* skip_value(const char* begin, const char* at, const char* end) {
+  const char* const stop = skip_wide<value_stops>(begin, at, end);
+  return stop != nullptr ? stop : skip(kValue, at, end);
 }
-inline const char* skip_target(const char* at, const char* end) {
-  return skip(kTarget, skip_wide<target_stops>(at, end), end);
+inline const char* skip_target(const char* begin, const char* at, const char* end) {
+  const char* const stop = skip_wide<target_stops>(begin, at, end);
+  return stop != nullptr ? stop : skip(kTarget, at, end);
 }
 #else
-inline const char* skip_token(const char* at, const char* end) {
+inline const char* skip_token(const char*, const char* at, const char* end) {
   return skip(kToken, at, end);
 }
-inline const char* skip_value(const char* at, const char* end) {
+inline const char* skip_value(const char*, const char* at, const char* end) {
   return skip(kValue, at, end);
 }
-inline const char* skip_target(const char* at, const char* end) {
+inline const char* skip_target(const char*, const char* at, const char* end) {
   return skip(kTarget, at, end);
 }
 #endif

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "sluice/core/limits.hpp"
 
@@ -11,9 +12,36 @@ namespace {
 
 using core::limits::kHostNameMax;
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+constexpr std::uint64_t each_octet(std::uint8_t value) {
+  return 0x0101010101010101U * value;
 }
+
+/// ASCII letters of eight octets. Seven bits of each are compared at once: a sum carries into the
+/// eighth, never beyond.
+constexpr std::uint64_t lower(std::uint64_t octets) {
+  const std::uint64_t seven_bits = octets & each_octet(0x7F);
+  const std::uint64_t from_a = seven_bits + each_octet(0x80 - 'A');
+  const std::uint64_t beyond_z = seven_bits + each_octet(0x7F - 'Z');
+  const std::uint64_t is_letter = (from_a ^ beyond_z) & ~octets & each_octet(0x80);
+  return octets | is_letter >> 2U;
+}
+static_assert(lower(0x405A5B41DAC17A61U) == 0x407A5B61DAC17A61U);
+
+/// Host names in lower case, in memory of whole words.
+class LowerCase {
+ public:
+  /// Requires: host.size() <= kHostNameMax.
+  explicit LowerCase(std::string_view host) : size_(host.size()) {
+    words_[size_ / sizeof words_[0]] = 0;  // the last word is read whole
+    std::memcpy(words_.data(), host.data(), size_);
+    for (std::size_t i = 0; i * sizeof words_[0] < size_; ++i) words_[i] = lower(words_[i]);
+  }
+  std::string_view text() const { return {reinterpret_cast<const char*>(words_.data()), size_}; }
+
+ private:
+  std::array<std::uint64_t, kHostNameMax / sizeof(std::uint64_t) + 1> words_;
+  std::size_t size_;
+};
 
 bool covers(std::string_view prefix, std::string_view path) {
   if (prefix == "/") return true;
@@ -51,11 +79,11 @@ void ServiceTable::sort_by_rank(Entries& entries) {
 
 std::optional<core::ServiceId> ServiceTable::find(std::size_t listener, std::string_view host,
                                                   std::string_view path) const {
+  const bool knows_hosts = !exact_.empty() || !wildcard_.empty();
   // No configured host is longer, so a longer one can only be for "any host".
-  if (!host.empty() && host.size() <= kHostNameMax) {
-    std::array<char, kHostNameMax> buffer;
-    std::ranges::transform(host, buffer.begin(), lower);
-    if (const auto found = find_host(listener, {buffer.data(), host.size()}, path)) return found;
+  if (knows_hosts && !host.empty() && host.size() <= kHostNameMax) {
+    const LowerCase lower_host(host);
+    if (const auto found = find_host(listener, lower_host.text(), path)) return found;
   }
   return find_in(any_, listener, path);
 }

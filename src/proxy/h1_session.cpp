@@ -77,8 +77,7 @@ void H1Session::take_head(std::string_view bytes) {
 }
 
 void H1Session::on_head(std::size_t head_size) {
-  state_ = State::Busy;
-  context_.loop.timers().disarm(timer_);
+  state_ = State::Busy;  // the timer stays armed: moving its deadline is a store, unlinking is not
   net::Chunk& chunk = *request_->chunk;
   const std::string_view bytes = chunk.bytes().substr(0, head_size);
   chunk.begin += static_cast<std::uint32_t>(head_size);

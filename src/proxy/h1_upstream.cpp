@@ -7,8 +7,8 @@
 
 namespace sluice::proxy {
 
-H1Upstream::H1Upstream(Context& context, net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout)
-    : context_(context), transport_(&transport), endpoint_(endpoint), idle_timeout_(idle_timeout) {
+H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings, core::Millis idle_timeout)
+    : context_(context), transport_(&transport), siblings_(siblings), idle_timeout_(idle_timeout) {
   transport_->set_events(*this);
 }
 
@@ -95,7 +95,11 @@ void H1Upstream::consume(std::string_view bytes) {
 /// Returns what is left behind the head; parses in place when the head came in one piece.
 std::string_view H1Upstream::read_head(std::string_view bytes) {
   if (head_buffer_.empty()) {
-    if (const auto end = head_end_.find(bytes)) return take_head(bytes.substr(0, *end), bytes.substr(*end));
+    if (const auto end = head_end_.find(bytes)) {
+      const std::string_view head_bytes(bytes.data(), *end);
+      bytes.remove_prefix(*end);
+      return take_head(head_bytes, bytes);
+    }
   }
   head_buffer_.append(bytes);
   const auto end = head_end_.find(head_buffer_);
@@ -159,9 +163,10 @@ std::string_view H1Upstream::read_length_body(std::string_view bytes) {
   const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
   remaining_ -= take;
   has_surplus_ = take < bytes.size();
-  events_->on_response_body(bytes.substr(0, take));
+  events_->on_response_body({bytes.data(), take});
   if (events_ != nullptr && remaining_ == 0) end_response(nullptr);
-  return bytes.substr(take);
+  bytes.remove_prefix(take);
+  return bytes;
 }
 
 std::string_view H1Upstream::read_chunked_body(std::string_view bytes) {

@@ -12,7 +12,14 @@
 
 namespace sluice::proxy {
 
+class H1Upstream;
 struct IdleUpstreamTag;
+
+/// Idle connections to one endpoint. Owned by the pool, as long as it lives.
+struct IdleUpstreams {
+  core::IntrusiveList<H1Upstream, IdleUpstreamTag> connections;  // most recent first
+  std::size_t count = 0;
+};
 
 /// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by the UpstreamPool.
 ///
@@ -25,9 +32,10 @@ class H1Upstream final : public UpstreamStream,
                          public net::Reapable,
                          public core::ListNode<IdleUpstreamTag> {
  public:
-  H1Upstream(Context& context, net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout);
+  H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings, core::Millis idle_timeout);
 
-  core::EndpointId endpoint() const { return endpoint_; }
+  /// Those idle to the same endpoint.
+  IdleUpstreams& siblings() { return siblings_; }
   /// Begins work for one exchange. Requires: taken from the pool or just opened.
   void attach(UpstreamEvents& events);
   void close_idle();
@@ -71,7 +79,7 @@ class H1Upstream final : public UpstreamStream,
   Context& context_;
   net::Transport* transport_;            // nullptr once given away or closed
   UpstreamEvents* events_ = nullptr;     // nullptr: no exchange
-  const core::EndpointId endpoint_;
+  IdleUpstreams& siblings_;
   core::Millis idle_timeout_;
   core::Instant idle_until_{};
   net::MemberTimer<H1Upstream, &H1Upstream::on_idle_timeout> timer_{*this};

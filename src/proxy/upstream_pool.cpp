@@ -3,7 +3,8 @@
 namespace sluice::proxy {
 
 H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
-  H1Upstream* connection = idle_of(endpoint).connections.front();
+  if (endpoint.raw >= idle_.size() || idle_[endpoint.raw] == nullptr) return nullptr;
+  H1Upstream* connection = idle_[endpoint.raw]->connections.front();
   if (connection == nullptr) return nullptr;
   remove_idle(*connection);
   context_.metrics.endpoint_connections_reused.add();
@@ -12,7 +13,7 @@ H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
 
 H1Upstream& UpstreamPool::adopt(net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout) {
   context_.metrics.endpoint_connections_opened.add();
-  return *slab_.make(context_, transport, endpoint, idle_timeout);
+  return *slab_.make(context_, transport, idle_of(endpoint), idle_timeout);
 }
 
 void UpstreamPool::close_idle() {
@@ -22,14 +23,14 @@ void UpstreamPool::close_idle() {
   }
 }
 
-UpstreamPool::Idle& UpstreamPool::idle_of(core::EndpointId endpoint) {
+IdleUpstreams& UpstreamPool::idle_of(core::EndpointId endpoint) {
   if (endpoint.raw >= idle_.size()) idle_.resize(endpoint.raw + 1);
-  if (idle_[endpoint.raw] == nullptr) idle_[endpoint.raw] = std::make_unique<Idle>();
+  if (idle_[endpoint.raw] == nullptr) idle_[endpoint.raw] = std::make_unique<IdleUpstreams>();
   return *idle_[endpoint.raw];
 }
 
 void UpstreamPool::put_idle(H1Upstream& connection) {
-  Idle& idle = idle_of(connection.endpoint());
+  IdleUpstreams& idle = connection.siblings();
   idle.connections.push_front(connection);
   ++idle.count;
   context_.metrics.endpoint_connections_idle.add();
@@ -38,7 +39,7 @@ void UpstreamPool::put_idle(H1Upstream& connection) {
 
 void UpstreamPool::remove_idle(H1Upstream& connection) {
   connection.core::ListNode<IdleUpstreamTag>::unlink();
-  --idle_of(connection.endpoint()).count;
+  --connection.siblings().count;
   context_.metrics.endpoint_connections_idle.subtract();
 }
 

@@ -28,18 +28,14 @@ class UpstreamPool {
 
  private:
   friend class H1Upstream;
-  struct Idle {
-    core::IntrusiveList<H1Upstream, IdleUpstreamTag> connections;  // most recent first
-    std::size_t count = 0;
-  };
-  Idle& idle_of(core::EndpointId endpoint);
+  IdleUpstreams& idle_of(core::EndpointId endpoint);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
   void destroy(H1Upstream& connection) { slab_.destroy(&connection); }
 
   Context& context_;
   net::Slab<H1Upstream> slab_;
-  std::vector<std::unique_ptr<Idle>> idle_;  // by EndpointId
+  std::vector<std::unique_ptr<IdleUpstreams>> idle_;  // by EndpointId; their places stay the same
 };
 
 }  // namespace sluice::proxy

@@ -31,7 +31,7 @@ NET_CORE = {"transport", "connector", "loop", "timer_wheel", "byte_queue", "chun
 # third-party header -> where it may stand
 CONFINED = [
     (r"uv\.h", r"src/net/"),
-    (r"llhttp\.h", r"src/http/h1_parser\.cpp"),
+    (r"llhttp\.h", r"src/http/llhttp_builds\.hpp"),
     (r"yaml-cpp/", r"src/config/parse\.cpp"),
     (r"nlohmann/", r"src/admin/|src/cli/|src/control/state_\w+\.cpp|src/control/audit\w*\.cpp"),
     (r"CLI/", r"src/cli/main_cli\.cpp"),

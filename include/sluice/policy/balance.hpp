@@ -71,7 +71,7 @@ std::optional<std::size_t> pick_endpoint(std::size_t count, View view, PoolRole 
   std::size_t b = count > 1 ? rng.below(static_cast<std::uint32_t>(count - 1)) : a;
   if (count > 1 && b >= a) ++b;  // two different ones
   const EndpointView first = view(a);
-  const EndpointView second = view(b);
+  const EndpointView second = b == a ? first : view(b);
   if (!detail::is_free(first, now) || !detail::is_free(second, now)) return detail::scan(count, view, role, now, rng);
   return first.in_flight <= second.in_flight ? a : b;
 }

@@ -49,6 +49,24 @@ TEST_CASE("head writer: says when something did not fit, and never writes past i
   CHECK(over.overflowed());
 }
 
+TEST_CASE("head writer: of several parts all are written or none", "[http][writer]") {
+  std::array<char, 12> memory{};
+  HeadWriter exact(memory);
+  exact.put("ab", std::string_view(), "", std::string("cdefgh"), std::string_view("ijkl"));
+  CHECK(exact.written() == "abcdefghijkl");
+  CHECK_FALSE(exact.overflowed());
+  HeadWriter over(memory);
+  over.put("ab", std::string_view("cdefgh"), "ijklm");
+  CHECK(over.written().empty());
+  CHECK(over.overflowed());
+  HeadWriter field(memory);
+  field.field("abcdef", "gh");
+  CHECK(field.written() == "abcdef: gh\r\n");
+  field.field("a", "");
+  CHECK(field.written() == "abcdef: gh\r\n");
+  CHECK(field.overflowed());
+}
+
 TEST_CASE("chunk line: hexadecimal with its CRLF", "[http][writer]") {
   std::array<char, 20> scratch{};
   CHECK(chunk_line(1, scratch) == "1\r\n");

@@ -64,3 +64,23 @@ TEST_CASE("head end: a reset finder starts over", "[http][head_end]") {
   end.reset();
   CHECK(end.find("B\r\n\r\n") == 5);
 }
+
+TEST_CASE("head end: found at each place in bytes of each size", "[http][head_end]") {
+  // Blocks of sixteen octets and the one behind: three of them and a bit.
+  for (std::size_t size = 4; size <= 52; ++size) {
+    const std::string plain(size, 'a');
+    CHECK(find_at_once(plain) == std::nullopt);
+    for (const std::string_view ending : {"\n\n", "\n\r\n", "\r\n\n", "\r\n\r\n", "\n\ra", "\n\r"}) {
+      for (std::size_t at = 1; at + ending.size() <= size; ++at) {
+        std::string text = plain;
+        text.replace(at, ending.size(), ending);
+        const bool ends = ending.ends_with("\n");
+        const auto expected = ends ? std::optional(at + ending.size()) : std::nullopt;
+        CHECK(find_at_once(text) == expected);
+        CHECK(find_bytewise(text) == expected);
+        text.front() = '\n';  // a line end before it, alone
+        if (at > 2) CHECK(find_at_once(text) == expected);
+      }
+    }
+  }
+}

@@ -1,5 +1,8 @@
 #include "sluice/model/service_table.hpp"
 
+#include <string>
+
+#include "sluice/core/limits.hpp"
 #include "support/catch.hpp"
 
 using namespace sluice;
@@ -33,6 +36,23 @@ TEST_CASE("service table: hosts compare without case", "[model][table]") {
   CHECK(find(table, "SHOP.Example.COM", "/x") == 0);
   CHECK(find(table, "shop.example.comm", "/x") == -1);
   CHECK(find(table, "", "/x") == -1);
+}
+
+TEST_CASE("service table: hosts of each length compare without case, letters only", "[model][table]") {
+  for (std::size_t size = 1; size <= core::limits::kHostNameMax; ++size) {
+    const ServiceTable table({match(0, {std::string(size, 'z')})});
+    CHECK(find(table, std::string(size, 'Z'), "/") == 0);
+    CHECK(find(table, std::string(size, '['), "/") == -1);
+    CHECK(find(table, std::string(size + 1, 'Z'), "/") == -1);
+  }
+  for (unsigned octet = 0; octet < 256; ++octet) {
+    const char c = static_cast<char>(octet);
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    const ServiceTable table({match(0, {std::string("a") + c + "b"})});
+    CHECK(find(table, std::string("A") + c + "B", "/") == (is_upper ? -1 : 0));  // configured ones are lower
+    const ServiceTable lower({match(0, {std::string("a") + static_cast<char>(c | 0x20) + "b"})});
+    if (is_upper) CHECK(find(lower, std::string("A") + c + "B", "/") == 0);
+  }
 }
 
 TEST_CASE("service table: a wildcard matches one or more labels, not the bare name",
