@@ -114,9 +114,7 @@ void Controller::begin(Queued change) {
     ChangeAnswer answer = answer_of(change.request, plan);
     return reply_later(std::move(change.reply), std::move(answer));
   }
-  Running& running = running_.emplace();
-  running.change = std::move(change);
-  running.plan = std::move(plan);
+  running_ = Running{std::move(change), std::move(plan)};
   check_targets();
 }
 

@@ -86,7 +86,7 @@ class Controller {
     Queued change;
     ChangePlan plan;
     Phase phase = Phase::Checking;
-    core::Epoch epoch;              // of Persisting: prepared
+    core::Epoch epoch{};            // of Persisting: prepared
     core::Instant persist_began{};  // read afresh
   };
 
