@@ -102,8 +102,16 @@ class Judge {
     }
     return false;
   }
-  /// Sent behind an answer, and read when the connection worked for the next request already.
-  bool is_stray(const Message& answer) { return answer.start.ends_with(" Evil") && has_stray_surplus(); }
+  /// Sent behind an answer, and read when the connection worked for the next request already; or the answer to a request
+  /// that such bytes were taken for before.
+  bool is_stray(const Message& answer) {
+    if (!has_stray_surplus()) return false;
+    if (answer.start.ends_with(" Evil")) return true;
+    const std::string answers = answer.field("X-Answers").value_or("");
+    const Entry* other = world_.ledger().find("/r/" + answers);
+    if (other == nullptr || !other->outcome.answer) return false;
+    return other->outcome.answer->field("X-Answers") != answers && is_stray(*other->outcome.answer);
+  }
 
   /// Each byte comes from an endpoint of the pool that the answer names, and belongs to this request.
   void judge_bytes(const Entry& entry, const Message& answer) {

@@ -25,7 +25,9 @@ OriginConnection::~OriginConnection() { origin_.scheduler.remove(*this); }
 core::Instant OriginConnection::now() const { return origin_.scheduler.now(); }
 
 void OriginConnection::complain(const std::string& what) {
-  origin_.ledger.complaints.push_back("origin " + std::to_string(origin_.id.raw) + ": " + what);
+  const std::string text = "origin " + std::to_string(origin_.id.raw) + ": " + what;
+  if (origin_.scheduler.has_trace()) origin_.scheduler.trace(text);
+  origin_.ledger.complaints.push_back(text);
 }
 
 std::string OriginConnection::describe() const {
@@ -95,7 +97,11 @@ void OriginConnection::look_at_request() {
     begin_attempt(*message);
   }
   if (entry_ == nullptr || reader_.done.empty() || attempt_ == nullptr) return;
-  if (attempt_->is_request_complete) return complain("a second request before the answer to the first was complete");
+  if (attempt_->is_request_complete) {
+    // To the proxy an answer is complete while the bytes behind it, which belong to nothing, are still to come.
+    if (!attempt_->is_answer_complete) complain("a second request before the answer to the first was complete");
+    return;
+  }
   const Message message = std::move(reader_.done.front());
   reader_.done.pop_front();
   finish_request(message);
