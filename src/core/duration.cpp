@@ -175,10 +175,29 @@ std::string format_size(std::uint64_t bytes) {
   return "0B";
 }
 
-std::string format_rfc3339(WallTime time) {
+std::string_view write_rfc3339(WallTime time, std::array<char, 24>& out) {
   const CivilTime t = civil(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.year, t.month, t.day, t.hour,
-                     t.minute, t.second, t.millisecond);
+  char* at = out.data();
+  const auto put = [&at](unsigned value, std::size_t digits, char behind) {
+    for (std::size_t i = digits; i > 0; --i, value /= 10) {
+      at[i - 1] = static_cast<char>('0' + value % 10);
+    }
+    at[digits] = behind;
+    at += digits + 1;
+  };
+  put(static_cast<unsigned>(t.year), 4, '-');
+  put(t.month, 2, '-');
+  put(t.day, 2, 'T');
+  put(static_cast<unsigned>(t.hour), 2, ':');
+  put(static_cast<unsigned>(t.minute), 2, ':');
+  put(static_cast<unsigned>(t.second), 2, '.');
+  put(static_cast<unsigned>(t.millisecond), 3, 'Z');
+  return {out.data(), out.size()};
+}
+
+std::string format_rfc3339(WallTime time) {
+  std::array<char, 24> text;
+  return std::string(write_rfc3339(time, text));
 }
 
 std::string format_http_date(WallTime time) {

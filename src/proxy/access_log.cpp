@@ -48,14 +48,18 @@ void put_escape(std::string& out, unsigned char c) {
   out += kHex[c & 15U];
 }
 
+/// Octets that stand for themselves in a JSON string.
+constexpr std::array<bool, 256> kIsPlain = [] {
+  std::array<bool, 256> is_plain{};
+  for (unsigned c = 0x20; c < 0x80; ++c) is_plain[c] = c != '"' && c != '\\';
+  return is_plain;
+}();
+
 void put_string(std::string& out, std::string_view value) {
   out += '"';
   while (!value.empty()) {
     std::size_t plain = 0;
-    while (plain < value.size() && static_cast<unsigned char>(value[plain]) >= 0x20 && value[plain] != '"' &&
-           value[plain] != '\\' && static_cast<unsigned char>(value[plain]) < 0x80) {
-      ++plain;
-    }
+    while (plain < value.size() && kIsPlain[static_cast<unsigned char>(value[plain])]) ++plain;
     out += value.substr(0, plain);
     value.remove_prefix(plain);
     if (value.empty()) break;
@@ -74,14 +78,9 @@ void put_string(std::string& out, std::string_view value) {
   out += '"';
 }
 
-void put_name(std::string& out, std::string_view name) {
-  out += ",\"";
-  out += name;
-  out += "\":";
-}
-
-void put_field(std::string& out, std::string_view name, std::string_view value) {
-  put_name(out, name);
+/// `key` is `,"name":`, one literal for one append.
+void put_field(std::string& out, std::string_view key, std::string_view value) {
+  out += key;
   if (value.data() == nullptr) {
     out += "null";
   } else {
@@ -96,8 +95,8 @@ void put_number(std::string& out, std::uint64_t value) {
 }
 
 template <typename Number>
-void put_field(std::string& out, std::string_view name, const std::optional<Number>& value) {
-  put_name(out, name);
+void put_field(std::string& out, std::string_view key, const std::optional<Number>& value) {
+  out += key;
   if (value) {
     put_number(out, *value);
   } else {
@@ -106,8 +105,8 @@ void put_field(std::string& out, std::string_view name, const std::optional<Numb
 }
 
 /// Milliseconds with three decimals.
-void put_millis(std::string& out, std::string_view name, const std::optional<core::Nanos>& value) {
-  put_name(out, name);
+void put_millis(std::string& out, std::string_view key, const std::optional<core::Nanos>& value) {
+  out += key;
   if (!value) {
     out += "null";
     return;
@@ -124,29 +123,30 @@ void put_millis(std::string& out, std::string_view name, const std::optional<cor
 }  // namespace
 
 void format_json(const LogRecord& r, std::string& out) {
-  out += "{\"time\":\"";
-  out += core::format_rfc3339(r.time);
+  std::array<char, 24> time;
+  out += R"({"time":")";
+  out += core::write_rfc3339(r.time, time);
   out += '"';
-  put_field(out, "request_id", r.request_id);
-  put_field(out, "client", r.client);
-  put_field(out, "method", r.method);
-  put_field(out, "host", r.host);
-  put_field(out, "path", r.path);
-  put_field(out, "status", r.status == 0 ? std::optional<std::uint16_t>() : std::optional(r.status));
-  put_field(out, "bytes_in", std::optional(r.bytes_in));
-  put_field(out, "bytes_out", std::optional(r.bytes_out));
-  put_millis(out, "duration_ms", r.duration);
-  put_millis(out, "connect_ms", r.connect);
-  put_millis(out, "first_byte_ms", r.first_byte);
-  put_field(out, "service", r.service);
-  put_field(out, "pool", r.pool);
-  put_field(out, "endpoint", r.endpoint);
-  put_field(out, "reason", r.reason);
-  put_field(out, "bucket", r.bucket);
-  put_field(out, "generation", r.generation);
-  put_field(out, "retries", std::optional(r.retries));
-  put_field(out, "user_agent", r.user_agent);
-  put_field(out, "error", r.error);
+  put_field(out, R"(,"request_id":)", r.request_id);
+  put_field(out, R"(,"client":)", r.client);
+  put_field(out, R"(,"method":)", r.method);
+  put_field(out, R"(,"host":)", r.host);
+  put_field(out, R"(,"path":)", r.path);
+  put_field(out, R"(,"status":)", r.status == 0 ? std::optional<std::uint16_t>() : std::optional(r.status));
+  put_field(out, R"(,"bytes_in":)", std::optional(r.bytes_in));
+  put_field(out, R"(,"bytes_out":)", std::optional(r.bytes_out));
+  put_millis(out, R"(,"duration_ms":)", r.duration);
+  put_millis(out, R"(,"connect_ms":)", r.connect);
+  put_millis(out, R"(,"first_byte_ms":)", r.first_byte);
+  put_field(out, R"(,"service":)", r.service);
+  put_field(out, R"(,"pool":)", r.pool);
+  put_field(out, R"(,"endpoint":)", r.endpoint);
+  put_field(out, R"(,"reason":)", r.reason);
+  put_field(out, R"(,"bucket":)", r.bucket);
+  put_field(out, R"(,"generation":)", r.generation);
+  put_field(out, R"(,"retries":)", std::optional(r.retries));
+  put_field(out, R"(,"user_agent":)", r.user_agent);
+  put_field(out, R"(,"error":)", r.error);
   out += "}\n";
 }
 

@@ -4,6 +4,16 @@
 #include <cstring>
 
 namespace sluice::proxy {
+namespace {
+
+/// From line to line: an octet by octet count took six instructions for each of 500.
+std::size_t count_lines(std::string_view text) {
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string_view::npos; ++at) ++lines;
+  return lines;
+}
+
+}  // namespace
 
 LogQueue::LogQueue(std::size_t bytes, std::size_t lines)
     : capacity_(bytes), lines_max_(lines), ring_(std::make_unique_for_overwrite<char[]>(bytes)) {}
@@ -29,8 +39,7 @@ LogQueue::Waiting LogQueue::peek() const {
   const std::size_t at = read % capacity_;
   const std::size_t head = std::min(size, capacity_ - at);
   Waiting waiting{{ring_.get() + at, head}, {ring_.get(), size - head}, 0};
-  waiting.lines = static_cast<std::size_t>(std::count(waiting.first.begin(), waiting.first.end(), '\n') +
-                                           std::count(waiting.second.begin(), waiting.second.end(), '\n'));
+  waiting.lines = count_lines(waiting.first) + count_lines(waiting.second);
   return waiting;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ std::string format_size(std::uint64_t bytes);
 
 /// RFC 3339 with milliseconds in UTC: `2026-01-31T12:00:00.000Z`.
 std::string format_rfc3339(WallTime time);
+/// The same without a string: for each line of the access log.
+std::string_view write_rfc3339(WallTime time, std::array<char, 24>& out);
 /// IMF-fixdate of RFC 9110 §5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
 std::string format_http_date(WallTime time);
 
