@@ -491,7 +491,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::string
   reply.allow = status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
   reply.wants_json = prefers_json(head.fields);
-  reply.is_head = head.method == http::Method::Head && status != 408;
+  reply.is_head = head.method == http::Method::Head;
   reply.closes = closes_client();
   reply.says_keep_alive = head.version == http::Version::Http10 && !reply.closes;
   reply.date = context_.date.value();
@@ -598,8 +598,13 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
 
 // =============================================================== timers ===============================================================
 
+/// `off` disarms: what was armed for another phase must not end this one.
 void Exchange::arm_response_timer(core::Millis timeout) {
-  if (timeout > core::Millis::zero()) context_.loop.timers().arm(response_timer_, context_.loop.now() + timeout);
+  if (timeout > core::Millis::zero()) {
+    context_.loop.timers().arm(response_timer_, context_.loop.now() + timeout);
+  } else {
+    context_.loop.timers().disarm(response_timer_);
+  }
 }
 
 /// While the client still sends, the endpoint need not answer: its time runs from the last byte of the request.

@@ -41,6 +41,10 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   http::RequestHead head;
 
   bool is_finished() const { return state_ == State::Finished; }
+  /// How long the client may stand still while the answer is sent; 0: for ever. Of the service, until the exchange ends.
+  core::Millis body_idle_timeout() const {
+    return service_ != nullptr ? settings().timeouts.response_body_idle : model::Timeouts{}.response_body_idle;
+  }
 
   // ---- from the client stream ----
   void on_request_head(std::size_t head_bytes);

@@ -41,8 +41,8 @@ void H1Session::on_read(std::string_view bytes) {
     case State::Sending: break;
     case State::Flushing: return;  // discarded; the timer looks at what the client reads
     case State::Lingering:
-      lingered_ += static_cast<std::uint32_t>(bytes.size());
-      if (lingered_ > core::limits::kLingerBytesMax) close();
+      progress_ += static_cast<std::uint32_t>(bytes.size());
+      if (progress_ > core::limits::kLingerBytesMax) close();
       return;
     case State::Closed: return;
   }
@@ -198,8 +198,10 @@ void H1Session::update_reading() {
       const auto limit = std::min<std::uint64_t>(request.remaining, core::limits::kReadBufferSize);
       return transport_->read(ReadMode::On, static_cast<std::size_t>(limit));
     }
-    // A head that fills the chunk leaves no room for what may follow a chunked body: then byte by byte, so that none does.
-    return transport_->read(ReadMode::On, std::max<std::size_t>(room, 1));
+    // A head that fills the chunk leaves no room for what may follow a chunked body: then no further than it is certain to
+    // go on, and byte by byte between its chunks.
+    const auto certain = std::min<std::uint64_t>(request.decoder.data_left(), core::limits::kReadBufferSize);
+    return transport_->read(ReadMode::On, std::max({room, static_cast<std::size_t>(certain), std::size_t{1}}));
   }
   if (room == 0) return transport_->read(ReadMode::WatchClose);
   transport_->read(ReadMode::On, room);
@@ -281,6 +283,7 @@ ReleasedClient H1Session::release_transport() {
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {
   ending_ = ending;
+  flush_timeout_ms_ = static_cast<std::uint32_t>(request_->exchange.body_idle_timeout().count());
   context_.loop.defer(request_->turn_end);
 }
 
@@ -297,8 +300,8 @@ void H1Session::on_turn_end() {
 
 void H1Session::await_sending() {
   state_ = State::Sending;
-  flush_left_ = static_cast<std::uint32_t>(queued());
-  arm(model::Timeouts{}.response_body_idle);
+  progress_ = static_cast<std::uint32_t>(queued());
+  arm(core::Millis(flush_timeout_ms_));
   update_reading();
 }
 
@@ -326,15 +329,15 @@ void H1Session::start_flushing() {
   if (request_ != nullptr) context_.loop.retire(*std::exchange(request_, nullptr));
   transport_->shutdown_write();
   if (transport_->queued() == 0) return start_lingering();
-  flush_left_ = static_cast<std::uint32_t>(transport_->queued());
-  arm(model::Timeouts{}.response_body_idle);
+  progress_ = static_cast<std::uint32_t>(transport_->queued());
+  arm(core::Millis(flush_timeout_ms_));
   update_reading();
 }
 
 void H1Session::start_lingering() {
   if (has_peer_ended_) return close();
   state_ = State::Lingering;
-  lingered_ = 0;
+  progress_ = 0;
   arm(core::limits::kLingerTimeMax);
   update_reading();
 }
@@ -410,9 +413,9 @@ void H1Session::on_timeout() {
     }
     case State::Sending:
     case State::Flushing:
-      if (transport_->queued() < flush_left_) {  // slow, but reading
-        flush_left_ = static_cast<std::uint32_t>(transport_->queued());
-        return arm(model::Timeouts{}.response_body_idle);
+      if (transport_->queued() < progress_) {  // slow, but reading
+        progress_ = static_cast<std::uint32_t>(transport_->queued());
+        return arm(core::Millis(flush_timeout_ms_));
       }
       ending_ = Ending::Abort;
       return close();

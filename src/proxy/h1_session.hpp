@@ -127,8 +127,8 @@ class H1Session final : public ClientStream,
   net::Transport* transport_;       // nullptr once closed or given away
   H1Request* request_ = nullptr;
   core::Instant idle_since_{};
-  std::uint32_t flush_left_ = 0;    // queued bytes at the last check of Sending or Flushing
-  std::uint32_t lingered_ = 0;      // bytes discarded while Lingering
+  std::uint32_t flush_timeout_ms_ = 0;  // response_body_idle of the last request's service
+  std::uint32_t progress_ = 0;          // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;
   http::BodyCoding coding_ = http::BodyCoding::None;

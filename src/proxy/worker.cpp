@@ -43,7 +43,14 @@ void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::si
   if (metrics_.connections_open.read() >= options_.connections_max && acceptor_ != nullptr) {
     is_accepting_paused_ = true;
     acceptor_->pause();
+    loop_.timers().arm(eviction_timer_, loop_.now() + core::limits::kIdleEvictionAge);
   }
+}
+
+/// Connections that were fresh when accepting paused have become old enough to make room since.
+void Worker::on_accepting_paused() {
+  evict_idle();
+  if (is_accepting_paused_) loop_.timers().arm(eviction_timer_, loop_.now() + core::limits::kIdleEvictionAge);
 }
 
 /// At the connection limit idle keep-alive connections make room (behaviour.md §4); at most a handful per accept.
@@ -60,6 +67,7 @@ void Worker::on_connection_ended(const net::Peer& peer) {
   if (options_.address_limit != nullptr && peer.ip) options_.address_limit->leave(*peer.ip);
   if (is_accepting_paused_ && metrics_.connections_open.read() < options_.connections_max && !context_.is_stopping) {
     is_accepting_paused_ = false;
+    loop_.timers().disarm(eviction_timer_);
     acceptor_->resume();
   }
   report_if_empty();
@@ -109,6 +117,7 @@ void Worker::begin_stop(std::function<void()> on_empty) {
   on_empty_ = std::move(on_empty);
   if (acceptor_ != nullptr) acceptor_->stop();  // accepts what waits first
   context_.is_stopping = true;
+  loop_.timers().disarm(eviction_timer_);
   home_.idle.for_each([](H1Session& session) { session.begin_stop(); });
   upstreams_.close_idle();
   report_if_empty();

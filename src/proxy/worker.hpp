@@ -62,6 +62,7 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
  private:
   void on_connection_ended(const net::Peer& peer) override;
   void evict_idle();
+  void on_accepting_paused();
   void report_if_empty();
 
   net::Loop& loop_;
@@ -79,6 +80,7 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
   UpstreamPool upstreams_;
   H1Session::Home home_;
   std::function<void()> on_empty_;
+  net::MemberTimer<Worker, &Worker::on_accepting_paused> eviction_timer_{*this};
 };
 
 }  // namespace sluice::proxy

@@ -90,6 +90,18 @@ TEST_CASE("sim fault: a client that never reads the end of a complete answer is 
   CHECK(world.now() - start < seconds(70));
 }
 
+TEST_CASE("sim fault: without a body timeout an answer may take longer than its head", "[sim][fault]") {
+  WorldOptions options = calm();
+  options.service.timeouts.response_body_idle = core::Millis(0);
+  SimWorld world(options);
+  AnswerPlan answer = sized(2000, BodyForm::Chunked);
+  answer.most_each = 400;
+  answer.pause_each = seconds(10);  // 50 s in all; the head has 30 s
+  ask(world, get(answer));
+  finish(world);
+  CHECK(status(world, 0) == 200);
+}
+
 TEST_CASE("sim fault: a client that never reads is cut after the body timeout", "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();

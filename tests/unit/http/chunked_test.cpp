@@ -138,6 +138,21 @@ TEST_CASE("chunked: what is not exactly the grammar is refused", "[http][chunked
   }
 }
 
+TEST_CASE("chunked: only within a chunk it is certain how much body is left", "[http][chunked]") {
+  ChunkDecoder decoder;
+  CHECK(decoder.data_left() == 0);
+  decoder.next("5\r");
+  CHECK(decoder.data_left() == 0);
+  decoder.next("\n");
+  CHECK(decoder.data_left() == 5);
+  decoder.next("ab");
+  CHECK(decoder.data_left() == 3);
+  decoder.next("cde");
+  CHECK(decoder.data_left() == 0);
+  decoder.next("\r\n");
+  CHECK(decoder.data_left() == 0);
+}
+
 TEST_CASE("chunked: the largest size is read as it stands", "[http][chunked]") {
   const Decoded read = decode("7fffffffffffffff\r\nabc");
   CHECK(read.end == Event::NeedMore);
