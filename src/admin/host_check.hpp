@@ -8,4 +8,10 @@ namespace sluice::admin {
 /// rebinding).
 bool is_loopback_host(std::string_view host);
 
+/// Whether a Host (without port) can only have come from somebody who knows where admin.http is: it
+/// names loopback or `bound`, the IP address that it is bound to (empty: none). Where that is the
+/// wildcard, every IP address will do: rebinding needs a name. No Host at all is HTTP/1.0, which no
+/// browser speaks.
+bool is_own_host(std::string_view host, std::string_view bound);
+
 }  // namespace sluice::admin

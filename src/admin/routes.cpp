@@ -74,10 +74,6 @@ Response forbidden(std::string_view code, std::string detail) {
   return problem_response({.status = 403, .code = code, .detail = std::move(detail)});
 }
 
-bool is_own_host(const Context& context, const std::string& host) {
-  return is_loopback_host(host) || (!context.bound_host.empty() && host == context.bound_host);
-}
-
 std::optional<unsigned char> hex_byte(std::string_view digits) {
   unsigned char value = 0;
   const auto [end, error] =
@@ -89,8 +85,9 @@ std::optional<unsigned char> hex_byte(std::string_view digits) {
 }  // namespace
 
 void route(const Context& context, const Request& request, const Responder& respond) {
-  if (request.origin == Origin::Remote && !is_own_host(context, request.host)) {
-    return respond(forbidden("forbidden_host", "over TCP, Host must name this machine: localhost"));
+  if (request.origin == Origin::Remote && !is_own_host(request.host, context.bound_host)) {
+    return respond(forbidden("forbidden_host",
+                             "over TCP, Host must be localhost or the address of admin.http"));
   }
   for (const Route& each : kRoutes) {
     const auto segment = match(each.pattern, request.path);

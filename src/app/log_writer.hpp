@@ -1,10 +1,12 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -14,35 +16,49 @@
 
 namespace sluice::app {
 
-/// Writes the access log: one thread that empties the queues of all workers, so that no event loop waits for a disk. The
-/// workers never wake it (a system call per request): it looks ten times a second.
+/// Writes the access log: one thread that empties the queues of all workers, so that no event loop
+/// waits for a disk. The workers never wake it (a system call per request): it looks ten times a
+/// second. A pipe that nobody reads holds up neither start nor end.
 class LogWriter {
  public:
-  /// Opens `path` with O_APPEND (`-`: standard output) and starts the thread. Error: Io, names the path.
-  static core::Result<std::unique_ptr<LogWriter>> open(const std::string& path, std::size_t workers);
+  /// Opens `path` with O_APPEND (`-`: standard output) and starts the thread. A FIFO needs no
+  /// reader yet. Error: Io, names the path.
+  static core::Result<std::unique_ptr<LogWriter>> open(const std::string& path,
+                                                       std::size_t workers);
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
-  /// Writes what waits, then ends the thread.
   ~LogWriter();
 
+  /// Writes what waits, to a pipe for a second at most, then ends the thread. The rest is lost and
+  /// counted. Requires: the workers have ended. Idempotent.
+  void stop();
+
   proxy::LogQueue& queue(std::size_t worker) { return *queues_[worker]; }
-  /// Lines that the disk did not take. Any thread.
+  /// Lines that the disk or the pipe did not take. Any thread.
   std::uint64_t lines_lost() const { return lines_lost_.load(std::memory_order_relaxed); }
 
  private:
   LogWriter(net::OwnedFd file, int descriptor, std::size_t workers);
   void run();
   void write_waiting();
+  void write_to_file(proxy::LogQueue& queue, const proxy::LogQueue::Waiting& waiting);
   bool write_all(std::string_view first, std::string_view second);
+  void write_to_stream(proxy::LogQueue& queue, proxy::LogQueue::Waiting waiting);
+  std::size_t write_piece(std::string_view piece);
+  bool wait_for_room();
+  bool is_out_of_patience() const;
+  void lose(std::size_t lines) { lines_lost_.fetch_add(lines, std::memory_order_relaxed); }
 
-  net::OwnedFd file_;       // empty for standard output
+  net::OwnedFd file_;  // empty for standard output
   const int descriptor_;
+  const bool is_file_;  // a regular one: never "not now"
   std::vector<std::unique_ptr<proxy::LogQueue>> queues_;
   std::atomic<std::uint64_t> lines_lost_{0};
   std::mutex mutex_;
   std::condition_variable stop_;
-  bool is_stopping_ = false;  // guarded by mutex_
-  std::thread thread_;        // last: it uses the rest
+  std::chrono::steady_clock::time_point patience_ends_;  // written before is_stopping_
+  std::atomic<bool> is_stopping_{false};
+  std::thread thread_;  // last: it uses the rest
 };
 
 }  // namespace sluice::app

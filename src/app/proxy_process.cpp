@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <thread>
 
 #include "net/descriptor_limit.hpp"
@@ -16,6 +17,7 @@ namespace {
 /// After the drains: what a client may still need to read its last answer and the FIN behind it.
 constexpr std::chrono::milliseconds kFarewell{2000};
 constexpr std::chrono::milliseconds kLastWrites{5000};
+constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -23,15 +25,28 @@ std::uint64_t random_seed() {
   return is_filled ? seed : static_cast<std::uint64_t>(::getpid());
 }
 
+/// `auto`: no more than may have a connection each, or `limits.connections` could not be kept.
 std::size_t count_workers(const config::Config& config) {
-  const unsigned wanted = config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+  const std::uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint32_t wanted =
+      config.workers.value_or(std::min(cores, config.connections.value_or(cores)));
   return std::min<std::size_t>(wanted, core::limits::kWorkersMax);
 }
 
 core::Nanos longest_drain(const config::Config& config) {
   core::Nanos longest{0};
-  for (const config::Service& service : config.services) longest = std::max<core::Nanos>(longest, service.drain_deadline);
+  for (const config::Service& service : config.services)
+    longest = std::max<core::Nanos>(longest, service.drain_deadline);
   return longest;
+}
+
+/// Between the last watch and exit() a signal would take its default action, and that would be our
+/// exit status.
+void hold_signals() {
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int number : kSignals) sigaddset(&held, number);
+  static_cast<void>(::pthread_sigmask(SIG_BLOCK, &held, nullptr));
 }
 
 }  // namespace
@@ -51,9 +66,14 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version)
       parts_(config::build_static(config_, cells_)),
       publication_(worker_count_) {}
 
-ProxyProcess::~ProxyProcess() { end(); }
+ProxyProcess::~ProxyProcess() {
+  end();
+}
 
 core::Status ProxyProcess::start(control::StateSource source) {
+  // First: one that comes during the start waits for run().
+  signals_ = std::make_unique<net::SignalWatch>(control_, kSignals,
+                                                [this](int number) { on_signal(number); });
   const auto limit = net::raise_descriptor_limit();
   if (!limit) return limit.error();
   descriptor_limit_ = limit->now;
@@ -64,28 +84,31 @@ core::Status ProxyProcess::start(control::StateSource source) {
   if (core::Status opened = open_listeners(); !opened) return opened;
 
   for (std::size_t i = 0; i < worker_count_; ++i) {
-    workers_.push_back(std::make_unique<WorkerThread>(clock_, random_seed(), control_.core().mailbox()));
+    workers_.push_back(
+        std::make_unique<WorkerThread>(clock_, random_seed(), control_.core().mailbox()));
   }
-  store_ = std::make_unique<control::StateStore>(directory_, control_.core().mailbox(), state->audit_pending);
+  store_ = std::make_unique<control::StateStore>(directory_, control_.core().mailbox(),
+                                                 state->audit_pending);
   std::vector<model::WorkerPort*> ports;
   for (const auto& worker : workers_) ports.push_back(worker.get());
-  controller_ = std::make_unique<control::Controller>(
-      control::Controller::Deps{.config = config_,
-                                .parts = parts_,
-                                .publication = publication_,
-                                .store = *store_,
-                                .connector = connector_,
-                                .loop = control_.core(),
-                                .workers = std::move(ports),
-                                .notice = notice},
-      std::move(*state));
+  controller_ =
+      std::make_unique<control::Controller>(control::Controller::Deps{.config = config_,
+                                                                      .parts = parts_,
+                                                                      .publication = publication_,
+                                                                      .store = *store_,
+                                                                      .connector = connector_,
+                                                                      .loop = control_.core(),
+                                                                      .workers = std::move(ports),
+                                                                      .notice = notice},
+                                            std::move(*state));
   controller_->start();
   if (core::Status started = start_admin(); !started) return started;
   return start_workers();
 }
 
 core::Result<control::StartState> ProxyProcess::open_state(control::StateSource source) {
-  directory_ = std::make_shared<control::StateDirectory>(std::make_shared<control::PosixFiles>(), config_.state_dir);
+  directory_ = std::make_shared<control::StateDirectory>(std::make_shared<control::PosixFiles>(),
+                                                         config_.state_dir);
   control::StartRequest request;
   request.source = source;
   request.now = clock_.wall();
@@ -114,22 +137,29 @@ core::Status ProxyProcess::open_listeners() {
   return core::ok();
 }
 
-/// All sockets listen before any accepts: one that joined later would change the shares of the others.
+/// All sockets listen before any accepts: one that joined later would change the shares of the
+/// others.
 core::Status ProxyProcess::start_workers() {
+  const core::Result<std::size_t> connections = connections_max();
+  if (!connections) return connections.error();
+  notice("at most " + std::to_string(*connections) + " client connections (descriptor limit " +
+         std::to_string(descriptor_limit_) + "), " + std::to_string(worker_count_) +
+         (worker_count_ == 1 ? " worker" : " workers"));
   for (net::ListenSockets& listener : listeners_) {
     if (core::Status listening = net::listen_all(listener.sockets); !listening) return listening;
   }
   if (config_.connections_per_address) {
     address_limit_ = std::make_unique<proxy::AddressLimit>(*config_.connections_per_address);
   }
-  const std::size_t connections = connections_per_worker();
   for (std::size_t i = 0; i < worker_count_; ++i) {
     std::vector<net::ListenSocket> sockets;
-    for (std::size_t j = 0; j < listeners_.size(); ++j) sockets.push_back({std::move(listeners_[j].sockets[i]), j});
+    for (std::size_t j = 0; j < listeners_.size(); ++j)
+      sockets.push_back({std::move(listeners_[j].sockets[i]), j});
     workers_[i]->start(publication_, std::move(sockets),
                        {.number = i,
                         .services = config_.services.size(),
-                        .connections_max = connections,
+                        .connections_max = *connections / worker_count_ +
+                                           (i < *connections % worker_count_ ? 1 : 0),
                         .address_limit = address_limit_.get(),
                         .log = log_ == nullptr ? nullptr : &log_->queue(i)});
   }
@@ -143,37 +173,58 @@ core::Status ProxyProcess::start_workers() {
   return core::ok();
 }
 
-/// min(configured, (descriptors - reserve) / 2): each client connection may need one to an endpoint (behaviour.md §4).
-std::size_t ProxyProcess::connections_per_worker() const {
+/// Of the whole process: min(configured, (descriptors - reserve) / 2), as each client connection
+/// may need one to an endpoint (behaviour.md §4). A worker without any would leave those clients
+/// waiting that the kernel gives to it.
+core::Result<std::size_t> ProxyProcess::connections_max() const {
   const std::uint64_t reserve = core::limits::kReservedDescriptors;
-  const std::uint64_t possible = descriptor_limit_ > reserve ? (descriptor_limit_ - reserve) / 2 : 1;
-  const std::uint64_t all = std::min<std::uint64_t>(config_.connections.value_or(UINT32_MAX), possible);
-  notice("at most " + std::to_string(all) + " client connections (descriptor limit " + std::to_string(descriptor_limit_) +
-         "), " + std::to_string(worker_count_) + (worker_count_ == 1 ? " worker" : " workers"));
-  return std::max<std::size_t>(1, all / worker_count_);
+  const std::uint64_t possible =
+      descriptor_limit_ > reserve ? (descriptor_limit_ - reserve) / 2 : 0;
+  const std::uint64_t all =
+      std::min<std::uint64_t>(config_.connections.value_or(UINT32_MAX), possible);
+  if (all >= worker_count_) return static_cast<std::size_t>(all);
+  return core::Error{
+      core::ErrorCode::Exhausted, all == possible ? "descriptor limit" : "limits.connections",
+      "only " + std::to_string(all) + " client connections for " + std::to_string(worker_count_) +
+          " workers, expected at least one each (descriptor limit " +
+          std::to_string(descriptor_limit_) + ", of which " + std::to_string(reserve) +
+          " are kept back)"};
 }
 
 /// After the state lock is held, so a socket file left behind is nobody's and is replaced.
 core::Status ProxyProcess::start_admin() {
+  std::optional<net::ListenSockets> remote;
+  if (config_.admin_http) {
+    auto opened = net::open_listeners(*config_.admin_http, 1);
+    if (!opened) return opened.error();
+    remote = std::move(*opened);
+  }
   admin_ = std::make_unique<admin::AdminServer>(
-      control_.core(), admin::Context{.controller = *controller_,
+      control_.core(),
+      admin::Context{.controller = *controller_,
                      .version = version_,
-                     .more_metrics = {},
-                     .bound_host = {}},
+                     .more_metrics = [this](metrics::Exposition& out) { write_metrics(out); },
+                     .bound_host = remote ? remote->address.ip.text() : std::string()},
       admin::peer_actor);
   auto local = net::open_unix_listener(config_.admin_socket.path, config_.admin_socket.mode);
   if (!local) return local.error();
   admin_local_ = accept_for(std::move(*local), admin_->local());
-  if (!config_.admin_http) return core::ok();
-  auto remote = net::open_listeners(*config_.admin_http, 1);
-  if (!remote) return remote.error();
+  if (!remote) return core::ok();
   if (core::Status listening = net::listen_all(remote->sockets); !listening) return listening;
   notice("admin.http on " + remote->address.text() + ", read-only");
   admin_remote_ = accept_for(std::move(remote->sockets.front()), admin_->remote());
   return core::ok();
 }
 
-std::unique_ptr<net::UvAcceptor> ProxyProcess::accept_for(net::OwnedFd socket, net::AcceptEvents& door) {
+void ProxyProcess::write_metrics(metrics::Exposition& out) const {
+  if (log_ == nullptr) return;
+  out.family({"sluice_access_log_lines_lost_total", metrics::MetricType::Counter,
+              "Access-log lines that the disk or the pipe did not take."});
+  out.sample(log_->lines_lost());
+}
+
+std::unique_ptr<net::UvAcceptor> ProxyProcess::accept_for(net::OwnedFd socket,
+                                                          net::AcceptEvents& door) {
   std::vector<net::ListenSocket> sockets;
   sockets.push_back({std::move(socket), 0});
   auto acceptor = std::make_unique<net::UvAcceptor>(control_, std::move(sockets), door);
@@ -182,9 +233,6 @@ std::unique_ptr<net::UvAcceptor> ProxyProcess::accept_for(net::OwnedFd socket, n
 }
 
 int ProxyProcess::run() {
-  signals_ = std::make_unique<net::SignalWatch>(
-      control_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2},
-      [this](int number) { on_signal(number); });
   control_.run();
   end();
   return 0;
@@ -197,15 +245,19 @@ void ProxyProcess::on_signal(int number) {
       if (!is_stopping_) return begin_stop();
       notice("second signal: stopping at once");
       return control_.stop();
-    case SIGHUP: return notice("SIGHUP: reload is not supported by this version");
-    case SIGUSR1: return notice("SIGUSR1: reopening the logs is not supported by this version");
-    case SIGUSR2: return notice("SIGUSR2: upgrade is not supported by this version");
-    default: return;
+    case SIGHUP:
+      return notice("SIGHUP: reload is not supported by this version");
+    case SIGUSR1:
+      return notice("SIGUSR1: reopening the logs is not supported by this version");
+    case SIGUSR2:
+      return notice("SIGUSR2: upgrade is not supported by this version");
+    default:
+      return;
   }
 }
 
-/// Graceful: listeners are emptied and closed, answers say Connection: close, requests and tunnels have until the drain
-/// deadline (behaviour.md §4 "Signals").
+/// Graceful: listeners are emptied and closed, answers say Connection: close, requests and tunnels
+/// have until the drain deadline (behaviour.md §4 "Signals").
 void ProxyProcess::begin_stop() {
   is_stopping_ = true;
   notice("stopping: waiting for the requests in progress");
@@ -222,7 +274,6 @@ void ProxyProcess::on_part_stopped() {
 
 /// In the reverse order of use. Idempotent.
 void ProxyProcess::end() {
-  signals_.reset();
   control_.core().timers().disarm(farewell_);
   if (admin_local_ != nullptr) {
     admin_local_->stop();
@@ -240,6 +291,17 @@ void ProxyProcess::end() {
   }
   store_.reset();
   workers_.clear();
+  end_log();
+  hold_signals();
+  signals_.reset();
+}
+
+void ProxyProcess::end_log() {
+  if (log_ == nullptr) return;
+  log_->stop();
+  const std::uint64_t lost = log_->lines_lost();
+  if (lost > 0)
+    notice("access log: " + std::to_string(lost) + " lines were not taken and are lost");
   log_.reset();
 }
 

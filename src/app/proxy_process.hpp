@@ -20,14 +20,16 @@
 
 namespace sluice::app {
 
-/// The running proxy: one control loop on the calling thread, one thread per worker, one store thread, one log thread. Only
-/// wiring: what each part does stands in its folder. Members are in the order in which they may use each other.
+/// The running proxy: one control loop on the calling thread, one thread per worker, one store
+/// thread, one log thread. Only wiring: what each part does stands in its folder. Members are in
+/// the order in which they may use each other.
 class ProxyProcess {
  public:
   ProxyProcess(config::Config config, std::string version);
   ~ProxyProcess();
 
-  /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has been served.
+  /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has
+  /// been served. From its first step on signals wait for run().
   core::Status start(control::StateSource source);
   /// Until a signal ended it. Returns the exit status.
   int run();
@@ -39,12 +41,14 @@ class ProxyProcess {
   core::Status start_workers();
   core::Status start_admin();
   std::unique_ptr<net::UvAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
-  std::size_t connections_per_worker() const;
+  core::Result<std::size_t> connections_max() const;
+  void write_metrics(metrics::Exposition& out) const;
   void on_signal(int number);
   void begin_stop();
   void on_part_stopped();
   void on_farewell() { control_.stop(); }
   void end();
+  void end_log();
 
   const config::Config config_;
   const std::string version_;
@@ -59,15 +63,15 @@ class ProxyProcess {
   config::StaticParts parts_;
   model::Publication publication_;
   std::shared_ptr<control::StateDirectory> directory_;
-  std::vector<net::ListenSockets> listeners_;        // by position in the configuration
+  std::vector<net::ListenSockets> listeners_;  // by position in the configuration
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<control::StateStore> store_;
   std::unique_ptr<control::Controller> controller_;
   std::unique_ptr<admin::AdminServer> admin_;
-  std::unique_ptr<net::UvAcceptor> admin_local_;     // the Unix socket
-  std::unique_ptr<net::UvAcceptor> admin_remote_;    // admin.http, read-only
+  std::unique_ptr<net::UvAcceptor> admin_local_;   // the Unix socket
+  std::unique_ptr<net::UvAcceptor> admin_remote_;  // admin.http, read-only
   std::unique_ptr<net::SignalWatch> signals_;
-  std::size_t parts_running_ = 0;                    // of a graceful stop: the controller's drains and each worker
+  std::size_t parts_running_ = 0;  // of a graceful stop: the controller's drains and each worker
   bool is_stopping_ = false;
   net::MemberTimer<ProxyProcess, &ProxyProcess::on_farewell> farewell_{*this};
 };

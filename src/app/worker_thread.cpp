@@ -5,12 +5,15 @@ namespace sluice::app {
 WorkerThread::WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control)
     : loop_(clock, seed), connector_(loop_), control_(control) {}
 
-WorkerThread::~WorkerThread() { end(); }
+WorkerThread::~WorkerThread() {
+  end();
+}
 
 void WorkerThread::start(model::Publication& publication, std::vector<net::ListenSocket> sockets,
                          const proxy::WorkerOptions& options) {
   const auto give_back = [&control = control_](std::shared_ptr<const model::Snapshot> snapshot) {
-    control.post([snapshot = std::move(snapshot)] {});  // dies with the closure, on the control thread
+    control.post(
+        [snapshot = std::move(snapshot)] {});  // dies with the closure, on the control thread
   };
   worker_.emplace(loop_.core(), connector_, publication, give_back, options);
   acceptor_.emplace(loop_, std::move(sockets), *worker_);
@@ -38,7 +41,8 @@ void WorkerThread::end() {
   thread_.join();
 }
 
-void WorkerThread::count_leases(model::LeaseQuery query, std::function<void(model::LeaseReport)> done) {
+void WorkerThread::count_leases(model::LeaseQuery query,
+                                std::function<void(model::LeaseReport)> done) {
   post([this, query, done = std::move(done)] {
     control_.post([done, report = worker_->count_leases(query)] { done(report); });
   });

@@ -12,8 +12,9 @@
 
 namespace sluice::app {
 
-/// One worker with its thread and loop, and how control reaches it: by messages only. Made, started and ended by control's
-/// thread. The port exists before the worker, because control publishes the first snapshot and the worker begins with it.
+/// One worker with its thread and loop, and how control reaches it: by messages only. Made, started
+/// and ended by control's thread. The port exists before the worker, because control publishes the
+/// first snapshot and the worker begins with it.
 class WorkerThread final : public model::WorkerPort {
  public:
   /// `control` is control's mailbox; it outlives this.

@@ -5,9 +5,13 @@
 #include <CLI/Formatter.hpp>
 #include <functional>
 #include <sstream>
+#include <string_view>
+#include <vector>
 
 #include "cli/exit_status.hpp"
+#include "cli/unknown_command.hpp"
 #include "cli/verbs.hpp"
+#include "config/names.hpp"
 #include "sluice/config/schema.hpp"
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
@@ -25,6 +29,7 @@ struct Parsed {
   SwitchOptions switch_to;
   SplitOptions split;
   RollbackOptions rollback;
+  VersionOptions version;
 };
 
 // CLI11 shows what a check returns behind the option's name; empty means good.
@@ -44,6 +49,16 @@ std::string check_pool(const std::string& text) {
   return text == "blue" || text == "green" ? "" : "'" + text + "' is no pool: blue or green";
 }
 
+std::string check_reason(const std::string& text) {
+  return text.size() <= core::limits::kReasonMax
+             ? ""
+             : "longer than " + std::to_string(core::limits::kReasonMax) + " bytes";
+}
+
+std::string check_salt(const std::string& text) {
+  return config::is_salt(text) ? "" : "expected " + std::string(config::kSaltWanted);
+}
+
 void add_where(CLI::App& verb, SocketChoice& where) {
   verb.add_option("--socket", where.socket,
                   "Admin socket of the proxy (else SLUICE_SOCKET, else the one in -c FILE)")
@@ -59,7 +74,9 @@ void add_service(CLI::App& verb, std::optional<std::string>& service) {
 
 template <typename Options>
 void add_change_options(CLI::App& verb, Options& options) {
-  verb.add_option("--reason", options.reason, "Why, for the audit trail")->type_name("TEXT");
+  verb.add_option("--reason", options.reason, "Why, for the audit trail")
+      ->type_name("TEXT")
+      ->check(CLI::Validator(check_reason, ""));
   verb.add_flag("--json", options.as_json, "The proxy's JSON instead of text");
 }
 
@@ -126,7 +143,8 @@ void add_split(CLI::App& app, Parsed& parsed) {
       ->check(CLI::Validator(check_percent, ""));
   add_service(*verb, options.service);
   verb->add_option("--salt", options.salt, "Draw the users anew (default: keep the salt)")
-      ->type_name("TEXT");
+      ->type_name("TEXT")
+      ->check(CLI::Validator(check_salt, ""));
   verb->add_option("--if-generation", options.if_generation,
                    "Only when nothing changed since this generation")
       ->type_name("N");
@@ -142,6 +160,21 @@ void add_rollback(CLI::App& app, Parsed& parsed) {
   verb->add_flag("--all", options.all, "Every service, in one generation");
   add_change_options(*verb, options);
   add_where(*verb, options.where);
+}
+
+void add_version(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb = app.add_subcommand("version", "Print the version");
+  verb->add_flag("--json", parsed.version.as_json, "JSON instead of text");
+}
+
+/// CLI11 takes a word that is no verb for a missing verb, whatever follows.
+std::optional<std::string> wrong_command(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || std::string_view(argv[1]).starts_with('-')) return std::nullopt;
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  std::vector<std::string> names;
+  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return unknown_command(argv[1], known);
 }
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
@@ -173,7 +206,7 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
   if (verb == "switch") return run_switch(parsed.switch_to, console);
   if (verb == "split") return run_split(parsed.split, console);
   if (verb == "rollback") return run_rollback(parsed.rollback, console);
-  return run_version(hooks.version, console);
+  return run_version(parsed.version, hooks.version, console);
 }
 
 }  // namespace
@@ -194,7 +227,11 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   add_switch(app, parsed);
   add_split(app, parsed);
   add_rollback(app, parsed);
-  app.add_subcommand("version", "Print the version");
+  add_version(app, parsed);
+  if (const auto wrong = wrong_command(app, argc, argv)) {
+    console.complain("sluice: " + *wrong + "\n  try: sluice --help\n");
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

@@ -58,6 +58,9 @@ struct RollbackOptions {
 };
 int run_rollback(const RollbackOptions& options, const Console& console);
 
-int run_version(const std::string& version, const Console& console);
+struct VersionOptions {
+  bool as_json = false;
+};
+int run_version(const VersionOptions& options, const std::string& version, const Console& console);
 
 }  // namespace sluice::cli

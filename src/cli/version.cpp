@@ -5,8 +5,10 @@
 
 namespace sluice::cli {
 
-int run_version(const std::string& version, const Console& console) {
-  console.print(fmt::format("sluice {}\n", version));
+int run_version(const VersionOptions& options, const std::string& version, const Console& console) {
+  // A version holds nothing that JSON would escape.
+  console.print(options.as_json ? fmt::format("{{\"version\":\"{}\"}}\n", version)
+                                : fmt::format("sluice {}\n", version));
   return kDone;
 }
 

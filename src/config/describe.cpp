@@ -126,8 +126,9 @@ std::string limits(const Service& service) {
 
 std::string describe_service(const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
-  out += fmt::format("    hosts: {}\n    path_prefix: {}\n    listeners: {}\n",
-                     list(s.hosts, in_quotes), in_quotes(s.path_prefix), list(s.listeners, in_quotes));
+  out +=
+      fmt::format("    hosts: {}\n    path_prefix: {}\n    listeners: {}\n",
+                  list(s.hosts, in_quotes), in_quotes(s.path_prefix), list(s.listeners, in_quotes));
   out += fmt::format("    salt: {}\n", in_quotes(s.salt));
   out += identity_and_pins(s) + pools(s);
   out += fmt::format("    initial: {{live: {}, split: {}}}\n", core::text(s.initial_live),

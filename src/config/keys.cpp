@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/names.hpp"
+
 namespace sluice::config {
 
 namespace {
@@ -128,7 +130,7 @@ constexpr Key kServiceKeys[] = {
      .fallback = "[]",
      .item = "the name of a listener"},
     {.name = "salt",
-     .expects = "text of 1 to 256 bytes without control characters",
+     .expects = kSaltWanted,
      .about = "chooses who is first in the split; counts at the very first start",
      .fallback = "the service's name"},
     {.name = "identity",

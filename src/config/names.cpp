@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/utf8.hpp"
 #include "sluice/core/address.hpp"
 #include "sluice/core/limits.hpp"
 
@@ -98,6 +99,11 @@ bool has_good_segments(std::string_view path) {
 bool is_object_name(std::string_view text) {
   if (text.empty() || text.size() > kNameMax || !is_alnum(text.front())) return false;
   return std::ranges::all_of(text, [](char c) { return is_alnum(c) || is_one_of(c, "._-"); });
+}
+
+bool is_salt(std::string_view text) {
+  static_assert(core::limits::kSaltMax == 256, "kSaltWanted names it");
+  return text.size() <= core::limits::kSaltMax && is_printable(text);
 }
 
 bool is_token(std::string_view text) {

@@ -10,6 +10,11 @@ namespace sluice::config {
 /// with a letter or digit, so that it stands in URLs, labels and command lines as it is.
 bool is_object_name(std::string_view text);
 
+/// Of a service, in the file and in a change: well-formed, without control characters, at most
+/// limits::kSaltMax bytes. kSaltWanted says so.
+bool is_salt(std::string_view text);
+inline constexpr std::string_view kSaltWanted = "text of 1 to 256 bytes without control characters";
+
 /// RFC 9110 §5.6.2 token of at most limits::kNameMax: names of header fields and cookies.
 bool is_token(std::string_view text);
 

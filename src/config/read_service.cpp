@@ -136,6 +136,11 @@ void read_drain(Reader& in, Value value, const std::string& label, Service& serv
   if (const auto v = drain.get("websockets")) read_tunnel_policy(in, *v, service.tunnels);
 }
 
+void read_salt(Reader& in, Value value, std::string& target) {
+  if (!value.is_scalar() || !is_salt(value.text())) return report_bad(in, value);
+  target = value.text();
+}
+
 // Everyone would get 503 from the first request on.
 void check_live_pool(Reader& in, Place at, const std::string& label, const Service& service) {
   if (!service.pools[core::index(service.initial_live)].endpoints.empty()) return;
@@ -160,7 +165,7 @@ void read_service(Reader& in, Value item, const std::string& label,
   if (const auto v = section.get("path_prefix")) read_path_prefix(in, *v, service.path_prefix);
   if (const auto v = section.get("listeners"))
     read_listener_names(in, *v, listeners, service.listeners);
-  if (const auto v = section.get("salt")) read_text(in, *v, core::limits::kSaltMax, service.salt);
+  if (const auto v = section.get("salt")) read_salt(in, *v, service.salt);
   if (const auto v = section.get("identity")) read_identity(in, *v, label, service.identity);
   if (const auto v = section.require("pools")) read_pools(in, *v, label, service);
   if (const auto v = section.get("initial")) read_initial(in, *v, label, service);

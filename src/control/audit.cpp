@@ -48,12 +48,16 @@ std::string_view last_line(std::string_view text) {
   return before == std::string_view::npos ? text : text.substr(before + 1);
 }
 
-bool continues(std::string_view line, std::string_view previous) {
+/// Whether the hash that the line carries is the one of its bytes.
+bool is_whole(std::string_view line) {
   const auto hash = hash_in(line);
   if (!hash || !line.starts_with(kPreviousKey)) return false;
   const std::size_t body = line.size() - kHashKey.size() - kDigestHexSize - kLineEnd.size();
-  return line.substr(kPreviousKey.size(), kDigestHexSize) == previous &&
-         sha256_hex(line.substr(0, body)) == *hash;
+  return sha256_hex(line.substr(0, body)) == *hash;
+}
+
+bool continues(std::string_view line, std::string_view previous) {
+  return is_whole(line) && line.substr(kPreviousKey.size(), kDigestHexSize) == previous;
 }
 
 }  // namespace
@@ -72,9 +76,12 @@ core::Result<AuditFile::Found> AuditFile::inspect() {
   if (!text) return text.error();
   const std::size_t complete = text->rfind('\n') == std::string::npos ? 0 : text->rfind('\n') + 1;
 
-  Found found{.exists = true, .incomplete_bytes = text->size() - complete, .generation = {}};
+  Found found;
+  found.exists = true;
+  found.incomplete_bytes = text->size() - complete;
   const std::string_view line = last_line(std::string_view(*text).substr(0, complete));
   found.generation = generation_of(line);
+  found.is_damaged = complete > 0 && (!found.generation || !is_whole(line));
   // A complete line without a hash was not written here; the chain goes on from what its bytes are,
   // and verify names it.
   last_hash_ = line.empty() ? no_hash() : hash_in(line).value_or(sha256_hex(line));

@@ -25,6 +25,7 @@ class AuditFile {
     bool exists = false;
     std::uint64_t incomplete_bytes = 0;          // behind the last line break
     std::optional<core::Generation> generation;  // of the last complete line
+    bool is_damaged = false;                     // the last complete line is none that Sluice wrote
   };
   /// Reads the end of the file; changes nothing. Required before append().
   core::Result<Found> inspect();

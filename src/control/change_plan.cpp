@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/names.hpp"
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
 
@@ -31,9 +32,8 @@ std::optional<Refusal> check_values(const ChangeRequest& request) {
     return refuse(RefusalCode::BadRequest, "drain is 0s to 24h");
   }
   for (const ServiceOrder& order : request.orders) {
-    if (order.salt && (order.salt->empty() || order.salt->size() > core::limits::kSaltMax)) {
-      return refuse(RefusalCode::BadRequest,
-                    "a salt has 1 to " + std::to_string(core::limits::kSaltMax) + " bytes");
+    if (order.salt && !config::is_salt(*order.salt)) {
+      return refuse(RefusalCode::BadRequest, "salt is " + std::string(config::kSaltWanted));
     }
   }
   return std::nullopt;

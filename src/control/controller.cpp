@@ -18,11 +18,13 @@ std::vector<std::string> names_of(const config::Config& config) {
   return names;
 }
 
-bool shares_a_service(const ChangeRequest& a, const ChangeRequest& b) {
-  return std::ranges::any_of(a.orders, [&b](const ServiceOrder& order) {
-    return std::ranges::any_of(b.orders, [&order](const ServiceOrder& other) {
-      return order.service == other.service || order.service.empty() || other.service.empty();
-    });
+/// Whether `request` is about a service that `plan` is about. An order without a name means the
+/// only service there is; with several it is refused when its turn comes, so it shares nothing.
+bool shares_a_service(const ChangePlan& plan, const ChangeRequest& request, bool has_one_service) {
+  return std::ranges::any_of(request.orders, [&](const ServiceOrder& order) {
+    if (order.service.empty()) return has_one_service;
+    return std::ranges::find(plan.services, order.service, &PlannedService::name) !=
+           plan.services.end();
   });
 }
 
@@ -62,24 +64,12 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
   if (queue.size() >= limits::kChangeQueueMax) {
     return reply_later(std::move(reply), Refusal{RefusalCode::Busy, "too many changes wait"});
   }
-  if (is_urgent) supersede_for(request);
-  queue.push_back({std::move(request), std::move(reply)});
+  Queued queued;
+  queued.request = std::move(request);
+  queued.reply = std::move(reply);
+  queued.number = ++newest_number_;
+  queue.push_back(std::move(queued));
   deps_.loop.defer(run_);
-}
-
-// What waits for a disk or a connect check may wait for seconds, and a rollback does not wait for
-// it (G4). Changes of the same services that were queued before the rollback would undo it, so they
-// go too.
-void Controller::supersede_for(const ChangeRequest& rollback) {
-  if (running_ && !is_rollback(running_->change.request)) {
-    refuse_running(RefusalCode::Superseded, kOvertaken);
-  }
-  for (Queued& queued : changes_) {
-    if (!shares_a_service(queued.request, rollback)) continue;
-    reply_later(std::move(queued.reply), Refusal{RefusalCode::Superseded, kOvertaken});
-    queued.reply = nullptr;
-  }
-  std::erase_if(changes_, [](const Queued& queued) { return queued.reply == nullptr; });
 }
 
 void Controller::run_queue() {
@@ -88,19 +78,39 @@ void Controller::run_queue() {
   replies_.clear();
   for (const auto& [reply, outcome] : replies) reply(outcome);
 
-  while (!running_) {
-    std::optional<Queued> next = next_queued();
-    if (!next) return;
-    begin(std::move(*next));
-  }
+  while (std::optional<Queued> next = next_queued()) begin(std::move(*next));
 }
 
+// What waits for a disk or a connect check may wait for seconds, and a rollback does not wait for
+// it (G4): its turn comes at once unless another rollback has it.
 std::optional<Controller::Queued> Controller::next_queued() {
-  std::deque<Queued>& queue = rollbacks_.empty() ? changes_ : rollbacks_;
-  if (queue.empty()) return std::nullopt;
-  Queued next = std::move(queue.front());
+  const bool rollback_runs = running_ && is_rollback(running_->change.request);
+  if (!rollbacks_.empty() && !rollback_runs) return first_of(rollbacks_);
+  if (!changes_.empty() && !running_) return first_of(changes_);
+  return std::nullopt;
+}
+
+Controller::Queued Controller::first_of(std::deque<Queued>& queue) {
+  Queued first = std::move(queue.front());
   queue.pop_front();
-  return next;
+  return first;
+}
+
+// Changes of the same services that were queued before the rollback would undo it, so they go: also
+// when there is nothing else to roll back, as a switch that hangs would come after all. Those of
+// other services stay, and a rollback that is refused takes none.
+void Controller::supersede_for(const Queued& rollback, const ChangePlan& plan) {
+  const bool has_one = names_.size() == 1;
+  if (running_ && shares_a_service(plan, running_->change.request, has_one)) {
+    refuse_running(RefusalCode::Superseded, kOvertaken);
+  }
+  for (Queued& queued : changes_) {
+    const bool is_older = queued.number < rollback.number;
+    if (!is_older || !shares_a_service(plan, queued.request, has_one)) continue;
+    refuse(std::move(queued), RefusalCode::Superseded, kOvertaken);
+    queued.reply = nullptr;
+  }
+  std::erase_if(changes_, [](const Queued& queued) { return queued.reply == nullptr; });
 }
 
 // ---- one change ----
@@ -108,12 +118,15 @@ std::optional<Controller::Queued> Controller::next_queued() {
 void Controller::begin(Queued change) {
   ChangePlan plan;
   if (auto refusal = plan_change(truth(), names_, change.request, plan)) {
-    return reply_later(std::move(change.reply), std::move(*refusal));
+    return refuse(std::move(change), refusal->code, std::move(refusal->detail));
   }
+  if (is_rollback(change.request)) supersede_for(change, plan);
   if (!plan.changed) {
     ChangeAnswer answer = answer_of(change.request, plan);
     return reply_later(std::move(change.reply), std::move(answer));
   }
+  // A change of other services makes room for a rollback and begins anew when that is flipped.
+  if (running_) changes_.push_front(halt_running());
   running_ = Running{std::move(change), std::move(plan)};
   check_targets();
 }
@@ -149,7 +162,10 @@ void Controller::persist() {
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
                                                 : limits::kPersistWait;
-  deps_.loop.timers().arm(persist_deadline_, deps_.loop.now() + wait);
+  // A change that made room for a rollback does not get its time again.
+  std::optional<core::Instant>& persist_by = running_->change.persist_by;
+  if (!persist_by) persist_by = deps_.loop.now() + wait;
+  deps_.loop.timers().arm(persist_deadline_, *persist_by);
   keeper_.write_change(
       {.state = plan.after, .record = record_of(truth(), plan, request, deps_.loop.wall())},
       [this](const std::optional<core::Error>& error) { on_persisted(error); });
@@ -223,23 +239,33 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
 }
 
 void Controller::refuse_running(RefusalCode code, std::string detail) {
-  Running refused = std::move(*running_);
+  refuse(halt_running(), code, std::move(detail));
+}
+
+/// What has its turn is stopped before its flip.
+Controller::Queued Controller::halt_running() {
+  Running halted = std::move(*running_);
   running_.reset();
   persist_deadline_.unlink();
-  switch (refused.phase) {
+  switch (halted.phase) {
     case Phase::Checking:
       check_.cancel();
       break;
     case Phase::Persisting:
-      publisher_.withdraw(refused.epoch);
-      if (keeper_.give_up() == StateKeeper::Refused::MayLand) {
-        detail +=
-            "; until the state in force has been written again, a crash may still bring this "
-            "change back";
-      }
+      publisher_.withdraw(halted.epoch);
+      if (keeper_.give_up() == StateKeeper::Refused::MayLand) halted.change.may_land = true;
       break;
   }
-  reply_later(std::move(refused.change.reply), Refusal{code, std::move(detail)});
+  return std::move(halted.change);
+}
+
+void Controller::refuse(Queued change, RefusalCode code, std::string detail) {
+  if (change.may_land && !keeper_.is_durable()) {
+    detail +=
+        "; until the state in force has been written again, a crash may still bring this "
+        "change back";
+  }
+  reply_later(std::move(change.reply), Refusal{code, std::move(detail)});
 }
 
 void Controller::reply_later(ChangeReply reply, ChangeOutcome outcome) {

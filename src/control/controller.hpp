@@ -31,7 +31,8 @@ namespace sluice::control {
 ///
 ///   queued → (Checking: connect check of a switch) → Persisting → flip → answered by Answers
 ///                 |                                     |
-///                 '---- a rollback overtakes: superseded, never flipped
+///                 '---- a rollback overtakes: a change of one of its services is superseded and
+///                       never flipped; one of others goes back to the head of the queue
 ///
 /// All that can fail comes before the flip; a refusal leaves everything as it was.
 class Controller {
@@ -80,6 +81,9 @@ class Controller {
   struct Queued {
     ChangeRequest request;
     ChangeReply reply;
+    std::uint64_t number = 0;                 // in the order of submit()
+    std::optional<core::Instant> persist_by;  // once its write has begun
+    bool may_land = false;                    // a write of it was given up and may still land
   };
   enum class Phase : std::uint8_t { Checking, Persisting };
   struct Running {
@@ -93,9 +97,10 @@ class Controller {
   const model::TrafficState& truth() const { return keeper_.in_force().state; }
   void note(const std::string& line) const;
 
-  void supersede_for(const ChangeRequest& rollback);
   void run_queue();
   std::optional<Queued> next_queued();
+  static Queued first_of(std::deque<Queued>& queue);
+  void supersede_for(const Queued& rollback, const ChangePlan& plan);
   void begin(Queued change);
   void check_targets();
   void persist();
@@ -105,6 +110,8 @@ class Controller {
   void end_drains_of_live_pools(const ChangePlan& plan);
   void start_drains(const Running& done, Answers::Pending& pending);
   void refuse_running(RefusalCode code, std::string detail);
+  Queued halt_running();
+  void refuse(Queued change, RefusalCode code, std::string detail);
   void reply_later(ChangeReply reply, ChangeOutcome outcome);
   ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
   const model::ServiceSettings& settings(core::ServiceId id) const;
@@ -124,6 +131,7 @@ class Controller {
 
   std::deque<Queued> rollbacks_;  // go first
   std::deque<Queued> changes_;
+  std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn

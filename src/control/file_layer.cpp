@@ -18,8 +18,8 @@ namespace {
 constexpr mode_t kFileMode = 0640;  // the group of the service may read the state and the audit
 constexpr mode_t kDirectoryMode = 0750;
 
-// A process that was just killed holds its lock until the kernel has taken its memory apart, and a service manager may start
-// the next one sooner.
+// A process that was just killed holds its lock until the kernel has taken its memory apart, and a
+// service manager may start the next one sooner.
 constexpr std::chrono::milliseconds kLockPatience{1000};
 
 core::Error failed(const char* call, const std::string& path) {
@@ -140,7 +140,9 @@ core::Result<std::string> PosixFiles::read(const std::string& path, ByteRange ra
                      static_cast<off_t>(range.offset + filled));
     });
     if (count < 0) {
-      core::Error error = failed("read", path);
+      core::Error error = errno == EISDIR ? core::Error{core::ErrorCode::Corrupt, path,
+                                                        "is a directory; move it away first"}
+                                          : failed("read", path);
       ::close(file);
       return error;
     }
@@ -159,7 +161,8 @@ core::Status PosixFiles::lock(const std::string& path) {
   do {
     if (::flock(lock_file_, LOCK_EX | LOCK_NB) == 0) return core::ok();
     if (errno != EWOULDBLOCK && errno != EINTR) return failed("flock", path);
-    ::poll(nullptr, 0, 10);  // Exception: a wait without an event. No descriptor tells when a lock ends
+    ::poll(nullptr, 0,
+           10);  // Exception: a wait without an event. No descriptor tells when a lock ends
   } while (std::chrono::steady_clock::now() < give_up_at);
   return core::Error{core::ErrorCode::Conflict, path,
                      "another sluice process uses this state directory"};

@@ -48,8 +48,8 @@ class FileLayer {
   /// nullopt: no such file.
   virtual core::Result<std::optional<std::uint64_t>> size(const std::string& path) = 0;
   virtual core::Result<std::string> read(const std::string& path, ByteRange range) = 0;
-  /// An exclusive flock for the life of the process. Waits a second for a holder that is ending. Conflict: another process
-  /// has it.
+  /// An exclusive flock for the life of the process. Waits a second for a holder that is ending.
+  /// Conflict: another process has it.
   virtual core::Status lock(const std::string& path) = 0;
 };
 

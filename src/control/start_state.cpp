@@ -142,6 +142,12 @@ class Opening {
   }
 
   void repair_audit() {
+    if (audit_.is_damaged) {
+      note(
+          "audit: the last line of " + directory_.path() +
+          "/audit.jsonl is not one that Sluice wrote; new lines follow it, but the chain is broken "
+          "there");
+    }
     const ChangeRecord& record = start_.image.record;
     if (!audit_.generation || *audit_.generation < record.generation) append(record);
     if (audit_.incomplete_bytes == 0) return;

@@ -118,8 +118,8 @@ std::optional<V6> parse_v6(std::string_view text) {
 
 /// Without to_chars: the client address is written for every request, and this is a third of the
 /// instructions.
-/// An octet in decimal and how many digits that takes. Looked up: each request carries the address of
-/// its client, and divisions took twice the instructions.
+/// An octet in decimal and how many digits that takes. Looked up: each request carries the address
+/// of its client, and divisions took twice the instructions.
 struct Decimal {
   std::array<char, 3> digits{};
   std::uint8_t size = 0;

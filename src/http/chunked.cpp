@@ -147,7 +147,8 @@ std::size_t ChunkDecoder::read_extension(std::string_view input, std::size_t at)
                                     core::limits::kChunkExtensionsMax - extension_bytes_);
   const std::string_view part = input.substr(at, room + 1);
   const char* const end = part.data() + part.size();
-  const auto size = static_cast<std::size_t>(wide::skip_value(part.data(), part.data(), end) - part.data());
+  const auto size =
+      static_cast<std::size_t>(wide::skip_value(part.data(), part.data(), end) - part.data());
   if (size > room) return fail("chunk extensions too large", at).consumed;
   line_bytes_ = static_cast<std::uint16_t>(line_bytes_ + size);
   extension_bytes_ += static_cast<std::uint32_t>(size);

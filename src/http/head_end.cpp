@@ -47,7 +47,8 @@ unsigned candidates(const char* at) {
   const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 1));
   const __m128i is_cr = _mm_cmpeq_epi8(second, _mm_set1_epi8('\r'));
   const __m128i follows = _mm_or_si128(is_cr, _mm_cmpeq_epi8(second, lf));
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(first, lf), follows)));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(first, lf), follows)));
 }
 #endif
 

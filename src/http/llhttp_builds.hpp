@@ -3,8 +3,9 @@
 
 #include <cstddef>
 
-/// llhttp is compiled for every processor, and where cmake/FindLlhttp.cmake has its sources once more
-/// for those with SSE4.2, where it passes over names, values and targets sixteen octets at a time.
+/// llhttp is compiled for every processor, and where cmake/FindLlhttp.cmake has its sources once
+/// more for those with SSE4.2, where it passes over names, values and targets sixteen octets at a
+/// time.
 namespace sluice::http {
 
 /// As llhttp_execute(). All builds run what llhttp_init() has set up.

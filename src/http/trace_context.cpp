@@ -78,13 +78,15 @@ void write_traceparent(HeadWriter& out, const TraceContext& context, NewTrace fr
   const bool is_new = context.trace_id.empty();
   std::array<char, 32> new_id;
   if (is_new) put_hex(put_hex(new_id.data(), fresh.high), fresh.low);
-  const std::string_view trace_id = is_new ? std::string_view(new_id.data(), new_id.size()) : context.trace_id;
+  const std::string_view trace_id =
+      is_new ? std::string_view(new_id.data(), new_id.size()) : context.trace_id;
   std::array<char, 16> parent;
   put_hex(parent.data(), span);
   // A trace that begins here is marked as sampled: applications with the usual parent-based sampler
   // would otherwise stop recording on the day a proxy is put before them.
   const std::string_view flags = kDigits.substr(is_new ? kSampled : context.flags, 1);
-  out.put("traceparent: 00-", trace_id, "-", std::string_view(parent.data(), parent.size()), "-0", flags, "\r\n");
+  out.put("traceparent: 00-", trace_id, "-", std::string_view(parent.data(), parent.size()), "-0",
+          flags, "\r\n");
 }
 
 }  // namespace sluice::http

@@ -36,8 +36,8 @@ core::Epoch Publication::adopted(std::size_t worker) const {
 }
 
 std::shared_ptr<const Snapshot> Publication::take(std::size_t worker, core::Epoch epoch) {
-  // Snapshots are moved out under the lock and dropped after it: the last reference may die here only in tests, as control
-  // keeps its own until every worker has adopted a newer one.
+  // Snapshots are moved out under the lock and dropped after it: the last reference may die here
+  // only in tests, as control keeps its own until every worker has adopted a newer one.
   std::vector<std::shared_ptr<const Snapshot>> dropped;
   Slot& slot = *slots_[worker];
   const std::lock_guard lock(slot.mutex);
@@ -45,7 +45,8 @@ std::shared_ptr<const Snapshot> Publication::take(std::size_t worker, core::Epoc
                                    [epoch](const auto& s) { return s->epoch == epoch; });
   ENSURE(wanted != slot.prepared.end(), "an active epoch that was never prepared");
   std::shared_ptr<const Snapshot> found = *wanted;
-  dropped.assign(std::make_move_iterator(slot.prepared.begin()), std::make_move_iterator(wanted + 1));
+  dropped.assign(std::make_move_iterator(slot.prepared.begin()),
+                 std::make_move_iterator(wanted + 1));
   slot.prepared.erase(slot.prepared.begin(), wanted + 1);
   return found;
 }

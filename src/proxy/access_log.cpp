@@ -35,12 +35,23 @@ std::size_t utf8_length(std::string_view s) {
 
 void put_escape(std::string& out, unsigned char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   out += "\\u00";
@@ -132,7 +143,8 @@ void format_json(const LogRecord& r, std::string& out) {
   put_field(out, R"(,"method":)", r.method);
   put_field(out, R"(,"host":)", r.host);
   put_field(out, R"(,"path":)", r.path);
-  put_field(out, R"(,"status":)", r.status == 0 ? std::optional<std::uint16_t>() : std::optional(r.status));
+  put_field(out, R"(,"status":)",
+            r.status == 0 ? std::optional<std::uint16_t>() : std::optional(r.status));
   put_field(out, R"(,"bytes_in":)", std::optional(r.bytes_in));
   put_field(out, R"(,"bytes_out":)", std::optional(r.bytes_out));
   put_millis(out, R"(,"duration_ms":)", r.duration);
@@ -151,10 +163,12 @@ void format_json(const LogRecord& r, std::string& out) {
 }
 
 OwnedLogRecord::OwnedLogRecord(const LogRecord& record) : record_(record) {
-  // Static texts (service, pool, reason, error) live as long as the process or the cells; the rest lies in request memory.
+  // Static texts (service, pool, reason, error) live as long as the process or the cells; the rest
+  // lies in request memory.
   std::string_view LogRecord::*const kBorrowed[] = {
-      &LogRecord::request_id, &LogRecord::client,  &LogRecord::method,   &LogRecord::host,      &LogRecord::path,
-      &LogRecord::service,    &LogRecord::pool,    &LogRecord::endpoint, &LogRecord::user_agent};
+      &LogRecord::request_id, &LogRecord::client,   &LogRecord::method,
+      &LogRecord::host,       &LogRecord::path,     &LogRecord::service,
+      &LogRecord::pool,       &LogRecord::endpoint, &LogRecord::user_agent};
   std::size_t total = 0;
   for (const auto member : kBorrowed) total += (record.*member).size();
   backing_.reserve(total);

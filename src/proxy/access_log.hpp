@@ -9,19 +9,21 @@
 
 namespace sluice::proxy {
 
-/// What one line of the access log says (behaviour.md §5). Absent views (data() == nullptr) and absent optionals are null.
+/// What one line of the access log says (behaviour.md §5). Absent views (data() == nullptr) and
+/// absent optionals are null.
 struct LogRecord {
   core::WallTime time;
   std::string_view request_id;
   std::string_view client;
   std::string_view method;
   std::string_view host;
-  std::string_view path;           // without the query
-  std::uint16_t status = 0;        // 0: none was sent; 499: the client left first
-  std::uint64_t bytes_in = 0;      // of the request body, from the client
-  std::uint64_t bytes_out = 0;     // of the answer's body, to the client
+  std::string_view path;        // without the query
+  std::uint16_t status = 0;     // 0: none was sent; 499: the client left first
+  std::uint64_t bytes_in = 0;   // of the request body, from the client
+  std::uint64_t bytes_out = 0;  // of the answer's body, to the client
   core::Nanos duration{0};
-  std::optional<core::Nanos> connect;     // of the last connection opened for it; absent on a reused one
+  std::optional<core::Nanos>
+      connect;  // of the last connection opened for it; absent on a reused one
   std::optional<core::Nanos> first_byte;  // from the request to the first byte of the answer's head
   std::string_view service;
   std::string_view pool;
@@ -31,11 +33,11 @@ struct LogRecord {
   std::optional<std::uint64_t> generation;
   unsigned retries = 0;
   std::string_view user_agent;
-  std::string_view error;          // why an own answer or a cut, in words
+  std::string_view error;  // why an own answer or a cut, in words
 };
 
-/// One JSON object and '\n', appended to `out`, which is reused: steady lines allocate nothing. Bytes that are not UTF-8
-/// become U+FFFD. Names in the order of behaviour.md §5.
+/// One JSON object and '\n', appended to `out`, which is reused: steady lines allocate nothing.
+/// Bytes that are not UTF-8 become U+FFFD. Names in the order of behaviour.md §5.
 void format_json(const LogRecord& record, std::string& out);
 
 /// A copy of a record that does not depend on the request's memory; for tunnels.

@@ -19,16 +19,18 @@ struct ReleasedClient {
   ConnectionTicket ticket;
 };
 
-/// Client side of one exchange: an HTTP/1 session, later one HTTP/2 stream. Called by the exchange only, and never calls it
-/// back from inside such a call.
+/// Client side of one exchange: an HTTP/1 session, later one HTTP/2 stream. Called by the exchange
+/// only, and never calls it back from inside such a call.
 class ClientStream {
  public:
   /// 1xx, not 101. The caller knows that the client can take it.
-  virtual void send_informational(const http::ResponseHead& head, const http::ResponseForwarding& with) = 0;
+  virtual void send_informational(const http::ResponseHead& head,
+                                  const http::ResponseForwarding& with) = 0;
   virtual void send_head(const http::ResponseHead& head, const http::ResponseForwarding& with) = 0;
   /// Framed as the head said. The view may be sent at the end of the event, not later.
   virtual void send_body(std::string_view bytes) = 0;
-  /// The answer is complete; trailers only when it is chunked. Then the client goes on, or is closed if the head said so.
+  /// The answer is complete; trailers only when it is chunked. Then the client goes on, or is
+  /// closed if the head said so.
   virtual void finish(const http::HeaderBlock* trailers) = 0;
   /// A whole answer of Sluice's own.
   virtual void send_local(const LocalReply& reply) = 0;

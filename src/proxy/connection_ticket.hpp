@@ -9,8 +9,8 @@
 
 namespace sluice::proxy {
 
-/// Connections per client address over all workers (`limits.connections_per_address`). Thread-safe; its lock is touched once
-/// per connection and only when the limit is on.
+/// Connections per client address over all workers (`limits.connections_per_address`). Thread-safe;
+/// its lock is touched once per connection and only when the limit is on.
 class AddressLimit {
  public:
   explicit AddressLimit(std::uint32_t most) : most_(most) {}
@@ -32,10 +32,12 @@ class TicketOffice {
   ~TicketOffice() = default;
 };
 
-/// One accepted client connection, from accept to close, whoever has it: a session, then perhaps a tunnel. Move-only.
+/// One accepted client connection, from accept to close, whoever has it: a session, then perhaps a
+/// tunnel. Move-only.
 class ConnectionTicket {
  public:
-  ConnectionTicket(TicketOffice& office, const Origin& origin) : office_(&office), origin_(origin) {}
+  ConnectionTicket(TicketOffice& office, const Origin& origin)
+      : office_(&office), origin_(origin) {}
   ConnectionTicket(ConnectionTicket&& from) noexcept
       : office_(std::exchange(from.office_, nullptr)), origin_(from.origin_) {}
   ConnectionTicket& operator=(ConnectionTicket&&) = delete;

@@ -17,7 +17,8 @@ class UpstreamPool;
 class Tunnel;
 struct TunnelTag;
 
-/// What the objects of one worker share. Owned by the worker, outlives them all. Worker thread only.
+/// What the objects of one worker share. Owned by the worker, outlives them all. Worker thread
+/// only.
 struct Context {
   std::size_t worker;
   net::Loop& loop;

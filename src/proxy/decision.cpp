@@ -7,12 +7,34 @@
 
 namespace sluice::proxy {
 
+namespace {
+
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
+bool has_malformed_escape(std::string_view path) {
+  for (std::size_t at = path.find('%'); at != path.npos; at = path.find('%', at + 1)) {
+    if (path.size() - at < 3 || !is_hex(path[at + 1]) || !is_hex(path[at + 2])) return true;
+  }
+  return false;
+}
+
+/// Why a path has no normal form.
+http::Refusal refuse_path(std::string_view path) {
+  if (has_malformed_escape(path))
+    return {400, "the request target holds a malformed percent escape"};
+  return {400, "the request target climbs above the root"};
+}
+
+}  // namespace
+
 Route route(const model::Snapshot& snapshot, std::size_t listener, const http::RequestHead& head) {
   std::array<char, core::limits::kRequestHeadMax> scratch;
   std::string_view path = head.path;
   if (head.form != http::TargetForm::Asterisk) {
     const auto normal = http::normalize_path(head.path, scratch);
-    if (!normal) return {nullptr, http::Refusal{400, "the request target climbs above the root"}};
+    if (!normal) return {nullptr, refuse_path(head.path)};
     path = *normal;
   } else {
     path = "/";
@@ -22,10 +44,11 @@ Route route(const model::Snapshot& snapshot, std::size_t listener, const http::R
   return {&snapshot.service(*id), std::nullopt};
 }
 
-std::optional<http::Refusal> check_limits(const model::ServiceSettings& settings, const http::RequestHead& head,
-                                          std::size_t head_bytes) {
+std::optional<http::Refusal> check_limits(const model::ServiceSettings& settings,
+                                          const http::RequestHead& head, std::size_t head_bytes) {
   const http::HeadLimits& limits = settings.head_limits;
-  if (head.target.size() > limits.target_bytes) return http::Refusal{414, "the request target is too long"};
+  if (head.target.size() > limits.target_bytes)
+    return http::Refusal{414, "the request target is too long"};
   if (head_bytes > limits.head_bytes) return http::Refusal{431, "the request head is too large"};
   if (head.fields.size() > limits.field_count) return http::Refusal{431, "too many header fields"};
   if (settings.body_bytes_max && head.framing.kind == http::BodyKind::Length &&
@@ -36,15 +59,21 @@ std::optional<http::Refusal> check_limits(const model::ServiceSettings& settings
 }
 
 policy::Identity identify(const model::ServiceSettings& settings, const http::RequestHead& head,
-                          const http::ClientIdentity& client, core::Rng& rng, IdentityBuffers& buffers) {
+                          const http::ClientIdentity& client, core::Rng& rng,
+                          IdentityBuffers& buffers) {
   using Kind = policy::IdentityKind;
-  const auto look_up = [&](const policy::IdentitySource& source) -> std::optional<std::string_view> {
+  const auto look_up =
+      [&](const policy::IdentitySource& source) -> std::optional<std::string_view> {
     switch (source.kind) {
-      case Kind::Cookie: return http::find_cookie(head.fields, source.name);
-      case Kind::Header: return head.fields.find(source.name);
-      case Kind::Query: return http::find_query_parameter(head.query, source.name);
+      case Kind::Cookie:
+        return http::find_cookie(head.fields, source.name);
+      case Kind::Header:
+        return head.fields.find(source.name);
+      case Kind::Query:
+        return http::find_query_parameter(head.query, source.name);
       case Kind::ClientAddress:
-        return client.address ? std::optional(client.address->write(buffers.address)) : std::nullopt;
+        return client.address ? std::optional(client.address->write(buffers.address))
+                              : std::nullopt;
       case Kind::MintCookie: {
         const auto value = http::find_cookie(head.fields, source.name);
         return value && http::is_minted_cookie_value(*value) ? value : std::nullopt;
@@ -52,7 +81,8 @@ policy::Identity identify(const model::ServiceSettings& settings, const http::Re
     }
     core::unreachable();
   };
-  policy::Identity identity = policy::choose_identity(std::span<const policy::IdentitySource>(settings.identity), look_up);
+  policy::Identity identity =
+      policy::choose_identity(std::span<const policy::IdentitySource>(settings.identity), look_up);
   if (identity.mint != nullptr) identity.octets = http::make_identity(rng, buffers.minted);
   return identity;
 }
@@ -61,13 +91,15 @@ namespace {
 
 bool comes_from(const model::HeaderPin& pin, const http::ClientIdentity& client) {
   if (!client.address) return pin.from_unix;
-  return std::any_of(pin.from.begin(), pin.from.end(),
-                     [&](const core::Network& network) { return network.contains(*client.address); });
+  return std::any_of(pin.from.begin(), pin.from.end(), [&](const core::Network& network) {
+    return network.contains(*client.address);
+  });
 }
 
 }  // namespace
 
-std::optional<policy::PinHit> find_pin(const model::ServiceSettings& settings, const http::RequestHead& head,
+std::optional<policy::PinHit> find_pin(const model::ServiceSettings& settings,
+                                       const http::RequestHead& head,
                                        const http::ClientIdentity& client) {
   for (const model::HeaderPin& pin : settings.pins) {
     const auto value = head.fields.find(pin.header);

@@ -9,17 +9,24 @@
 namespace sluice::proxy {
 
 Exchange::Exchange(Context& context, ClientStream& client, const Origin& origin)
-    : context_(context), client_(client), origin_(origin), started_(context.loop.now()), held_(context.loop.chunks()) {}
+    : context_(context),
+      client_(client),
+      origin_(origin),
+      started_(context.loop.now()),
+      held_(context.loop.chunks()) {}
 
 Exchange::~Exchange() {
-  DEBUG_ENSURE(connecting_ == nullptr && upstream_ == nullptr && endpoint_ == nullptr, "an exchange finishes before it dies");
+  DEBUG_ENSURE(connecting_ == nullptr && upstream_ == nullptr && endpoint_ == nullptr,
+               "an exchange finishes before it dies");
 }
 
-// ================================================ the request, top to bottom ================================================
+// ================================================ the request, top to bottom
+// ================================================
 
 void Exchange::on_request_head(std::size_t head_bytes) {
-  // Everything below reads this one snapshot: no request sees half of a change. The steps up to the lease do not wait for
-  // anything, so a pool is chosen only under the snapshot that is adopted now (architecture.md §5).
+  // Everything below reads this one snapshot: no request sees half of a change. The steps up to the
+  // lease do not wait for anything, so a pool is chosen only under the snapshot that is adopted now
+  // (architecture.md §5).
   hold_ = context_.slot.hold();
   upload_ = head.framing.kind == http::BodyKind::None ? Upload::Ended : Upload::Waiting;
   if (find_service(head_bytes) == Next::Answered) return;
@@ -29,7 +36,8 @@ void Exchange::on_request_head(std::size_t head_bytes) {
 }
 
 Exchange::Next Exchange::find_service(std::size_t head_bytes) {
-  who_ = http::find_client(head.fields, origin_.peer.ip, hold_->trusts_unix, hold_->trusted_proxies);
+  who_ =
+      http::find_client(head.fields, origin_.peer.ip, hold_->trusts_unix, hold_->trusted_proxies);
   const auto given_id = head.fields.find(http::FieldId::XRequestId);
   request_id_ = who_.peer_is_trusted && given_id && http::is_sane_request_id(*given_id)
                     ? *given_id
@@ -54,7 +62,8 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
 
 Exchange::Next Exchange::identify_user() {
   identity_ = identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
-  choice_ = policy::choose_pool(service_->split_state(), find_pin(settings(), head, who_), identity_.value());
+  choice_ = policy::choose_pool(service_->split_state(), find_pin(settings(), head, who_),
+                                identity_.value());
   metrics::ServiceCounters& counted = context_.metrics.services[settings().id.raw];
   if (identity_.was_too_long) counted.identities_too_long.add();
   if (identity_.octets.empty()) counted.identities_absent.add();
@@ -91,7 +100,8 @@ void Exchange::on_connected(net::Transport& transport) {
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
     endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
   }
-  H1Upstream& upstream = context_.upstreams.adopt(transport, endpoint_->id, settings().timeouts.endpoint_idle);
+  H1Upstream& upstream =
+      context_.upstreams.adopt(transport, endpoint_->id, settings().timeouts.endpoint_idle);
   upstream.attach(*this);
   start_forwarding(upstream);
 }
@@ -115,7 +125,8 @@ void Exchange::start_forwarding(UpstreamStream& upstream) {
 void Exchange::on_request_body(std::string_view bytes) {
   bytes_in_ += bytes.size();
   const auto& most = settings().body_bytes_max;
-  if (most && bytes_in_ > *most) return answer(413, "the request body is too large", "http_request_error");
+  if (most && bytes_in_ > *most)
+    return answer(413, "the request body is too large", "http_request_error");
   hold_body(bytes);
   arm_upload_timer();
   if (answer_ == Answer::HeadSent) arm_response_timer(settings().timeouts.response_body_idle);
@@ -177,7 +188,9 @@ void Exchange::on_response_flushed() {
 }
 
 void Exchange::on_client_drained() {
-  if (state_ != State::Forwarding || !is_response_paused_ || client_.queued() > core::limits::kLowWatermark) return;
+  if (state_ != State::Forwarding || !is_response_paused_ ||
+      client_.queued() > core::limits::kLowWatermark)
+    return;
   is_response_paused_ = false;
   arm_response_timer(settings().timeouts.response_body_idle);
   upstream_->pause_response(Flow::Run);
@@ -186,7 +199,8 @@ void Exchange::on_client_drained() {
 void Exchange::on_response_end(const http::HeaderBlock* trailers) {
   answer_ = Answer::Complete;
   client_.finish(trailers);
-  // Early final answer: the rest of the request is not wanted, and its connection can't be used again.
+  // Early final answer: the rest of the request is not wanted, and its connection can't be used
+  // again.
   UpstreamStream* const upstream = std::exchange(upstream_, nullptr);
   if (upload_ == Upload::Ended) {
     upstream->release();
@@ -196,20 +210,23 @@ void Exchange::on_response_end(const http::HeaderBlock* trailers) {
   finish(status_sent_);
 }
 
-// ====================================================== choosing an endpoint ======================================================
+// ====================================================== choosing an endpoint
+// ======================================================
 
 policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
   const model::Endpoint& endpoint = pool().endpoints[index];
   return {.is_usable = !endpoint.is_disabled && !tried_[index] && avoid_ != index,
           .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
-          .penalty_until = policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};
+          .penalty_until =
+              policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};
 }
 
 std::optional<std::size_t> Exchange::pick_endpoint() {
   const auto role = is_candidate() ? policy::PoolRole::Candidate : policy::PoolRole::Live;
   const auto view = [this](std::size_t index) { return view_endpoint(index); };
   const auto pick = [&] {
-    return policy::pick_endpoint(pool().endpoints.size(), view, role, context_.loop.now(), context_.loop.rng());
+    return policy::pick_endpoint(pool().endpoints.size(), view, role, context_.loop.now(),
+                                 context_.loop.rng());
   };
   const auto picked = pick();
   if (picked || !avoid_) return picked;
@@ -230,8 +247,10 @@ void Exchange::vacate() {
 void Exchange::on_connect_failed(net::ConnectError error) {
   const EventScope scope(context_.gather);
   connecting_ = nullptr;
-  if (error == net::ConnectError::LocalResources) {  // ours, not the endpoint's fault (behaviour.md §4)
-    return answer(503, "no connection could be opened: a local resource is exhausted", "connection_limit_reached");
+  if (error ==
+      net::ConnectError::LocalResources) {  // ours, not the endpoint's fault (behaviour.md §4)
+    return answer(503, "no connection could be opened: a local resource is exhausted",
+                  "connection_limit_reached");
   }
   error_ = net::text(error);
   context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
@@ -243,7 +262,8 @@ void Exchange::on_connect_failed(net::ConnectError error) {
 
 void Exchange::punish(const model::Endpoint& endpoint) {
   const policy::Penalty before(endpoint.cell->penalty.load(std::memory_order_relaxed));
-  endpoint.cell->penalty.store(before.after_failure(context_.loop.now()).word(), std::memory_order_relaxed);
+  endpoint.cell->penalty.store(before.after_failure(context_.loop.now()).word(),
+                               std::memory_order_relaxed);
 }
 
 void Exchange::no_endpoint_left() {
@@ -252,8 +272,9 @@ void Exchange::no_endpoint_left() {
   answer(503, "no endpoint of the live pool could be reached", "destination_unavailable");
 }
 
-/// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot that is adopted now, so
-/// adopt first, then take the new lease, then give back the old one (architecture.md §5).
+/// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
+/// that is adopted now, so adopt first, then take the new lease, then give back the old one
+/// (architecture.md §5).
 void Exchange::fall_back_to_live() {
   Hold fresh = context_.slot.hold();
   metrics::ServiceCounters& counted = context_.metrics.services[settings().id.raw];
@@ -273,7 +294,8 @@ void Exchange::fall_back_to_live() {
   connect();
 }
 
-// =========================================================== request side ===========================================================
+// =========================================================== request side
+// ===========================================================
 
 http::RequestForwarding Exchange::request_forwarding() {
   core::Rng& rng = context_.loop.rng();
@@ -301,7 +323,8 @@ void Exchange::start_upload() {
 /// Keeps what was sent of a request that may be repeated, as long as it is small.
 void Exchange::hold_body(std::string_view bytes) {
   if (!is_body_held_) return;
-  if (http::is_idempotent(head.method) && held_.size() + bytes.size() <= core::limits::kReplayBodyMax) {
+  if (http::is_idempotent(head.method) &&
+      held_.size() + bytes.size() <= core::limits::kReplayBodyMax) {
     held_.append(bytes);
     return;
   }
@@ -328,15 +351,19 @@ void Exchange::on_refused_head(const http::Refusal& refusal) {
   refuse(refusal);
 }
 
-void Exchange::on_head_timeout() { on_refused_head({408, "the request head did not arrive in time"}); }
+void Exchange::on_head_timeout() {
+  on_refused_head({408, "the request head did not arrive in time"});
+}
 
-// =========================================================== response side ===========================================================
+// =========================================================== response side
+// ===========================================================
 
 void Exchange::forward_informational(const http::ResponseHead& response) {
   if (++informational_ > core::limits::kInformationalMax) {
     return answer(502, "the endpoint sent too many informational answers", "http_protocol_error");
   }
-  if (head.version == http::Version::Http11) client_.send_informational(response, {.adds_via = settings().adds_via});
+  if (head.version == http::Version::Http11)
+    client_.send_informational(response, {.adds_via = settings().adds_via});
   if (response.status == 100 && upload_ == Upload::Waiting) start_upload();
 }
 
@@ -349,11 +376,16 @@ http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead&
   using http::BodyKind;
   http::ResponseForwarding with;
   switch (response.framing.kind) {
-    case BodyKind::None: with.coding = BodyCoding::None; break;
-    case BodyKind::Length: with.coding = BodyCoding::Length; break;
+    case BodyKind::None:
+      with.coding = BodyCoding::None;
+      break;
+    case BodyKind::Length:
+      with.coding = BodyCoding::Length;
+      break;
     case BodyKind::Chunked:
     case BodyKind::UntilClose:
-      with.coding = head.version == http::Version::Http11 ? BodyCoding::Chunked : BodyCoding::UntilClose;
+      with.coding =
+          head.version == http::Version::Http11 ? BodyCoding::Chunked : BodyCoding::UntilClose;
       break;
   }
   with.length = response.framing.length;
@@ -369,7 +401,8 @@ http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead&
   return with;
 }
 
-/// Unsigned: stickiness is promised to clients that return it (behaviour.md §2). The writer copies it at once.
+/// Unsigned: stickiness is promised to clients that return it (behaviour.md §2). The writer copies
+/// it at once.
 std::string_view Exchange::minted_cookie() const {
   thread_local std::array<char, 1024> buffer;
   http::HeadWriter cookie(buffer);
@@ -390,27 +423,32 @@ bool Exchange::may_retry() const {
   const Repeatable method = http::is_safe(head.method)         ? Repeatable::Safe
                             : http::is_idempotent(head.method) ? Repeatable::Idempotent
                                                                : Repeatable::Never;
-  return policy::may_retry({.method = method,
-                            .connection = upstream_->was_reused() ? ConnectionAge::Reused : ConnectionAge::Fresh,
-                            .body = is_body_held_ ? BodyState::AbsentOrHeld : BodyState::PartlyGone,
-                            .response_began = upstream_->response_began(),
-                            .retries_used = retries_});
+  return policy::may_retry(
+      {.method = method,
+       .connection = upstream_->was_reused() ? ConnectionAge::Reused : ConnectionAge::Fresh,
+       .body = is_body_held_ ? BodyState::AbsentOrHeld : BodyState::PartlyGone,
+       .response_began = upstream_->response_began(),
+       .retries_used = retries_});
 }
 
 void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
   context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
-  const bool is_repeatable = answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
+  const bool is_repeatable =
+      answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
   upstream_ = nullptr;  // it closed itself
   if (answer_ != Answer::None) return break_answer(reason);
   if (is_repeatable) return retry();
-  const std::string_view proxy_error = loss == UpstreamLoss::Malformed ? "http_protocol_error" : "connection_terminated";
-  answer(502, loss == UpstreamLoss::Malformed ? "the endpoint's answer is not valid HTTP"
-                                              : "the connection to the endpoint ended before its answer",
+  const std::string_view proxy_error =
+      loss == UpstreamLoss::Malformed ? "http_protocol_error" : "connection_terminated";
+  answer(502,
+         loss == UpstreamLoss::Malformed ? "the endpoint's answer is not valid HTTP"
+                                         : "the connection to the endpoint ended before its answer",
          proxy_error);
 }
 
-/// On a freshly opened connection, to another endpoint when there is one; the lease and its snapshot stay.
+/// On a freshly opened connection, to another endpoint when there is one; the lease and its
+/// snapshot stay.
 void Exchange::retry() {
   ++retries_;
   context_.metrics.services[settings().id.raw].retries.add();
@@ -428,7 +466,8 @@ void Exchange::retry() {
 void Exchange::switch_protocols(const http::ResponseHead& response) {
   const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
   if (!was_asked || upload_ != Upload::Ended) {
-    return answer(502, "the endpoint switched to a protocol that was not asked for", "http_protocol_error");
+    return answer(502, "the endpoint switched to a protocol that was not asked for",
+                  "http_protocol_error");
   }
   first_byte_time_ = context_.loop.now() - started_;
   http::ResponseForwarding with{.adds_via = settings().adds_via,
@@ -470,16 +509,20 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
   if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
 }
 
-// ================================================================ ends ================================================================
+// ================================================================ ends
+// ================================================================
 
 void Exchange::refuse(const http::Refusal& refusal) {
   error_ = refusal.reason;
-  answer(refusal.status, refusal.reason, refusal.status == 404 ? "destination_not_found" : "http_request_error");
+  answer(refusal.status, refusal.reason,
+         refusal.status == 404 ? "destination_not_found" : "http_request_error");
 }
 
-/// RFC 9110 §7.6.2. A TRACE is not reflected: its fields hold what the client's own proxies added (§9.3.8).
+/// RFC 9110 §7.6.2. A TRACE is not reflected: its fields hold what the client's own proxies added
+/// (§9.3.8).
 void Exchange::answer_as_last_hop() {
-  if (head.method == http::Method::Trace) return refuse({405, "a TRACE that must not go further is not reflected"});
+  if (head.method == http::Method::Trace)
+    return refuse({405, "a TRACE that must not go further is not reflected"});
   answer(200, "this is the last hop that Max-Forwards allows", "");
 }
 
@@ -488,7 +531,8 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::string
   drop_upstream();
   if (answer_ != Answer::None) return break_answer(detail);
   LocalReply reply{.status = status, .detail = detail, .error = proxy_error};
-  reply.allow = status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
+  reply.allow =
+      status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
   reply.wants_json = prefers_json(head.fields);
   reply.is_head = head.method == http::Method::Head;
@@ -520,7 +564,8 @@ void Exchange::cut(model::CutCause cause, core::Nanos) {
   const EventScope scope(context_.gather);
   const bool is_stop = cause == model::CutCause::Stop;
   if (service_ != nullptr) counters()->cut_requests.add();
-  answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline", "connection_terminated");
+  answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline",
+         "connection_terminated");
 }
 
 void Exchange::drop_upstream() {
@@ -560,7 +605,8 @@ metrics::ServiceCounters* Exchange::counters() const {
 }
 
 std::size_t Exchange::pool_label() const {
-  return is_admitted_ ? core::index(choice_.pool) : static_cast<std::size_t>(metrics::PoolLabel::None);
+  return is_admitted_ ? core::index(choice_.pool)
+                      : static_cast<std::size_t>(metrics::PoolLabel::None);
 }
 
 LogRecord Exchange::log_record(std::uint16_t status) const {
@@ -568,9 +614,12 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   record.time = context_.loop.wall();
   record.request_id = request_id_;
   thread_local std::array<char, 46> client_text;
-  if (who_.address) record.client = who_.address->write(client_text);
-  else if (origin_.peer.ip) record.client = origin_.peer.ip->write(client_text);
-  else record.client = "unix:";
+  if (who_.address)
+    record.client = who_.address->write(client_text);
+  else if (origin_.peer.ip)
+    record.client = origin_.peer.ip->write(client_text);
+  else
+    record.client = "unix:";
   record.method = head.method_text;
   record.host = head.host;
   record.path = head.path;
@@ -596,7 +645,8 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   return record;
 }
 
-// =============================================================== timers ===============================================================
+// =============================================================== timers
+// ===============================================================
 
 /// `off` disarms: what was armed for another phase must not end this one.
 void Exchange::arm_response_timer(core::Millis timeout) {
@@ -607,7 +657,8 @@ void Exchange::arm_response_timer(core::Millis timeout) {
   }
 }
 
-/// While the client still sends, the endpoint need not answer: its time runs from the last byte of the request.
+/// While the client still sends, the endpoint need not answer: its time runs from the last byte of
+/// the request.
 void Exchange::await_response() {
   if (answer_ == Answer::None) arm_response_timer(settings().timeouts.response_header);
 }
@@ -637,7 +688,8 @@ void Exchange::on_response_timeout() {
 
 void Exchange::on_upload_timeout() {
   const EventScope scope(context_.gather);
-  if (upload_ == Upload::Waiting) return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
+  if (upload_ == Upload::Waiting)
+    return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
   answer(408, "the request body did not arrive in time", "http_request_error");
 }
 

@@ -27,9 +27,9 @@ namespace sluice::proxy {
 ///                              │         client gone, cut by a drain
 ///                              └─101──► the Tunnel goes on ─────────► Finished
 ///
-/// One worker, one loop thread. Owned by its client stream, which also reaps it after is_finished(). Holds a snapshot from
-/// the whole head on, a pool lease from admission on, and gives back both when it finishes. It allocates nothing in steady
-/// state.
+/// One worker, one loop thread. Owned by its client stream, which also reaps it after
+/// is_finished(). Holds a snapshot from the whole head on, a pool lease from admission on, and
+/// gives back both when it finishes. It allocates nothing in steady state.
 class Exchange final : public UpstreamEvents, public net::ConnectEvents, public LeaseHolder {
  public:
   Exchange(Context& context, ClientStream& client, const Origin& origin);
@@ -37,13 +37,16 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Exchange& operator=(const Exchange&) = delete;
   ~Exchange();
 
-  /// Filled by the client stream before on_request_head(); its views must stay valid until the exchange has finished.
+  /// Filled by the client stream before on_request_head(); its views must stay valid until the
+  /// exchange has finished.
   http::RequestHead head;
 
   bool is_finished() const { return state_ == State::Finished; }
-  /// How long the client may stand still while the answer is sent; 0: for ever. Of the service, until the exchange ends.
+  /// How long the client may stand still while the answer is sent; 0: for ever. Of the service,
+  /// until the exchange ends.
   core::Millis body_idle_timeout() const {
-    return service_ != nullptr ? settings().timeouts.response_body_idle : model::Timeouts{}.response_body_idle;
+    return service_ != nullptr ? settings().timeouts.response_body_idle
+                               : model::Timeouts{}.response_body_idle;
   }
 
   // ---- from the client stream ----
@@ -154,18 +157,18 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // The attempt that runs
   net::PendingConnect* connecting_ = nullptr;
   UpstreamStream* upstream_ = nullptr;
-  const model::Endpoint* endpoint_ = nullptr;      // occupied: counted in its cell
+  const model::Endpoint* endpoint_ = nullptr;              // occupied: counted in its cell
   std::bitset<core::limits::kEndpointsPerPoolMax> tried_;  // connects that failed for this request
-  std::optional<std::size_t> avoid_;               // died under this request: another one first
+  std::optional<std::size_t> avoid_;  // died under this request: another one first
   bool needs_fresh_connection_ = false;
-  bool is_admitted_ = false;                       // counts in the pool, until it finishes
+  bool is_admitted_ = false;  // counts in the pool, until it finishes
   std::uint8_t retries_ = 0;
   std::uint8_t informational_ = 0;
   bool is_response_paused_ = false;
   bool is_upload_paused_ = false;
-  bool is_upload_open_ = false;                    // the client stream was told to deliver
-  net::ByteQueue held_;                            // body of a repeatable request, while it is small
-  bool is_body_held_ = true;                       // all of it that was sent is still in held_
+  bool is_upload_open_ = false;  // the client stream was told to deliver
+  net::ByteQueue held_;          // body of a repeatable request, while it is small
+  bool is_body_held_ = true;     // all of it that was sent is still in held_
 
   // What the log and the metrics say
   std::uint64_t bytes_in_ = 0;
@@ -174,9 +177,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant connect_started_{};
   std::optional<core::Nanos> connect_time_;
   std::optional<core::Nanos> first_byte_time_;
-  std::string_view error_;                         // static text
+  std::string_view error_;  // static text
 
-  std::size_t last_client_queue_ = 0;              // progress of a slow client between two timer checks
+  std::size_t last_client_queue_ = 0;  // progress of a slow client between two timer checks
   net::MemberTimer<Exchange, &Exchange::on_response_timeout> response_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
 };

@@ -11,9 +11,10 @@
 
 namespace sluice::proxy {
 
-/// Collects what one event wants to write to one connection and hands it over in one system call: a head, chunk lines and
-/// body views leave together. One per worker. Views must stay valid until flush(), which every outermost callback makes
-/// before it returns (EventScope); starting on another connection flushes the one before.
+/// Collects what one event wants to write to one connection and hands it over in one system call: a
+/// head, chunk lines and body views leave together. One per worker. Views must stay valid until
+/// flush(), which every outermost callback makes before it returns (EventScope); starting on
+/// another connection flushes the one before.
 class Gather {
  public:
   Gather() : scratch_(std::make_unique_for_overwrite<char[]>(kScratchSize)) {}

@@ -11,17 +11,22 @@ H1Request::H1Request(Context& context, H1Session& owner, net::Slab<H1Request>& p
       chunk(context.loop.chunks().take()),
       exchange(context, owner, owner.origin()) {}
 
-void H1Request::on_turn_end() { session.on_turn_end(); }
+void H1Request::on_turn_end() {
+  session.on_turn_end();
+}
 
-H1Session::H1Session(Context& context, Home& home, net::Transport& transport, ConnectionTicket ticket)
+H1Session::H1Session(Context& context, Home& home, net::Transport& transport,
+                     ConnectionTicket ticket)
     : context_(context), home_(home), transport_(&transport), ticket_(std::move(ticket)) {
   transport_->set_events(*this);
   home_.busy.push_back(*this);  // enter_idle() moves it
   enter_idle();
-  arm(context_.slot.peek().request_header_timeout);  // a new connection owes a request sooner than a kept one
+  arm(context_.slot.peek()
+          .request_header_timeout);  // a new connection owes a request sooner than a kept one
 }
 
-// ======================================================== reading a request ========================================================
+// ======================================================== reading a request
+// ========================================================
 
 void H1Session::enter_idle() {
   state_ = State::Idle;
@@ -35,18 +40,25 @@ void H1Session::enter_idle() {
 void H1Session::on_read(std::string_view bytes) {
   const EventScope scope(context_.gather);
   switch (state_) {
-    case State::Idle: begin_request(); return take_head(bytes);
-    case State::Head: return take_head(bytes);
+    case State::Idle:
+      begin_request();
+      return take_head(bytes);
+    case State::Head:
+      return take_head(bytes);
     case State::Busy:
-    case State::Sending: break;
-    case State::Flushing: return;  // discarded; the timer looks at what the client reads
+    case State::Sending:
+      break;
+    case State::Flushing:
+      return;  // discarded; the timer looks at what the client reads
     case State::Lingering:
       progress_ += static_cast<std::uint32_t>(bytes.size());
       if (progress_ > core::limits::kLingerBytesMax) close();
       return;
-    case State::Closed: return;
+    case State::Closed:
+      return;
   }
-  // The answer has ended the exchange and the connection in this very turn: the rest of the request is not wanted.
+  // The answer has ended the exchange and the connection in this very turn: the rest of the request
+  // is not wanted.
   if (request_->exchange.is_finished() && ending_ != Ending::KeepAlive) return;
   is_in_event_ = true;
   const std::size_t taken = request_->is_body_complete ? 0 : deliver(bytes);
@@ -73,7 +85,8 @@ void H1Session::take_head(std::string_view bytes) {
   if (!size && all.size() < limits.head_bytes) return update_reading();
   state_ = State::Busy;
   context_.loop.timers().disarm(timer_);
-  request_->exchange.on_refused_head(http::oversized_request_head(all.substr(0, limits.head_bytes)));
+  request_->exchange.on_refused_head(
+      http::oversized_request_head(all.substr(0, limits.head_bytes)));
 }
 
 void H1Session::on_head(std::size_t head_size) {
@@ -84,7 +97,8 @@ void H1Session::on_head(std::size_t head_size) {
   request_->head_bytes = chunk.begin;
   Exchange& exchange = request_->exchange;
   is_in_event_ = true;
-  if (const auto refusal = http::parse_request_head(bytes, context_.slot.peek().head_limits, exchange.head)) {
+  if (const auto refusal =
+          http::parse_request_head(bytes, context_.slot.peek().head_limits, exchange.head)) {
     exchange.on_refused_head(*refusal);
   } else {
     start_body();
@@ -107,11 +121,13 @@ void H1Session::pump_upload() {
   is_in_event_ = true;
   net::Chunk& chunk = *request_->chunk;
   const auto may_deliver = [this] {
-    return state_ == State::Busy && request_->is_upload_open && request_->upload_flow == Flow::Run &&
-           !request_->is_body_complete && !request_->exchange.is_finished();
+    return state_ == State::Busy && request_->is_upload_open &&
+           request_->upload_flow == Flow::Run && !request_->is_body_complete &&
+           !request_->exchange.is_finished();
   };
   // A length of 0 has no byte that would complete it.
-  if (may_deliver() && request_->exchange.head.framing.kind == http::BodyKind::Length && request_->remaining == 0) {
+  if (may_deliver() && request_->exchange.head.framing.kind == http::BodyKind::Length &&
+      request_->remaining == 0) {
     complete_body(nullptr);
   }
   while (may_deliver() && !chunk.bytes().empty()) {
@@ -124,7 +140,8 @@ void H1Session::pump_upload() {
   // What was stored has taken room from another read of this very turn.
   if (request_->exchange.is_finished()) return update_reading();
   context_.gather.flush();
-  // Else bytes that waited once would leave no room behind them, and a chunked body would be read byte by byte from then on.
+  // Else bytes that waited once would leave no room behind them, and a chunked body would be read
+  // byte by byte from then on.
   if (chunk.bytes().empty()) chunk.begin = chunk.end = request_->head_bytes;
   request_->exchange.on_request_flushed();
   update_reading();
@@ -133,11 +150,13 @@ void H1Session::pump_upload() {
 /// Returns how many bytes belonged to the body and were taken.
 std::size_t H1Session::deliver(std::string_view bytes) {
   if (!request_->is_upload_open || request_->upload_flow == Flow::Pause) return 0;
-  return request_->exchange.head.framing.kind == http::BodyKind::Chunked ? deliver_chunked(bytes) : deliver_length(bytes);
+  return request_->exchange.head.framing.kind == http::BodyKind::Chunked ? deliver_chunked(bytes)
+                                                                         : deliver_length(bytes);
 }
 
 std::size_t H1Session::deliver_length(std::string_view bytes) {
-  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(request_->remaining, bytes.size()));
+  const auto take =
+      static_cast<std::size_t>(std::min<std::uint64_t>(request_->remaining, bytes.size()));
   request_->remaining -= take;
   request_->exchange.on_request_body(bytes.substr(0, take));
   if (request_->remaining == 0 && !request_->exchange.is_finished()) complete_body(nullptr);
@@ -150,10 +169,17 @@ std::size_t H1Session::deliver_chunked(std::string_view bytes) {
     const http::ChunkDecoder::Step step = request_->decoder.next(bytes.substr(taken));
     taken += step.consumed;
     switch (step.event) {
-      case http::ChunkDecoder::Event::NeedMore: break;
-      case http::ChunkDecoder::Event::Data: request_->exchange.on_request_body(step.data); break;
-      case http::ChunkDecoder::Event::End: complete_body(request_->decoder.trailers()); break;
-      case http::ChunkDecoder::Event::Bad: request_->exchange.on_request_broken(step.reason); break;
+      case http::ChunkDecoder::Event::NeedMore:
+        break;
+      case http::ChunkDecoder::Event::Data:
+        request_->exchange.on_request_body(step.data);
+        break;
+      case http::ChunkDecoder::Event::End:
+        complete_body(request_->decoder.trailers());
+        break;
+      case http::ChunkDecoder::Event::Bad:
+        request_->exchange.on_request_broken(step.reason);
+        break;
     }
   }
   return taken;
@@ -168,7 +194,8 @@ void H1Session::complete_body(const http::HeaderBlock* trailers) {
 void H1Session::store(std::string_view bytes) {
   if (bytes.empty()) return;
   net::Chunk& chunk = *request_->chunk;
-  // Body bytes that were handed on leave room at the end only when nothing waits; the head stays in front of them.
+  // Body bytes that were handed on leave room at the end only when nothing waits; the head stays in
+  // front of them.
   ENSURE(bytes.size() <= chunk.room(), "a read never brings more than the chunk has room for");
   std::memcpy(chunk.data + chunk.end, bytes.data(), bytes.size());
   chunk.end += static_cast<std::uint32_t>(bytes.size());
@@ -179,37 +206,49 @@ void H1Session::update_reading() {
   using net::ReadMode;
   if (transport_ == nullptr) return;
   switch (state_) {
-    case State::Idle: return transport_->read(ReadMode::On, core::limits::kChunkSize);
-    case State::Head: return transport_->read(ReadMode::On, request_->chunk->room());
+    case State::Idle:
+      return transport_->read(ReadMode::On, core::limits::kChunkSize);
+    case State::Head:
+      return transport_->read(ReadMode::On, request_->chunk->room());
     case State::Flushing:
-    case State::Lingering: return transport_->read(ReadMode::On);
-    case State::Closed: return;
-    case State::Sending: return transport_->read(ReadMode::WatchClose);
-    case State::Busy: break;
+    case State::Lingering:
+      return transport_->read(ReadMode::On);
+    case State::Closed:
+      return;
+    case State::Sending:
+      return transport_->read(ReadMode::WatchClose);
+    case State::Busy:
+      break;
   }
   const H1Request& request = *request_;
   const std::size_t room = request.chunk->room();
   if (!request.is_body_complete) {
-    // Body bytes that wait, or an endpoint that does not take more: only the client's leaving matters.
-    const bool takes_more = request.is_upload_open && request.upload_flow == Flow::Run && request.chunk->bytes().empty();
+    // Body bytes that wait, or an endpoint that does not take more: only the client's leaving
+    // matters.
+    const bool takes_more = request.is_upload_open && request.upload_flow == Flow::Run &&
+                            request.chunk->bytes().empty();
     if (!takes_more) return transport_->read(ReadMode::WatchClose);
     if (request.exchange.head.framing.kind == http::BodyKind::Length) {
       // Never beyond this body: what follows stays in the kernel.
       const auto limit = std::min<std::uint64_t>(request.remaining, core::limits::kReadBufferSize);
       return transport_->read(ReadMode::On, static_cast<std::size_t>(limit));
     }
-    // A head that fills the chunk leaves no room for what may follow a chunked body: then no further than it is certain to
-    // go on, and byte by byte between its chunks.
-    const auto certain = std::min<std::uint64_t>(request.decoder.data_left(), core::limits::kReadBufferSize);
-    return transport_->read(ReadMode::On, std::max({room, static_cast<std::size_t>(certain), std::size_t{1}}));
+    // A head that fills the chunk leaves no room for what may follow a chunked body: then no
+    // further than it is certain to go on, and byte by byte between its chunks.
+    const auto certain =
+        std::min<std::uint64_t>(request.decoder.data_left(), core::limits::kReadBufferSize);
+    return transport_->read(ReadMode::On,
+                            std::max({room, static_cast<std::size_t>(certain), std::size_t{1}}));
   }
   if (room == 0) return transport_->read(ReadMode::WatchClose);
   transport_->read(ReadMode::On, room);
 }
 
-// ======================================================== writing an answer ========================================================
+// ======================================================== writing an answer
+// ========================================================
 
-void H1Session::send_informational(const http::ResponseHead& head, const http::ResponseForwarding& with) {
+void H1Session::send_informational(const http::ResponseHead& head,
+                                   const http::ResponseForwarding& with) {
   context_.gather.begin(*transport_);
   http::HeadWriter writer(context_.gather.head_room());
   http::write_response_head(writer, head, with);
@@ -259,17 +298,22 @@ void H1Session::send_local(const LocalReply& reply) {
   end_exchange(reply.closes ? Ending::Close : Ending::KeepAlive);
 }
 
-void H1Session::abort() { end_exchange(Ending::Abort); }
+void H1Session::abort() {
+  end_exchange(Ending::Abort);
+}
 
 void H1Session::open_upload(Flow flow) {
   request_->is_upload_open = true;
   request_->upload_flow = flow;
   if (is_in_event_) return;  // pumped when the event returns
   if (flow == Flow::Pause) return update_reading();
-  context_.loop.defer(request_->turn_end);  // pumped at the end of the turn, with the exchange off the stack
+  context_.loop.defer(
+      request_->turn_end);  // pumped at the end of the turn, with the exchange off the stack
 }
 
-std::string_view H1Session::unread() const { return request_->chunk->bytes(); }
+std::string_view H1Session::unread() const {
+  return request_->chunk->bytes();
+}
 
 ReleasedClient H1Session::release_transport() {
   context_.gather.flush_for(*transport_);
@@ -278,7 +322,8 @@ ReleasedClient H1Session::release_transport() {
   return {transport, std::move(ticket_)};
 }
 
-// ========================================================== ends ==========================================================
+// ========================================================== ends
+// ==========================================================
 
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {
@@ -319,8 +364,8 @@ void H1Session::next_request() {
   context_.loop.retire(over);
 }
 
-/// The answer says that the connection ends: FIN when all of it is in the kernel, then lingering, because a close with unread
-/// input would reset what the client has not read yet (RFC 9112 §9.6).
+/// The answer says that the connection ends: FIN when all of it is in the kernel, then lingering,
+/// because a close with unread input would reset what the client has not read yet (RFC 9112 §9.6).
 void H1Session::start_flushing() {
   context_.gather.flush();
   state_ = State::Flushing;
@@ -368,13 +413,15 @@ void H1Session::close_idle() {
 void H1Session::begin_stop() {
   if (state_ != State::Idle) return;
   if (has_served_) return close_idle();
-  arm(core::limits::kLingerTimeMax);  // its request may be on the way: it waited in the accept queue
+  arm(core::limits::kLingerTimeMax);  // its request may be on the way: it waited in the accept
+                                      // queue
 }
 
 void H1Session::give_up() {
   if (request_ != nullptr && !request_->exchange.is_finished()) {
     request_->exchange.on_client_gone();
-    // A client that has ended only its own direction would take a FIN for the end of an answer without length.
+    // A client that has ended only its own direction would take a FIN for the end of an answer
+    // without length.
     if (state_ == State::Busy) ending_ = Ending::Abort;
   }
   close();
@@ -382,18 +429,20 @@ void H1Session::give_up() {
 
 void H1Session::on_eof() {
   const EventScope scope(context_.gather);
-  // With a request it may be that the end was only watched for: then input before it is unread, and a close would reset
-  // what still leaves.
+  // With a request it may be that the end was only watched for: then input before it is unread, and
+  // a close would reset what still leaves.
   has_peer_ended_ = request_ == nullptr;
   if (request_ != nullptr && !request_->exchange.is_finished()) return give_up();
-  // An answer that is complete may still be on its way to a client that has only ended its own direction.
+  // An answer that is complete may still be on its way to a client that has only ended its own
+  // direction.
   if (request_ != nullptr && ending_ != Ending::Abort) return start_flushing();
   if (state_ != State::Flushing) close();
 }
 
 void H1Session::on_drained() {
   const EventScope scope(context_.gather);
-  if (state_ == State::Busy && !request_->exchange.is_finished()) return request_->exchange.on_client_drained();
+  if (state_ == State::Busy && !request_->exchange.is_finished())
+    return request_->exchange.on_client_drained();
   if (transport_->queued() != 0) return;
   if (state_ == State::Sending) return next_request();
   if (state_ == State::Flushing) start_lingering();
@@ -419,10 +468,13 @@ void H1Session::on_timeout() {
       }
       ending_ = Ending::Abort;
       return close();
-    case State::Idle: return close_idle();
-    case State::Lingering: return close();
+    case State::Idle:
+      return close_idle();
+    case State::Lingering:
+      return close();
     case State::Busy:
-    case State::Closed: return;
+    case State::Closed:
+      return;
   }
 }
 

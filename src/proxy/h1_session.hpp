@@ -18,7 +18,8 @@ namespace sluice::proxy {
 class H1Session;
 struct SessionTag;
 
-/// What a session needs only while a request is on it: an idle connection holds none of it. Lives in a slab of the worker.
+/// What a session needs only while a request is on it: an idle connection holds none of it. Lives
+/// in a slab of the worker.
 struct H1Request final : net::Reapable {
   H1Request(Context& context, H1Session& session, net::Slab<H1Request>& slab);
   void on_turn_end();
@@ -26,11 +27,11 @@ struct H1Request final : net::Reapable {
 
   net::Slab<H1Request>& slab;
   H1Session& session;
-  net::ChunkPtr chunk;              // the head, then body or pipelined bytes that wait: at most 16 KiB
-  std::uint32_t head_bytes = 0;     // at the front of the chunk; the exchange's views point there
+  net::ChunkPtr chunk;           // the head, then body or pipelined bytes that wait: at most 16 KiB
+  std::uint32_t head_bytes = 0;  // at the front of the chunk; the exchange's views point there
   http::HeadEnd head_end;
   http::ChunkDecoder decoder;
-  std::uint64_t remaining = 0;      // of a body with a length
+  std::uint64_t remaining = 0;  // of a body with a length
   bool is_body_complete = false;
   bool is_upload_open = false;
   Flow upload_flow = Flow::Run;
@@ -38,14 +39,17 @@ struct H1Request final : net::Reapable {
   net::MemberDeferred<H1Request, &H1Request::on_turn_end> turn_end{*this};
 };
 
-/// The client side of HTTP/1: one connection, one request at a time. Reads heads and bodies, writes what the exchange says.
+/// The client side of HTTP/1: one connection, one request at a time. Reads heads and bodies, writes
+/// what the exchange says.
 ///
-///   Idle ──first byte──► Head ──whole head──► Busy ──answer complete──► Sending ──all in the kernel──► Idle
-///     │ timeout, FIN       │ 408, FIN          │ answer that closes            (or the next pipelined request)
+///   Idle ──first byte──► Head ──whole head──► Busy ──complete──► Sending ──sent──► Idle or Head
+///     │ timeout, FIN       │ 408, FIN          │ complete, closes
 ///     ▼                    ▼                   ▼
-///   Closed ◄───────────────┴─── Lingering ◄─ Flushing        (aborts and tunnels leave from Busy at once)
+///   Closed ◄───────────────┴─── Lingering ◄─ Flushing
 ///
-/// The next request begins when the answer before it has left our queue: an abort of the later one would take it along.
+/// Aborts and tunnels leave from Busy at once. Head follows Sending when a request was pipelined.
+/// The next request begins when the answer before it has left our queue: an abort of the later one
+/// would take it along.
 ///
 /// Owns its transport until it closes or gives it away. Worker thread only; reaped by its loop.
 class H1Session final : public ClientStream,
@@ -54,7 +58,8 @@ class H1Session final : public ClientStream,
                         public core::ListNode<SessionTag> {
  public:
   using List = core::IntrusiveList<H1Session, SessionTag>;
-  /// Places and lists of one worker; a session moves itself between `idle` (longest idle first) and `busy`.
+  /// Places and lists of one worker; a session moves itself between `idle` (longest idle first) and
+  /// `busy`.
   struct Home {
     net::Slab<H1Session> sessions;
     net::Slab<H1Request> requests;
@@ -70,7 +75,8 @@ class H1Session final : public ClientStream,
   core::Instant idle_since() const { return idle_since_; }
   /// Closes if no request is on it.
   void close_idle();
-  /// The proxy stops: an idle one closes now, a fresh one has a second to send its request, others end with their answer.
+  /// The proxy stops: an idle one closes now, a fresh one has a second to send its request, others
+  /// end with their answer.
   void begin_stop();
   /// Closes whatever is going on; the request counts as left by its client.
   void give_up();
@@ -78,7 +84,8 @@ class H1Session final : public ClientStream,
   void on_turn_end();
 
   // ClientStream
-  void send_informational(const http::ResponseHead& head, const http::ResponseForwarding& with) override;
+  void send_informational(const http::ResponseHead& head,
+                          const http::ResponseForwarding& with) override;
   void send_head(const http::ResponseHead& head, const http::ResponseForwarding& with) override;
   void send_body(std::string_view bytes) override;
   void finish(const http::HeaderBlock* trailers) override;
@@ -124,18 +131,19 @@ class H1Session final : public ClientStream,
 
   Context& context_;
   Home& home_;
-  net::Transport* transport_;       // nullptr once closed or given away
+  net::Transport* transport_;  // nullptr once closed or given away
   H1Request* request_ = nullptr;
   core::Instant idle_since_{};
   std::uint32_t flush_timeout_ms_ = 0;  // response_body_idle of the last request's service
-  std::uint32_t progress_ = 0;          // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded
+  std::uint32_t progress_ =
+      0;  // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;
   http::BodyCoding coding_ = http::BodyCoding::None;
-  bool closes_ = false;             // the head that was sent says so
-  bool is_in_event_ = false;        // an upload opened now is pumped when the event returns
-  bool has_peer_ended_ = false;     // its FIN was read, and with it everything before
-  bool has_served_ = false;         // at least one request was answered
+  bool closes_ = false;          // the head that was sent says so
+  bool is_in_event_ = false;     // an upload opened now is pumped when the event returns
+  bool has_peer_ended_ = false;  // its FIN was read, and with it everything before
+  bool has_served_ = false;      // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};
 };

@@ -7,7 +7,8 @@
 
 namespace sluice::proxy {
 
-H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings, core::Millis idle_timeout)
+H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings,
+                       core::Millis idle_timeout)
     : context_(context), transport_(&transport), siblings_(siblings), idle_timeout_(idle_timeout) {
   transport_->set_events(*this);
 }
@@ -73,7 +74,8 @@ void H1Upstream::pause_response(Flow flow) {
 
 void H1Upstream::on_read(std::string_view bytes) {
   const EventScope scope(context_.gather);
-  if (events_ == nullptr) return close_idle();  // bytes that nobody asked for: RFC 9112 §9.2 forbids to keep them
+  if (events_ == nullptr)
+    return close_idle();  // bytes that nobody asked for: RFC 9112 §9.2 forbids to keep them
   response_began_ = true;
   consume(bytes);
   context_.gather.flush();
@@ -83,11 +85,16 @@ void H1Upstream::on_read(std::string_view bytes) {
 void H1Upstream::consume(std::string_view bytes) {
   while (events_ != nullptr && !bytes.empty()) {
     switch (state_) {
-      case State::AwaitHead: bytes = read_head(bytes); break;
-      case State::Body: bytes = read_body(bytes); break;
+      case State::AwaitHead:
+        bytes = read_head(bytes);
+        break;
+      case State::Body:
+        bytes = read_body(bytes);
+        break;
       case State::Ended:
       case State::Idle:
-      case State::Closed: return;
+      case State::Closed:
+        return;
     }
   }
 }
@@ -109,7 +116,8 @@ std::string_view H1Upstream::read_head(std::string_view bytes) {
     head_buffer_.clear();
     return take_head(std::string_view(whole).substr(0, *end), bytes.substr(bytes.size() - rest));
   }
-  if (head_buffer_.size() > core::limits::kResponseHeadMax) lose(UpstreamLoss::Malformed, "the response head is too large");
+  if (head_buffer_.size() > core::limits::kResponseHeadMax)
+    lose(UpstreamLoss::Malformed, "the response head is too large");
   return {};
 }
 
@@ -134,8 +142,10 @@ std::string_view H1Upstream::take_head(std::string_view head_bytes, std::string_
   remaining_ = head.framing.length;
   may_keep_alive_ = head.keep_alive && head.framing.kind != http::BodyKind::UntilClose;
   if (head.keep_alive_timeout_s) {
-    // One second before the endpoint gives up (behaviour.md §4); a promise of 0 or 1 s can't be used.
-    const core::Millis promised = std::chrono::seconds(*head.keep_alive_timeout_s) - std::chrono::seconds(1);
+    // One second before the endpoint gives up (behaviour.md §4); a promise of 0 or 1 s can't be
+    // used.
+    const core::Millis promised =
+        std::chrono::seconds(*head.keep_alive_timeout_s) - std::chrono::seconds(1);
     if (promised <= core::Millis::zero()) may_keep_alive_ = false;
     idle_timeout_ = std::min(idle_timeout_, std::max(promised, core::Millis::zero()));
   }
@@ -151,16 +161,22 @@ std::string_view H1Upstream::take_head(std::string_view head_bytes, std::string_
 
 std::string_view H1Upstream::read_body(std::string_view bytes) {
   switch (response_body_) {
-    case http::BodyKind::Length: return read_length_body(bytes);
-    case http::BodyKind::Chunked: return read_chunked_body(bytes);
-    case http::BodyKind::UntilClose: events_->on_response_body(bytes); return {};
-    case http::BodyKind::None: break;
+    case http::BodyKind::Length:
+      return read_length_body(bytes);
+    case http::BodyKind::Chunked:
+      return read_chunked_body(bytes);
+    case http::BodyKind::UntilClose:
+      events_->on_response_body(bytes);
+      return {};
+    case http::BodyKind::None:
+      break;
   }
   core::unreachable();
 }
 
 std::string_view H1Upstream::read_length_body(std::string_view bytes) {
-  const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
+  const std::size_t take =
+      static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
   remaining_ -= take;
   has_surplus_ = take < bytes.size();
   events_->on_response_body({bytes.data(), take});
@@ -173,13 +189,18 @@ std::string_view H1Upstream::read_chunked_body(std::string_view bytes) {
   const http::ChunkDecoder::Step step = decoder_.next(bytes);
   bytes.remove_prefix(step.consumed);
   switch (step.event) {
-    case http::ChunkDecoder::Event::NeedMore: return {};
-    case http::ChunkDecoder::Event::Data: events_->on_response_body(step.data); return bytes;
+    case http::ChunkDecoder::Event::NeedMore:
+      return {};
+    case http::ChunkDecoder::Event::Data:
+      events_->on_response_body(step.data);
+      return bytes;
     case http::ChunkDecoder::Event::End:
       has_surplus_ = !bytes.empty();
       end_response(decoder_.trailers());
       return {};
-    case http::ChunkDecoder::Event::Bad: lose(UpstreamLoss::Malformed, step.reason); return {};
+    case http::ChunkDecoder::Event::Bad:
+      lose(UpstreamLoss::Malformed, step.reason);
+      return {};
   }
   core::unreachable();
 }
@@ -192,7 +213,8 @@ void H1Upstream::end_response(const http::HeaderBlock* trailers) {
 void H1Upstream::on_eof() {
   const EventScope scope(context_.gather);
   if (events_ == nullptr) return close_idle();
-  if (state_ == State::Body && response_body_ == http::BodyKind::UntilClose) return end_response(nullptr);
+  if (state_ == State::Body && response_body_ == http::BodyKind::UntilClose)
+    return end_response(nullptr);
   lose(UpstreamLoss::Closed, response_began_ ? "the endpoint closed before its answer was complete"
                                              : "the endpoint closed without an answer");
 }
@@ -205,8 +227,9 @@ void H1Upstream::on_drained() {
 void H1Upstream::on_error(net::TransportError error) {
   const EventScope scope(context_.gather);
   if (events_ == nullptr) return close_idle();
-  lose(UpstreamLoss::Reset, error == net::TransportError::TimedOut ? "the connection to the endpoint timed out"
-                                                                   : "the endpoint reset the connection");
+  lose(UpstreamLoss::Reset, error == net::TransportError::TimedOut
+                                ? "the connection to the endpoint timed out"
+                                : "the endpoint reset the connection");
 }
 
 /// Closes first, so that whatever the exchange does next can't come back to this connection.
@@ -219,8 +242,8 @@ void H1Upstream::lose(UpstreamLoss loss, std::string_view reason) {
 // ---- end of an exchange ----
 
 bool H1Upstream::is_reusable() const {
-  return state_ == State::Ended && may_keep_alive_ && request_ended_ && !has_surplus_ && transport_->queued() == 0 &&
-         !context_.is_stopping && idle_timeout_ > core::Millis::zero();
+  return state_ == State::Ended && may_keep_alive_ && request_ended_ && !has_surplus_ &&
+         transport_->queued() == 0 && !context_.is_stopping && idle_timeout_ > core::Millis::zero();
 }
 
 void H1Upstream::release() {
@@ -234,7 +257,9 @@ void H1Upstream::release() {
   context_.upstreams.put_idle(*this);
 }
 
-void H1Upstream::abort() { close(); }
+void H1Upstream::abort() {
+  close();
+}
 
 net::Transport& H1Upstream::release_transport() {
   context_.gather.flush_for(*transport_);
@@ -244,7 +269,8 @@ net::Transport& H1Upstream::release_transport() {
 }
 
 void H1Upstream::close_idle() {
-  if (state_ == State::Idle && core::ListNode<IdleUpstreamTag>::is_linked()) context_.upstreams.remove_idle(*this);
+  if (state_ == State::Idle && core::ListNode<IdleUpstreamTag>::is_linked())
+    context_.upstreams.remove_idle(*this);
   close();
 }
 
@@ -260,11 +286,14 @@ void H1Upstream::close() {
   context_.loop.retire(*this);
 }
 
-/// While the connection works the timer stays armed: moving a deadline is a store, unlinking is not.
+/// While the connection works the timer stays armed: moving a deadline is a store, unlinking is
+/// not.
 void H1Upstream::on_idle_timeout() {
   if (state_ == State::Idle && context_.loop.now() >= idle_until_) close_idle();
 }
 
-void H1Upstream::reap() { context_.upstreams.destroy(*this); }
+void H1Upstream::reap() {
+  context_.upstreams.destroy(*this);
+}
 
 }  // namespace sluice::proxy

@@ -21,7 +21,8 @@ struct IdleUpstreams {
   std::size_t count = 0;
 };
 
-/// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by the UpstreamPool.
+/// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by
+/// the UpstreamPool.
 ///
 ///   Idle ──take──► AwaitHead ──final head──► Body ──last byte──► Ended ──release──► Idle
 ///     │                │  ▲ 1xx                │                    │ not reusable
@@ -32,7 +33,8 @@ class H1Upstream final : public UpstreamStream,
                          public net::Reapable,
                          public core::ListNode<IdleUpstreamTag> {
  public:
-  H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings, core::Millis idle_timeout);
+  H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings,
+             core::Millis idle_timeout);
 
   /// Those idle to the same endpoint.
   IdleUpstreams& siblings() { return siblings_; }
@@ -77,8 +79,8 @@ class H1Upstream final : public UpstreamStream,
   void on_idle_timeout();
 
   Context& context_;
-  net::Transport* transport_;            // nullptr once given away or closed
-  UpstreamEvents* events_ = nullptr;     // nullptr: no exchange
+  net::Transport* transport_;         // nullptr once given away or closed
+  UpstreamEvents* events_ = nullptr;  // nullptr: no exchange
   IdleUpstreams& siblings_;
   core::Millis idle_timeout_;
   core::Instant idle_until_{};
@@ -92,12 +94,12 @@ class H1Upstream final : public UpstreamStream,
   bool request_ended_ = false;
   bool response_began_ = false;
   bool may_keep_alive_ = false;
-  bool has_surplus_ = false;             // bytes behind the answer: never reused
+  bool has_surplus_ = false;  // bytes behind the answer: never reused
   std::uint32_t exchanges_ = 0;
   std::uint64_t remaining_ = 0;
   http::ChunkDecoder decoder_;
   http::HeadEnd head_end_;
-  std::string head_buffer_;              // a head that came in pieces; empty otherwise
+  std::string head_buffer_;  // a head that came in pieces; empty otherwise
   std::string_view unread_;
 };
 

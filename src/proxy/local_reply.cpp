@@ -36,7 +36,8 @@ void write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
   out.status_line(reply.status, http::reason_phrase(reply.status));
   out.field("Server", "sluice");
   out.field("Date", reply.date);
-  out.field("Content-Type", reply.wants_json ? "application/problem+json" : "text/plain; charset=utf-8");
+  out.field("Content-Type",
+            reply.wants_json ? "application/problem+json" : "text/plain; charset=utf-8");
   out.field("Content-Length", std::uint64_t{body.size()});
   out.field("Cache-Control", "no-store");
   if (!reply.allow.empty()) out.field("Allow", reply.allow);

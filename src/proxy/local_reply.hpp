@@ -7,17 +7,18 @@
 
 namespace sluice::proxy {
 
-/// An answer that Sluice makes itself: small, text or JSON as the client accepts, with Proxy-Status (RFC 9209).
+/// An answer that Sluice makes itself: small, text or JSON as the client accepts, with Proxy-Status
+/// (RFC 9209).
 struct LocalReply {
   std::uint16_t status = 502;
-  std::string_view detail{};        // static text, one sentence for a person
-  std::string_view error{};         // Proxy-Status error type of RFC 9209 §2.3; empty: no Proxy-Status
-  std::string_view allow{};         // of a 405
-  unsigned retry_after_s = 0;     // 0: none
+  std::string_view detail{};   // static text, one sentence for a person
+  std::string_view error{};    // Proxy-Status error type of RFC 9209 §2.3; empty: no Proxy-Status
+  std::string_view allow{};    // of a 405
+  unsigned retry_after_s = 0;  // 0: none
   bool wants_json = false;
-  bool is_head = false;           // the answer to HEAD: no body
-  bool closes = false;            // Connection: close
-  bool says_keep_alive = false;   // to HTTP/1.0 clients that asked
+  bool is_head = false;          // the answer to HEAD: no body
+  bool closes = false;           // Connection: close
+  bool says_keep_alive = false;  // to HTTP/1.0 clients that asked
   std::string_view date{};
   std::string_view request_id{};
 };
@@ -25,8 +26,9 @@ struct LocalReply {
 /// Head and body, whole. At most 1 KiB.
 void write_local_reply(http::HeadWriter& out, const LocalReply& reply);
 
-/// Whether an Accept field prefers JSON to plain text: names application/json or application/problem+json, or a +json type,
-/// before any text type. No quality arithmetic: two bodies that say the same do not deserve it.
+/// Whether an Accept field prefers JSON to plain text: names application/json or
+/// application/problem+json, or a +json type, before any text type. No quality arithmetic: two
+/// bodies that say the same do not deserve it.
 bool prefers_json(const http::HeaderBlock& fields);
 
 }  // namespace sluice::proxy

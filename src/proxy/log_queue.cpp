@@ -44,7 +44,8 @@ LogQueue::Waiting LogQueue::peek() const {
 }
 
 void LogQueue::consume(const Waiting& written) {
-  lines_out_.store(lines_out_.load(std::memory_order_relaxed) + written.lines, std::memory_order_relaxed);
+  lines_out_.store(lines_out_.load(std::memory_order_relaxed) + written.lines,
+                   std::memory_order_relaxed);
   read_.store(read_.load(std::memory_order_relaxed) + written.first.size() + written.second.size(),
               std::memory_order_release);
 }

@@ -8,16 +8,17 @@
 
 namespace sluice::proxy {
 
-/// Access-log lines on their way from one worker to the log writer's thread: a ring of bytes, one producer, one consumer, no
-/// lock. Bounded in bytes and lines; a line that does not fit is dropped and counted by the producer. The memory is touched
-/// only as far as lines really wait.
+/// Access-log lines on their way from one worker to the log writer's thread: a ring of bytes, one
+/// producer, one consumer, no lock. Bounded in bytes and lines; a line that does not fit is dropped
+/// and counted by the producer. The memory is touched only as far as lines really wait.
 class LogQueue {
  public:
   LogQueue(std::size_t bytes, std::size_t lines);
 
   /// Worker. False: dropped. `line` ends with '\n'.
   bool push(std::string_view line);
-  /// Writer: up to two spans of whole lines that wait (the second one after the wrap), and how many lines.
+  /// Writer: up to two spans of whole lines that wait (the second one after the wrap), and how many
+  /// lines.
   struct Waiting {
     std::string_view first, second;
     std::size_t lines = 0;

@@ -3,7 +3,10 @@
 namespace sluice::proxy {
 
 SnapshotSlot::SnapshotSlot(model::Publication& publication, std::size_t worker, GiveBack give_back)
-    : publication_(publication), worker_(worker), give_back_(std::move(give_back)), current_(slab_.make()) {
+    : publication_(publication),
+      worker_(worker),
+      give_back_(std::move(give_back)),
+      current_(slab_.make()) {
   const core::Epoch active = publication_.active();
   current_->snapshot = publication_.take(worker_, active);
   publication_.set_adopted(worker_, active);
@@ -23,7 +26,8 @@ void SnapshotSlot::adopt(core::Epoch epoch) {
   } else {
     old_.push_back(*previous);
   }
-  // After this store the drainer may read our lease counts: every lease below this epoch was written before it.
+  // After this store the drainer may read our lease counts: every lease below this epoch was
+  // written before it.
   publication_.set_adopted(worker_, epoch);
 }
 

@@ -21,12 +21,13 @@ struct HeldSnapshot : core::ListNode<HeldTag> {
 
 class SnapshotSlot;
 
-/// Keeps one snapshot alive for one request: all that the request reads comes from it, so no request sees half of a change.
-/// Worker thread only; movable; released by its destructor.
+/// Keeps one snapshot alive for one request: all that the request reads comes from it, so no
+/// request sees half of a change. Worker thread only; movable; released by its destructor.
 class Hold {
  public:
   Hold() = default;
-  Hold(Hold&& from) noexcept : slot_(std::exchange(from.slot_, nullptr)), held_(std::exchange(from.held_, nullptr)) {}
+  Hold(Hold&& from) noexcept
+      : slot_(std::exchange(from.slot_, nullptr)), held_(std::exchange(from.held_, nullptr)) {}
   Hold& operator=(Hold&& from) noexcept {
     if (this != &from) {
       release();
@@ -49,11 +50,12 @@ class Hold {
   HeldSnapshot* held_ = nullptr;
 };
 
-/// The worker's side of Publication: which snapshot new requests are routed by. 1.7 ns per hold and release when nothing
-/// changed: one acquire load and two plain increments. Worker thread only.
+/// The worker's side of Publication: which snapshot new requests are routed by. 1.7 ns per hold and
+/// release when nothing changed: one acquire load and two plain increments. Worker thread only.
 class SnapshotSlot {
  public:
-  /// `give_back` receives the last reference of this worker to a snapshot, so that it dies on the control thread.
+  /// `give_back` receives the last reference of this worker to a snapshot, so that it dies on the
+  /// control thread.
   using GiveBack = std::function<void(std::shared_ptr<const model::Snapshot>)>;
 
   /// Adopts the active epoch. Requires: one was flipped.
@@ -62,18 +64,22 @@ class SnapshotSlot {
   SnapshotSlot& operator=(const SnapshotSlot&) = delete;
   ~SnapshotSlot();
 
-  /// The snapshot of the active epoch, adopted first if it is new. Call it once per request, when its head is complete.
+  /// The snapshot of the active epoch, adopted first if it is new. Call it once per request, when
+  /// its head is complete.
   Hold hold() {
     refresh();
     ++current_->holds;
     return {*this, *current_};
   }
-  /// Adopts a newer epoch if there is one; also done on every wake-up, so that an idle worker does not delay a drain.
+  /// Adopts a newer epoch if there is one; also done on every wake-up, so that an idle worker does
+  /// not delay a drain.
   void refresh() {
     const core::Epoch active = publication_.active();
-    if (active != current_->snapshot->epoch) [[unlikely]] adopt(active);
+    if (active != current_->snapshot->epoch) [[unlikely]]
+      adopt(active);
   }
-  /// For what must be known before a request is complete (limits, timeouts). Valid until the next refresh() or hold().
+  /// For what must be known before a request is complete (limits, timeouts). Valid until the next
+  /// refresh() or hold().
   const model::Snapshot& peek() const { return *current_->snapshot; }
 
   std::size_t holds() const;
@@ -94,7 +100,8 @@ class SnapshotSlot {
 inline void Hold::release() {
   if (held_ == nullptr) return;
   HeldSnapshot& held = *std::exchange(held_, nullptr);
-  if (--held.holds == 0 && &held != slot_->current_) [[unlikely]] slot_->drop(held);
+  if (--held.holds == 0 && &held != slot_->current_) [[unlikely]]
+    slot_->drop(held);
 }
 
 }  // namespace sluice::proxy

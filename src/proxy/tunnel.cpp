@@ -2,10 +2,11 @@
 
 namespace sluice::proxy {
 
-void Tunnel::start(Context& context, const TunnelStart& start, PoolLease& lease, ClientStream& client,
-                   UpstreamStream& upstream) {
+void Tunnel::start(Context& context, const TunnelStart& start, PoolLease& lease,
+                   ClientStream& client, UpstreamStream& upstream) {
   // Copied to the queues before the streams give up their buffers.
-  auto* tunnel = new Tunnel(context, start, lease, client.release_transport(), upstream.release_transport());
+  auto* tunnel =
+      new Tunnel(context, start, lease, client.release_transport(), upstream.release_transport());
   context.tunnels.push_back(*tunnel);
 }
 
@@ -39,7 +40,8 @@ void Tunnel::Side::on_read(std::string_view bytes) {
   bytes_read_ += bytes.size();
   tunnel_.touch();
   other_->transport_->write(bytes);
-  if (other_->transport_->queued() > core::limits::kHighWatermark) transport_->read(net::ReadMode::Off);
+  if (other_->transport_->queued() > core::limits::kHighWatermark)
+    transport_->read(net::ReadMode::Off);
 }
 
 void Tunnel::Side::on_drained() {
@@ -57,7 +59,8 @@ void Tunnel::Side::on_eof() {
 }
 
 void Tunnel::Side::on_error(net::TransportError) {
-  tunnel_.finish_broken(this == &tunnel_.client_ ? "the client reset the tunnel" : "the endpoint reset the tunnel");
+  tunnel_.finish_broken(this == &tunnel_.client_ ? "the client reset the tunnel"
+                                                 : "the endpoint reset the tunnel");
 }
 
 void Tunnel::touch() {
@@ -66,17 +69,23 @@ void Tunnel::touch() {
 }
 
 void Tunnel::finish_if_both_ended() {
-  const bool is_done = client_.has_ended_ && endpoint_.has_ended_ && client_.transport_->queued() == 0 &&
-                       endpoint_.transport_->queued() == 0;
+  const bool is_done = client_.has_ended_ && endpoint_.has_ended_ &&
+                       client_.transport_->queued() == 0 && endpoint_.transport_->queued() == 0;
   if (is_done) finish({});
 }
 
 void Tunnel::cut(model::CutCause cause, core::Nanos delay) {
   if (state_ != State::Relaying || cut_at_) return;
   switch (cause) {
-    case model::CutCause::DrainDeadline: cut_cause_ = "cut at the drain deadline"; break;
-    case model::CutCause::TunnelPolicy: cut_cause_ = "closed by the tunnel policy"; break;
-    case model::CutCause::Stop: cut_cause_ = "cut: the proxy stopped"; break;
+    case model::CutCause::DrainDeadline:
+      cut_cause_ = "cut at the drain deadline";
+      break;
+    case model::CutCause::TunnelPolicy:
+      cut_cause_ = "closed by the tunnel policy";
+      break;
+    case model::CutCause::Stop:
+      cut_cause_ = "cut: the proxy stopped";
+      break;
   }
   counters_.cut_tunnels.add();
   if (delay <= core::Nanos::zero()) return begin_cut();
@@ -84,7 +93,9 @@ void Tunnel::cut(model::CutCause cause, core::Nanos delay) {
   context_.loop.timers().arm(timer_, *cut_at_);
 }
 
-void Tunnel::give_up() { finish_broken("the proxy stopped"); }
+void Tunnel::give_up() {
+  finish_broken("the proxy stopped");
+}
 
 /// FIN both ways; who has not ended after a second is reset. Sluice writes no WebSocket frames.
 void Tunnel::begin_cut() {
@@ -96,16 +107,20 @@ void Tunnel::begin_cut() {
 
 void Tunnel::on_timer() {
   switch (state_) {
-    case State::Relaying: return cut_at_ ? begin_cut() : finish_idle();
-    case State::Cutting: return finish_broken(cut_cause_);
-    case State::Finished: return;
+    case State::Relaying:
+      return cut_at_ ? begin_cut() : finish_idle();
+    case State::Cutting:
+      return finish_broken(cut_cause_);
+    case State::Finished:
+      return;
   }
 }
 
 /// After bytes that an end did not take a FIN would say that they were all.
 void Tunnel::finish_idle() {
   constexpr std::string_view kWhy = "no byte for the tunnel's idle time";
-  if (client_.transport_->queued() + endpoint_.transport_->queued() != 0) return finish_broken(kWhy);
+  if (client_.transport_->queued() + endpoint_.transport_->queued() != 0)
+    return finish_broken(kWhy);
   finish(kWhy);
 }
 

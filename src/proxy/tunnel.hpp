@@ -16,16 +16,17 @@ namespace sluice::proxy {
 struct TunnelStart {
   const model::ServiceSettings& settings;
   core::PoolName pool;
-  model::EndpointCell& cell;          // counts this tunnel already
+  model::EndpointCell& cell;  // counts this tunnel already
   LogRecord record;
-  std::string_view from_client;       // bytes that came behind the request
-  std::string_view from_endpoint;     // bytes that came behind the 101
+  std::string_view from_client;    // bytes that came behind the request
+  std::string_view from_endpoint;  // bytes that came behind the 101
   core::Instant started;
 };
 
-/// Bytes both ways after a 101, without HTTP: half-close is relayed, each direction pauses its source by the watermarks. It
-/// holds a pool lease but no snapshot, because it can live for hours (architecture.md §5). Owns both connections; frees
-/// itself through the reaper. Worker thread only.
+/// Bytes both ways after a 101, without HTTP: half-close is relayed, each direction pauses its
+/// source by the watermarks. It holds a pool lease but no snapshot, because it can live for hours
+/// (architecture.md §5). Owns both connections; frees itself through the reaper. Worker thread
+/// only.
 ///
 ///   Relaying ──both ended, error, idle──► Finished
 ///      │ cut (deadline, policy `close` after its delay)
@@ -33,8 +34,8 @@ struct TunnelStart {
 ///   Cutting: FIN both ways ──both ended, or 1 s──► RST, Finished
 class Tunnel final : public LeaseHolder, public net::Reapable, public core::ListNode<TunnelTag> {
  public:
-  static void start(Context& context, const TunnelStart& start, PoolLease& lease, ClientStream& client,
-                    UpstreamStream& upstream);
+  static void start(Context& context, const TunnelStart& start, PoolLease& lease,
+                    ClientStream& client, UpstreamStream& upstream);
 
   bool is_tunnel() const override { return true; }
   void cut(model::CutCause cause, core::Nanos delay) override;
@@ -64,7 +65,8 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
     bool has_ended_ = false;
   };
 
-  Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, ReleasedClient client, net::Transport& upstream);
+  Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, ReleasedClient client,
+         net::Transport& upstream);
   ~Tunnel() = default;
 
   void touch();

@@ -11,7 +11,8 @@ H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
   return connection;
 }
 
-H1Upstream& UpstreamPool::adopt(net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout) {
+H1Upstream& UpstreamPool::adopt(net::Transport& transport, core::EndpointId endpoint,
+                                core::Millis idle_timeout) {
   context_.metrics.endpoint_connections_opened.add();
   return *slab_.make(context_, transport, idle_of(endpoint), idle_timeout);
 }

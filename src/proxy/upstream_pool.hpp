@@ -9,19 +9,21 @@
 
 namespace sluice::proxy {
 
-/// Endpoint connections of one worker, idle ones kept per endpoint for reuse. Owns all of them through its slab. Not
-/// thread-safe; worker thread only.
+/// Endpoint connections of one worker, idle ones kept per endpoint for reuse. Owns all of them
+/// through its slab. Not thread-safe; worker thread only.
 class UpstreamPool {
  public:
   explicit UpstreamPool(Context& context) : context_(context) {}
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
-  /// The most recently used idle connection, or nullptr. Constant time, no allocation. Most recent first because a request
-  /// that may not be repeated wants the one that the endpoint is least likely to have given up (behaviour.md §4).
+  /// The most recently used idle connection, or nullptr. Constant time, no allocation. Most recent
+  /// first because a request that may not be repeated wants the one that the endpoint is least
+  /// likely to have given up (behaviour.md §4).
   H1Upstream* take_idle(core::EndpointId endpoint);
   /// A connection that was just opened.
-  H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout);
+  H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint,
+                    core::Millis idle_timeout);
   void close_idle();
 
   std::size_t in_use() const { return slab_.in_use(); }

@@ -11,12 +11,13 @@ namespace sluice::proxy {
 
 /// Why an attempt ended without a whole answer.
 enum class UpstreamLoss : std::uint8_t {
-  Closed,     // FIN before the answer was complete
+  Closed,  // FIN before the answer was complete
   Reset,
   Malformed,  // the endpoint does not speak HTTP as we accept it
 };
 
-/// What the endpoint side tells the exchange. Each may end the exchange; the stream then touches nothing more.
+/// What the endpoint side tells the exchange. Each may end the exchange; the stream then touches
+/// nothing more.
 class UpstreamEvents {
  public:
   /// Any status; 1xx may come several times. `head` is valid during the call.
@@ -34,8 +35,8 @@ class UpstreamEvents {
   ~UpstreamEvents() = default;
 };
 
-/// Endpoint side of one exchange: an HTTP/1 connection, later one HTTP/2 stream. Called by the exchange only, and never
-/// calls it back from inside such a call.
+/// Endpoint side of one exchange: an HTTP/1 connection, later one HTTP/2 stream. Called by the
+/// exchange only, and never calls it back from inside such a call.
 class UpstreamStream {
  public:
   virtual void send_head(const http::RequestHead& head, const http::RequestForwarding& with) = 0;
@@ -47,7 +48,8 @@ class UpstreamStream {
   virtual bool was_reused() const = 0;
   /// Any byte of an answer has arrived.
   virtual bool response_began() const = 0;
-  /// The exchange has ended well: the connection is kept if both sides agree and nothing is left over, else closed.
+  /// The exchange has ended well: the connection is kept if both sides agree and nothing is left
+  /// over, else closed.
   virtual void release() = 0;
   /// The exchange has ended otherwise: the connection is closed now.
   virtual void abort() = 0;

@@ -36,7 +36,9 @@ void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::si
     return;
   }
   metrics_.connections_open.add();
-  H1Session* session = home_.sessions.make(context_, home_, transport, ConnectionTicket(*this, Origin{peer, static_cast<std::uint16_t>(listener)}));
+  H1Session* session = home_.sessions.make(
+      context_, home_, transport,
+      ConnectionTicket(*this, Origin{peer, static_cast<std::uint16_t>(listener)}));
   if (context_.is_stopping) session->begin_stop();
   if (metrics_.connections_open.read() < options_.connections_max) return;
   evict_idle();
@@ -50,14 +52,17 @@ void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::si
 /// Connections that were fresh when accepting paused have become old enough to make room since.
 void Worker::on_accepting_paused() {
   evict_idle();
-  if (is_accepting_paused_) loop_.timers().arm(eviction_timer_, loop_.now() + core::limits::kIdleEvictionAge);
+  if (is_accepting_paused_)
+    loop_.timers().arm(eviction_timer_, loop_.now() + core::limits::kIdleEvictionAge);
 }
 
-/// At the connection limit idle keep-alive connections make room (behaviour.md §4); at most a handful per accept.
+/// At the connection limit idle keep-alive connections make room (behaviour.md §4); at most a
+/// handful per accept.
 void Worker::evict_idle() {
   for (unsigned evicted = 0; evicted < core::limits::kAcceptsPerEvent; ++evicted) {
     H1Session* oldest = home_.idle.front();
-    if (oldest == nullptr || loop_.now() - oldest->idle_since() <= core::limits::kIdleEvictionAge) return;
+    if (oldest == nullptr || loop_.now() - oldest->idle_since() <= core::limits::kIdleEvictionAge)
+      return;
     oldest->close_idle();
   }
 }
@@ -65,7 +70,8 @@ void Worker::evict_idle() {
 void Worker::on_connection_ended(const net::Peer& peer) {
   metrics_.connections_open.subtract();
   if (options_.address_limit != nullptr && peer.ip) options_.address_limit->leave(*peer.ip);
-  if (is_accepting_paused_ && metrics_.connections_open.read() < options_.connections_max && !context_.is_stopping) {
+  if (is_accepting_paused_ && metrics_.connections_open.read() < options_.connections_max &&
+      !context_.is_stopping) {
     is_accepting_paused_ = false;
     loop_.timers().disarm(eviction_timer_);
     acceptor_->resume();
@@ -88,11 +94,13 @@ model::CutReport Worker::cut_leases(const model::CutOrder& order) {
   const auto is_cut = [&](PoolLease& lease) {
     const bool is_tunnel = lease.holder().is_tunnel();
     if (!lease.is_whose(order.whose)) return false;
-    return order.what == CutWhat::RequestsAndTunnels || is_tunnel == (order.what == CutWhat::TunnelsOnly);
+    return order.what == CutWhat::RequestsAndTunnels ||
+           is_tunnel == (order.what == CutWhat::TunnelsOnly);
   };
   const bool keeps_apply = order.cause != model::CutCause::Stop;
   const auto is_kept = [&](PoolLease& lease) {
-    return keeps_apply && lease.holder().is_tunnel() && lease.holder().tunnel_policy() == model::TunnelPolicy::Keep;
+    return keeps_apply && lease.holder().is_tunnel() &&
+           lease.holder().tunnel_policy() == model::TunnelPolicy::Keep;
   };
   leases_.for_each([&](PoolLease& lease) {
     if (!is_cut(lease)) return;

@@ -20,24 +20,26 @@ namespace sluice::proxy {
 
 struct WorkerOptions {
   std::size_t number = 0;
-  std::size_t services = 0;             // of the configuration: the size of the counters
+  std::size_t services = 0;  // of the configuration: the size of the counters
   std::size_t connections_max = 1024;
   AddressLimit* address_limit = nullptr;  // shared by all workers; nullptr: off
   LogQueue* log = nullptr;                // nullptr: no access log
 };
 
-/// One event loop's share of the data path: owns its sessions, tunnels, endpoint connections, snapshot slot and counters.
-/// Everything here runs on the loop's thread, except metrics(), whose counters anyone may read.
+/// One event loop's share of the data path: owns its sessions, tunnels, endpoint connections,
+/// snapshot slot and counters. Everything here runs on the loop's thread, except metrics(), whose
+/// counters anyone may read.
 class Worker final : public net::AcceptEvents, public TicketOffice {
  public:
   /// Adopts the active snapshot. `loop`, `connector` and `publication` outlive it.
-  Worker(net::Loop& loop, net::Connector& connector, model::Publication& publication, SnapshotSlot::GiveBack give_back,
-         const WorkerOptions& options);
+  Worker(net::Loop& loop, net::Connector& connector, model::Publication& publication,
+         SnapshotSlot::GiveBack give_back, const WorkerOptions& options);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  /// Paused and resumed at the connection limit. Must be set before connections come, if there is one.
+  /// Paused and resumed at the connection limit. Must be set before connections come, if there is
+  /// one.
   void set_acceptor(net::Acceptor& acceptor) { acceptor_ = &acceptor; }
 
   void on_accept(net::Transport& transport, const net::Peer& peer, std::size_t listener) override;
@@ -46,8 +48,8 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
   void adopt() { slot_.refresh(); }
   model::LeaseReport count_leases(const model::LeaseQuery& query);
   model::CutReport cut_leases(const model::CutOrder& order);
-  /// Accepts what waits, closes the listeners and idle connections; answers say Connection: close. `on_empty` is called once,
-  /// when no client connection is left.
+  /// Accepts what waits, closes the listeners and idle connections; answers say Connection: close.
+  /// `on_empty` is called once, when no client connection is left.
   void begin_stop(std::function<void()> on_empty);
   /// Ends everything at once; what was in progress is logged.
   void give_up_all();
@@ -55,7 +57,8 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
   const metrics::Block& metrics() const { return metrics_; }
   /// For the simulator's invariants: all zero when nothing is going on.
   struct Load {
-    std::size_t sessions = 0, requests = 0, tunnels = 0, leases = 0, holds = 0, endpoint_connections = 0, chunks = 0;
+    std::size_t sessions = 0, requests = 0, tunnels = 0, leases = 0, holds = 0,
+                endpoint_connections = 0, chunks = 0;
   };
   Load load();
 

@@ -48,8 +48,11 @@ class Commands(SluiceTest):
     def test_exit_statuses(self):
         proxy = self.two_pools()
         for arguments, status in [(("switch", "green", "nope"), 1), (("switch", "purple"), 2), (("split", "101"), 2),
-                                  (("split", "1.234"), 2), (("frobnicate",), 2), ((), 2), (("--help",), 0), (("--version",), 0),
-                                  (("version",), 0), (("switch", "green", "--if-generation", "99"), 1),
+                                  (("split", "1.234"), 2), (("frobnicate",), 2), (("swtich", "green"), 2), ((), 2),
+                                  (("--help",), 0), (("--version",), 0),
+                                  (("version",), 0), (("version", "--json"), 0), (("explain", "--user", "7"), 2),
+                                  (("switch", "green", "--reason", "x" * 1025), 2), (("split", "1", "--salt", "a\nb"), 2),
+                                  (("switch", "green", "--if-generation", "99"), 1),
                                   (("switch", "--help"), 0), (("status", "nope"), 1)]:
             done = proxy.cli(*arguments)
             self.assertEqual(done.returncode, status, (arguments, done.stderr))
@@ -68,6 +71,7 @@ class Commands(SluiceTest):
             ("/v1/services/shop/switch", {"pool": "green", "surprise": 1}, 400, "bad_request"),
             ("/v1/services/shop/switch", {"pool": "green", "if_generation": 7}, 409, "generation_mismatch"),
             ("/v1/services/shop/split", {"percent": "10.001"}, 400, "bad_request"),
+            ("/v1/services/shop/split", {"percent": "10", "salt": "a\nb"}, 400, "bad_request"),
             ("/v1/services/shop/rollback", [], 400, "bad_request"),
             ("/v1/changes", {"changes": []}, 400, "bad_request"),
         ]

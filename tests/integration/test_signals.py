@@ -3,11 +3,12 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import PATIENCE, Peer, SluiceTest, plain_answer, service, wait_until
+from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, service, wait_until
 
 
 class Signals(SluiceTest):
@@ -145,12 +146,45 @@ class Starting(SluiceTest):
         proxy.start()
         self.assertEqual(proxy.address, address)
 
+    def test_signals_during_the_start_wait_for_it(self):
+        proxy = self.two_pools()
+        proxy.stop()
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        filled = fill(writer)
+        os.set_blocking(writer, True)
+        # Standard error takes nothing, so the start stands still at its first line: behind the admin socket.
+        proxy.process = subprocess.Popen([BIN, "run", "-c", proxy.config_file], stdout=subprocess.DEVNULL, stderr=writer)
+        os.close(writer)
+        wait_until(lambda: os.path.exists(proxy.socket), "the start has come to the admin socket")
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
+            proxy.process.send_signal(number)
+        text = b""
+        while piece := os.read(reader, 65536):
+            text += piece
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        for word in (b"SIGHUP: reload", b"SIGUSR1", b"SIGUSR2", b"stopping: waiting"):
+            self.assertIn(word, text[filled:])
+
     def test_a_stale_admin_socket_is_replaced(self):
         proxy = self.two_pools()
         proxy.kill()
         self.assertTrue(os.path.exists(proxy.socket))
         proxy.start()
         self.assertEqual(proxy.status()["generation"], 1)
+
+
+def fill(writer):
+    """Writes what the pipe takes; returns how much that was."""
+    written = 0
+    for size in (65536, 1):
+        try:
+            while True:
+                written += os.write(writer, b"." * size)
+        except BlockingIOError:
+            pass
+    return written
 
 
 if __name__ == "__main__":

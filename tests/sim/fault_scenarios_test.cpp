@@ -8,7 +8,8 @@ using Fault = ClientPlan::Fault;
 
 TEST_CASE("sim fault: a slow reader gets everything, and little waits for it", "[sim][fault]") {
   SimWorld world(calm());
-  ask(world, get(sized(1'000'000)), {.most_read = 4000, .read_pause = milliseconds(1), .kernel_out = 16'000});
+  ask(world, get(sized(1'000'000)),
+      {.most_read = 4000, .read_pause = milliseconds(1), .kernel_out = 16'000});
   finish(world);
   CHECK(status(world, 0) == 200);
   CHECK(world.node().queued_most <= core::limits::kHighWatermark + core::limits::kReadBufferSize);
@@ -17,10 +18,13 @@ TEST_CASE("sim fault: a slow reader gets everything, and little waits for it", "
 TEST_CASE("sim fault: a slow endpoint takes everything, and little waits for it", "[sim][fault]") {
   SimWorld world(calm());
   world.origin(0).kernel_out = 5000;
-  ask(world, {.method = "POST", .form = BodyForm::Chunked, .body = 1'000'000, .answers = {sized(1)}}, {.kernel_in = 200'000});
+  ask(world,
+      {.method = "POST", .form = BodyForm::Chunked, .body = 1'000'000, .answers = {sized(1)}},
+      {.kernel_in = 200'000});
   finish(world);
   CHECK(status(world, 0) == 200);
-  CHECK(world.node().queued_most <= core::limits::kHighWatermark + 2 * core::limits::kReadBufferSize);
+  CHECK(world.node().queued_most <=
+        core::limits::kHighWatermark + 2 * core::limits::kReadBufferSize);
 }
 
 TEST_CASE("sim fault: one byte at a time works both ways", "[sim][fault]") {
@@ -34,10 +38,12 @@ TEST_CASE("sim fault: one byte at a time works both ways", "[sim][fault]") {
   CHECK(status(world, 0) == 200);
 }
 
-TEST_CASE("sim fault: the next pipelined request begins when the answer before it has left us", "[sim][fault]") {
+TEST_CASE("sim fault: the next pipelined request begins when the answer before it has left us",
+          "[sim][fault]") {
   // An abort of the second answer would take along what was still queued of the first one.
   SimWorld world(calm());
-  SimClient& client = ask_all(world, {get(sized(30'000)), get(sized(5))}, {.pipelined = 2, .kernel_out = 4000});
+  SimClient& client =
+      ask_all(world, {get(sized(30'000)), get(sized(5))}, {.pipelined = 2, .kernel_out = 4000});
   client.stop_reading();
   world.run_for(milliseconds(100));
   REQUIRE(attempts(world, 0) == 1);
@@ -49,25 +55,31 @@ TEST_CASE("sim fault: the next pipelined request begins when the answer before i
   CHECK(status(world, 1) == 200);
 }
 
-TEST_CASE("sim fault: two reads in the turn that completes an answer fit the chunk", "[sim][fault]") {
+TEST_CASE("sim fault: two reads in the turn that completes an answer fit the chunk",
+          "[sim][fault]") {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {  // several events in a turn, and which ones
     SimWorld world(WorldOptions{.seed = seed});
-    ask_all(world, {get(sized(5)), {.method = "POST", .form = BodyForm::Length, .body = 40'000, .answers = {sized(5)}}},
+    ask_all(world,
+            {get(sized(5)),
+             {.method = "POST", .form = BodyForm::Length, .body = 40'000, .answers = {sized(5)}}},
             {.pipelined = 2, .kernel_in = 200'000});
     finish(world);
     CHECK(status(world, 1) == 200);
   }
 }
 
-TEST_CASE("sim fault: a client that ends its direction while a complete answer leaves gets all of it", "[sim][fault]") {
-  // What it has pipelined is unread: a close would reset the connection and take the rest of the answer along.
+TEST_CASE(
+    "sim fault: a client that ends its direction while a complete answer leaves gets all of it",
+    "[sim][fault]") {
+  // What it has pipelined is unread: a close would reset the connection and take the rest of the
+  // answer along.
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {  // whether the input or the output goes first
     WorldOptions options = calm();
     options.seed = seed;
     SimWorld world(options);
     const RequestPlan post{.method = "POST", .form = BodyForm::Length, .body = 150'000};
-    SimClient& client =
-        ask_all(world, {get(sized(30'000)), post}, {.pipelined = 2, .kernel_in = 200'000, .kernel_out = 20'000});
+    SimClient& client = ask_all(world, {get(sized(30'000)), post},
+                                {.pipelined = 2, .kernel_in = 200'000, .kernel_out = 20'000});
     client.stop_reading();
     world.run_for(milliseconds(100));
     REQUIRE(world.worker().load().leases == 0);
@@ -78,7 +90,10 @@ TEST_CASE("sim fault: a client that ends its direction while a complete answer l
   }
 }
 
-TEST_CASE("sim fault: a client that never reads the end of a complete answer is cut after the body timeout", "[sim][fault]") {
+TEST_CASE(
+    "sim fault: a client that never reads the end of a complete answer is cut after the body "
+    "timeout",
+    "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();
   SimClient& client = ask(world, get(sized(30'000)), {.kernel_out = 4000});
@@ -90,7 +105,8 @@ TEST_CASE("sim fault: a client that never reads the end of a complete answer is 
   CHECK(world.now() - start < seconds(70));
 }
 
-TEST_CASE("sim fault: without a body timeout an answer may take longer than its head", "[sim][fault]") {
+TEST_CASE("sim fault: without a body timeout an answer may take longer than its head",
+          "[sim][fault]") {
   WorldOptions options = calm();
   options.service.timeouts.response_body_idle = core::Millis(0);
   SimWorld world(options);
@@ -114,11 +130,13 @@ TEST_CASE("sim fault: a client that never reads is cut after the body timeout", 
   CHECK(world.now() - start < seconds(70));
 }
 
-TEST_CASE("sim fault: an endpoint that never reads is a 504 once it should answer", "[sim][fault]") {
+TEST_CASE("sim fault: an endpoint that never reads is a 504 once it should answer",
+          "[sim][fault]") {
   SimWorld world(calm());
   world.origin(0).stays_silent = true;
   const core::Instant start = world.now();
-  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1'000'000}, {.kernel_in = 10'000});
+  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1'000'000},
+      {.kernel_in = 10'000});
   REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
   CHECK(status(world, 0) == 504);
   CHECK(world.now() - start >= seconds(30));
@@ -126,7 +144,8 @@ TEST_CASE("sim fault: an endpoint that never reads is a 504 once it should answe
   finish(world);
 }
 
-TEST_CASE("sim fault: a refused connect is repeated on another endpoint at once, any method", "[sim][fault]") {
+TEST_CASE("sim fault: a refused connect is repeated on another endpoint at once, any method",
+          "[sim][fault]") {
   SimWorld world(with_endpoints(2, 1));
   const core::Instant start = world.now();
   for (SimOrigin* origin : {&world.origin(0), &world.origin(1)}) {
@@ -145,7 +164,8 @@ TEST_CASE("sim fault: a refused connect is repeated on another endpoint at once,
   CHECK(line(world, 0).retries == 0);
 }
 
-TEST_CASE("sim fault: when all endpoints of the live pool refuse it is a 503 with Retry-After", "[sim][fault]") {
+TEST_CASE("sim fault: when all endpoints of the live pool refuse it is a 503 with Retry-After",
+          "[sim][fault]") {
   SimWorld world(with_endpoints(3, 1));
   for (std::size_t i = 0; i < 3; ++i) meet(world.origin(i), ConnectFate::Kind::Refuse);
   ask(world, get());
@@ -167,7 +187,8 @@ TEST_CASE("sim fault: a connect that is not answered ends after its timeout", "[
   finish(world);
 }
 
-TEST_CASE("sim fault: local resources are ours: 503, and the endpoint is not charged", "[sim][fault]") {
+TEST_CASE("sim fault: local resources are ours: 503, and the endpoint is not charged",
+          "[sim][fault]") {
   SimWorld world(with_endpoints(2, 1));
   meet(world.origin(0), ConnectFate::Kind::LocalResources);
   meet(world.origin(1), ConnectFate::Kind::LocalResources);
@@ -179,10 +200,13 @@ TEST_CASE("sim fault: local resources are ours: 503, and the endpoint is not cha
   CHECK(world.control().cell({1}).penalty.load() == 0);
 }
 
-TEST_CASE("sim fault: a penalty ranks an endpoint last, ends, doubles, and one success clears it", "[sim][fault]") {
+TEST_CASE("sim fault: a penalty ranks an endpoint last, ends, doubles, and one success clears it",
+          "[sim][fault]") {
   SimWorld world(with_endpoints(2, 1));
   meet(world.origin(0), ConnectFate::Kind::Refuse);
-  const auto until = [&] { return policy::Penalty(world.control().cell({0}).penalty.load()).until(); };
+  const auto until = [&] {
+    return policy::Penalty(world.control().cell({0}).penalty.load()).until();
+  };
   for (int i = 0; i < 20 && world.origin(0).connects == 0; ++i) {
     ask(world, {.fields = "Connection: close\r\n", .answers = {{.closes = true}}});
     world.settle();
@@ -212,7 +236,8 @@ TEST_CASE("sim fault: a penalty ranks an endpoint last, ends, doubles, and one s
   finish(world);
 }
 
-TEST_CASE("sim fault: a candidate that can't be reached falls back to the live pool", "[sim][fault]") {
+TEST_CASE("sim fault: a candidate that can't be reached falls back to the live pool",
+          "[sim][fault]") {
   SimWorld world(with_endpoints(1, 2));
   world.split(10'000);
   meet(world.origin(1), ConnectFate::Kind::Refuse);
@@ -226,7 +251,8 @@ TEST_CASE("sim fault: a candidate that can't be reached falls back to the live p
   CHECK(world.origin(1).connects + world.origin(2).connects == 2);
 }
 
-TEST_CASE("sim fault: a fallback adopts first: it goes to the pool that is live then", "[sim][fault]") {
+TEST_CASE("sim fault: a fallback adopts first: it goes to the pool that is live then",
+          "[sim][fault]") {
   SimWorld world(with_endpoints(1, 1));
   world.split(10'000);
   meet(world.origin(1), ConnectFate::Kind::NoAnswer);
@@ -240,10 +266,14 @@ TEST_CASE("sim fault: a fallback adopts first: it goes to the pool that is live 
   CHECK(field(world, 0, "Sluice-Generation") == "3");
 }
 
-TEST_CASE("sim fault: a reused connection that dies is retried for GET and PUT, not for POST", "[sim][fault]") {
+TEST_CASE("sim fault: a reused connection that dies is retried for GET and PUT, not for POST",
+          "[sim][fault]") {
   const auto run = [](const std::string& method, unsigned expected, std::size_t expected_attempts) {
     SimWorld world(calm());
-    RequestPlan second{.method = method, .form = BodyForm::Length, .body = 100, .answers = {{.deed = Deed::Leave}, sized(7)}};
+    RequestPlan second{.method = method,
+                       .form = BodyForm::Length,
+                       .body = 100,
+                       .answers = {{.deed = Deed::Leave}, sized(7)}};
     ask_all(world, {get(sized(5)), second});
     finish(world);
     INFO(method);
@@ -259,7 +289,9 @@ TEST_CASE("sim fault: a reused connection that dies is retried for GET and PUT, 
   run("PATCH", 502, 1);
 }
 
-TEST_CASE("sim fault: a POST is not repeated, with or without a body, on a fresh or a reused connection", "[sim][fault]") {
+TEST_CASE(
+    "sim fault: a POST is not repeated, with or without a body, on a fresh or a reused connection",
+    "[sim][fault]") {
   for (const BodyForm form : {BodyForm::None, BodyForm::Length}) {
     for (const Deed deed : {Deed::Leave, Deed::Break}) {
       SimWorld world(calm());
@@ -279,7 +311,10 @@ TEST_CASE("sim fault: a POST is not repeated, with or without a body, on a fresh
 
 TEST_CASE("sim fault: a request with trailers is not repeated: they are not held", "[sim][fault]") {
   SimWorld world(calm());
-  const RequestPlan put{.method = "PUT", .form = BodyForm::Chunked, .body = 100, .has_trailers = true,
+  const RequestPlan put{.method = "PUT",
+                        .form = BodyForm::Chunked,
+                        .body = 100,
+                        .has_trailers = true,
                         .answers = {{.deed = Deed::Leave}, sized(7)}};
   ask_all(world, {get(sized(5)), put});
   finish(world);
@@ -288,7 +323,8 @@ TEST_CASE("sim fault: a request with trailers is not repeated: they are not held
   CHECK(attempts(world, 1) == 1);
 }
 
-TEST_CASE("sim fault: a connection whose request was not sent whole is not used again", "[sim][fault]") {
+TEST_CASE("sim fault: a connection whose request was not sent whole is not used again",
+          "[sim][fault]") {
   const auto run = [](const RequestPlan& unfinished, const ClientPlan& client) {
     SimWorld world(calm());
     world.origin(0).kernel_out = 5000;
@@ -310,7 +346,8 @@ TEST_CASE("sim fault: a connection whose request was not sent whole is not used 
   run({.method = "PUT", .form = BodyForm::Length, .body = 30'000, .answers = {early}}, {});
 }
 
-TEST_CASE("sim fault: a fresh connection that dies is retried for GET, not for PUT", "[sim][fault]") {
+TEST_CASE("sim fault: a fresh connection that dies is retried for GET, not for PUT",
+          "[sim][fault]") {
   const auto run = [](const std::string& method, unsigned expected, std::size_t expected_attempts) {
     SimWorld world(calm());
     ask(world, {.method = method, .answers = {{.deed = Deed::Break}, sized(7)}});
@@ -356,7 +393,10 @@ TEST_CASE("sim fault: no retry once a byte of the answer has arrived", "[sim][fa
 TEST_CASE("sim fault: a body beyond what is held can't be repeated", "[sim][fault]") {
   SimWorld world(calm());
   const auto put = [](std::size_t size) {
-    return RequestPlan{.method = "PUT", .form = BodyForm::Chunked, .body = size, .answers = {{.deed = Deed::Leave}, sized(7)}};
+    return RequestPlan{.method = "PUT",
+                       .form = BodyForm::Chunked,
+                       .body = size,
+                       .answers = {{.deed = Deed::Leave}, sized(7)}};
   };
   ask_all(world, {get(sized(1)), put(core::limits::kReplayBodyMax)});
   finish(world);
@@ -382,11 +422,13 @@ TEST_CASE("sim fault: a client that leaves during the connect cancels it", "[sim
   CHECK(world.origin(0).accepted == 0);
 }
 
-TEST_CASE("sim fault: a client that leaves while its upload is paused is noticed at once", "[sim][fault]") {
+TEST_CASE("sim fault: a client that leaves while its upload is paused is noticed at once",
+          "[sim][fault]") {
   for (const Fault fault : {Fault::Close, Fault::Reset, Fault::HalfClose}) {
     SimWorld world(calm());
     world.origin(0).stays_silent = true;
-    SimClient& client = ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1'000'000}, {.kernel_in = 10'000});
+    SimClient& client = ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1'000'000},
+                            {.kernel_in = 10'000});
     world.run_for(milliseconds(100));
     REQUIRE(world.worker().load().leases == 1);
     client.do_fault(fault);
@@ -399,7 +441,8 @@ TEST_CASE("sim fault: a client that leaves while its upload is paused is noticed
   }
 }
 
-TEST_CASE("sim fault: a client that leaves while the endpoint thinks cancels the request", "[sim][fault]") {
+TEST_CASE("sim fault: a client that leaves while the endpoint thinks cancels the request",
+          "[sim][fault]") {
   SimWorld world(calm());
   AnswerPlan silent{.deed = Deed::Silence};
   SimClient& client = ask(world, get(silent));
@@ -420,10 +463,12 @@ TEST_CASE("sim fault: a client that resets in the middle of an answer is a 499",
   CHECK(world.worker().load().endpoint_connections == 0);
 }
 
-TEST_CASE("sim fault: a client that stops in its head gets a 408, in its body a 408", "[sim][fault]") {
+TEST_CASE("sim fault: a client that stops in its head gets a 408, in its body a 408",
+          "[sim][fault]") {
   SimWorld world(calm());
   ask(world, get(), {.fault = Fault::StopSending, .fault_after_sent = 20});
-  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1000}, {.fault = Fault::StopSending, .fault_after_sent = 500});
+  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 1000},
+      {.fault = Fault::StopSending, .fault_after_sent = 500});
   const core::Instant start = world.now();
   REQUIRE(world.run_until([&] { return status(world, 0) != 0; }));
   CHECK(world.now() - start >= seconds(10));
@@ -464,7 +509,8 @@ TEST_CASE("sim fault: an endpoint that stops in its answer breaks it", "[sim][fa
   CHECK(line(world, 0).error == "the endpoint stopped sending");
 }
 
-TEST_CASE("sim fault: an idle client connection is closed after its time, a fresh one sooner", "[sim][fault]") {
+TEST_CASE("sim fault: an idle client connection is closed after its time, a fresh one sooner",
+          "[sim][fault]") {
   SimWorld world(calm());
   const core::Instant start = world.now();
   SimClient& mute = world.client({});
@@ -481,7 +527,8 @@ TEST_CASE("sim fault: an idle client connection is closed after its time, a fres
   finish(world);
 }
 
-TEST_CASE("sim fault: idle endpoint connections live as long as promised, less a second", "[sim][fault]") {
+TEST_CASE("sim fault: idle endpoint connections live as long as promised, less a second",
+          "[sim][fault]") {
   SimWorld world(calm());
   AnswerPlan promise = sized(1);
   promise.fields = "Keep-Alive: timeout=2\r\n";
@@ -498,7 +545,8 @@ TEST_CASE("sim fault: idle endpoint connections live as long as promised, less a
   finish(world);
 }
 
-TEST_CASE("sim fault: at the connection limit accepting pauses, and idle connections make room", "[sim][fault]") {
+TEST_CASE("sim fault: at the connection limit accepting pauses, and idle connections make room",
+          "[sim][fault]") {
   WorldOptions options = calm();
   options.connections_max = 2;
   SimWorld world(options);
@@ -518,12 +566,17 @@ TEST_CASE("sim fault: at the connection limit accepting pauses, and idle connect
   CHECK_FALSE(world.acceptor().is_paused());
 }
 
-TEST_CASE("sim fault: an idle connection is not closed before its last answer has left", "[sim][fault]") {
+TEST_CASE("sim fault: an idle connection is not closed before its last answer has left",
+          "[sim][fault]") {
   WorldOptions options = calm();
   options.connections_max = 2;
   SimWorld world(options);
   // Complete at the endpoint at once, and slow to leave.
-  ask(world, get(sized(60'000)), {.most_read = 1000, .read_pause = milliseconds(100), .kernel_out = 2000, .at_end = ClientPlan::AtEnd::Stay});
+  ask(world, get(sized(60'000)),
+      {.most_read = 1000,
+       .read_pause = milliseconds(100),
+       .kernel_out = 2000,
+       .at_end = ClientPlan::AtEnd::Stay});
   world.run_for(seconds(2));
   ask(world, get(sized(1)));
   world.run_for(milliseconds(100));

@@ -1,6 +1,7 @@
 #include "sim/scenario.hpp"
 
-// HTTP between two well-behaved or ill-behaved peers (behaviour.md §4), in a network that does nothing wrong.
+// HTTP between two well-behaved or ill-behaved peers (behaviour.md §4), in a network that does
+// nothing wrong.
 namespace sluice::sim {
 
 TEST_CASE("sim http: a request is answered by the live pool", "[sim][http]") {
@@ -37,7 +38,9 @@ TEST_CASE("sim http: pipelined requests are answered in order, one at a time", "
 
 TEST_CASE("sim http: many pipelined requests wait in the kernel, not in the proxy", "[sim][http]") {
   SimWorld world(calm());
-  std::vector<RequestPlan> requests(64, RequestPlan{.fields = "X-Long: " + std::string(2000, 'l') + "\r\n", .answers = {sized(100)}});
+  std::vector<RequestPlan> requests(
+      64,
+      RequestPlan{.fields = "X-Long: " + std::string(2000, 'l') + "\r\n", .answers = {sized(100)}});
   ask_all(world, std::move(requests), {.pipelined = 64});
   world.run_until([&] { return attempts(world, 0) == 1; });
   CHECK(world.worker().load().chunks == 1);
@@ -49,14 +52,19 @@ TEST_CASE("sim http: bodies and trailers pass both ways", "[sim][http]") {
   SimWorld world(calm());
   AnswerPlan answer = sized(200'000, BodyForm::Chunked);
   answer.has_trailers = true;
-  ask(world, {.method = "POST", .form = BodyForm::Chunked, .body = 300'000, .has_trailers = true, .answers = {answer}});
+  ask(world, {.method = "POST",
+              .form = BodyForm::Chunked,
+              .body = 300'000,
+              .has_trailers = true,
+              .answers = {answer}});
   finish(world);
   CHECK(status(world, 0) == 200);
   CHECK(entry(world, 0).outcome.answer->trailers.size() == 1);
   CHECK(entry(world, 0).attempts[0].is_request_complete);
 }
 
-TEST_CASE("sim http: a chunked body that waited is not read byte by byte afterwards", "[sim][http]") {
+TEST_CASE("sim http: a chunked body that waited is not read byte by byte afterwards",
+          "[sim][http]") {
   SimWorld world(calm());
   world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(50)}; };
   ask(world, {.method = "POST", .form = BodyForm::Chunked, .body = 200'000, .answers = {sized(1)}},
@@ -70,7 +78,10 @@ TEST_CASE("sim http: answers without a body leave the connection usable", "[sim]
   SimWorld world(calm());
   AnswerPlan no_content{.status = 204, .form = BodyForm::None};
   AnswerPlan not_modified{.status = 304, .form = BodyForm::None};
-  ask_all(world, {{.method = "HEAD", .answers = {sized(5000)}}, get(no_content), get(not_modified), get(sized(3))});
+  ask_all(world, {{.method = "HEAD", .answers = {sized(5000)}},
+                  get(no_content),
+                  get(not_modified),
+                  get(sized(3))});
   finish(world);
   CHECK(status(world, 0) == 200);
   CHECK(field(world, 0, "Content-Length") == "5000");
@@ -82,7 +93,9 @@ TEST_CASE("sim http: answers without a body leave the connection usable", "[sim]
 
 TEST_CASE("sim http: HTTP/1.0 clients get no chunks, and the end by FIN", "[sim][http]") {
   SimWorld world(calm());
-  SimClient& client = ask(world, {.is_1_0 = true, .fields = "Connection: keep-alive\r\n", .answers = {sized(9000, BodyForm::Chunked)}});
+  SimClient& client = ask(world, {.is_1_0 = true,
+                                  .fields = "Connection: keep-alive\r\n",
+                                  .answers = {sized(9000, BodyForm::Chunked)}});
   finish(world);
   CHECK(status(world, 0) == 200);
   CHECK(entry(world, 0).outcome.answer->form == BodyForm::UntilClose);
@@ -90,16 +103,19 @@ TEST_CASE("sim http: HTTP/1.0 clients get no chunks, and the end by FIN", "[sim]
   CHECK_FALSE(client.was_broken());
 }
 
-TEST_CASE("sim http: HTTP/1.0 clients keep the connection when they ask and the length is known", "[sim][http]") {
+TEST_CASE("sim http: HTTP/1.0 clients keep the connection when they ask and the length is known",
+          "[sim][http]") {
   SimWorld world(calm());
-  const RequestPlan request{.is_1_0 = true, .fields = "Connection: keep-alive\r\n", .answers = {sized(50)}};
+  const RequestPlan request{
+      .is_1_0 = true, .fields = "Connection: keep-alive\r\n", .answers = {sized(50)}};
   ask_all(world, {request, request});
   finish(world);
   CHECK(field(world, 0, "Connection") == "keep-alive");
   CHECK(status(world, 1) == 200);
 }
 
-TEST_CASE("sim http: an answer that ends with its connection is complete by FIN, broken by RST", "[sim][http]") {
+TEST_CASE("sim http: an answer that ends with its connection is complete by FIN, broken by RST",
+          "[sim][http]") {
   SimWorld world(calm());
   AnswerPlan broken = sized(4000, BodyForm::UntilClose);
   broken.cut_at = 3000;
@@ -147,7 +163,11 @@ TEST_CASE("sim http: a chunked answer that lacks only its last CRLF is broken", 
 TEST_CASE("sim http: Expect: 100-continue waits for the endpoint's 100", "[sim][http]") {
   SimWorld world(calm());
   AnswerPlan answer = sized(10);
-  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 50'000, .expects = true, .answers = {answer}});
+  ask(world, {.method = "POST",
+              .form = BodyForm::Length,
+              .body = 50'000,
+              .expects = true,
+              .answers = {answer}});
   finish(world);
   CHECK(status(world, 0) == 200);
   CHECK(entry(world, 0).outcome.informational == 1);
@@ -159,7 +179,11 @@ TEST_CASE("sim http: without a 100 the body is sent after a second", "[sim][http
   AnswerPlan answer = sized(10);
   answer.sends_continue = false;
   // A client that does not wait: the proxy does.
-  ask(world, {.method = "POST", .form = BodyForm::Length, .body = 500, .fields = "Expect: 100-continue\r\n", .answers = {answer}});
+  ask(world, {.method = "POST",
+              .form = BodyForm::Length,
+              .body = 500,
+              .fields = "Expect: 100-continue\r\n",
+              .answers = {answer}});
   world.run_for(milliseconds(950));
   REQUIRE(attempts(world, 0) == 1);
   CHECK_FALSE(entry(world, 0).attempts[0].is_request_complete);
@@ -172,7 +196,11 @@ TEST_CASE("sim http: without a 100 the body is sent after a second", "[sim][http
 TEST_CASE("sim http: a final answer instead of a 100 ends the connection", "[sim][http]") {
   SimWorld world(calm());
   AnswerPlan answer{.status = 413, .size = 20, .is_early = true};
-  SimClient& client = ask(world, {.method = "POST", .form = BodyForm::Length, .body = 500, .expects = true, .answers = {answer}});
+  SimClient& client = ask(world, {.method = "POST",
+                                  .form = BodyForm::Length,
+                                  .body = 500,
+                                  .expects = true,
+                                  .answers = {answer}});
   finish(world);
   CHECK(status(world, 0) == 413);
   CHECK(field(world, 0, "Connection") == "close");
@@ -182,9 +210,11 @@ TEST_CASE("sim http: a final answer instead of a 100 ends the connection", "[sim
 
 TEST_CASE("sim http: an early 413 reaches a client that is still sending", "[sim][http]") {
   SimWorld world(calm());
-  AnswerPlan answer{.status = 413, .size = 2000, .is_early = true, .stops_reading = true, .closes = true};
-  SimClient& client = ask(world, {.method = "POST", .form = BodyForm::Length, .body = 200'000, .answers = {answer}},
-                          {.most_written = 4000, .sends_on_after_final = true});
+  AnswerPlan answer{
+      .status = 413, .size = 2000, .is_early = true, .stops_reading = true, .closes = true};
+  SimClient& client =
+      ask(world, {.method = "POST", .form = BodyForm::Length, .body = 200'000, .answers = {answer}},
+          {.most_written = 4000, .sends_on_after_final = true});
   finish(world);
   CHECK(status(world, 0) == 413);
   CHECK(entry(world, 0).outcome.answer->body.size() == 2000);
@@ -230,7 +260,9 @@ TEST_CASE("sim http: informational answers pass, a flood of them is a 502", "[si
 
 TEST_CASE("sim http: malformed requests are refused and reach nobody", "[sim][http]") {
   const std::vector<std::pair<std::string, unsigned>> kHeads{
-      {"GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n",
+       400},
       {"GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\n\r\n", 400},
       {"GET / HTTP/1.1\nHost: shop.test\n\n", 400},
@@ -255,7 +287,8 @@ TEST_CASE("sim http: malformed requests are refused and reach nobody", "[sim][ht
 
 TEST_CASE("sim http: bytes behind a refused request are not read as another one", "[sim][http]") {
   SimWorld world(calm());
-  ask(world, {.raw = "GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+  ask(world, {.raw = "GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: "
+                     "chunked\r\n\r\n"
                      "GET /r/0 HTTP/1.1\r\nHost: shop.test\r\n\r\n"});
   finish(world);
   CHECK(status(world, 0) == 400);
@@ -268,7 +301,8 @@ TEST_CASE("sim http: malformed answers are a 502, once", "[sim][http]") {
   const std::vector<std::string> kAnswers{
       "HTTP/1.1 20 OK\r\n\r\n",
       "HELLO\r\n\r\n",
-      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nabcde",
       "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nabcde",
       "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
@@ -276,7 +310,8 @@ TEST_CASE("sim http: malformed answers are a 502, once", "[sim][http]") {
       "HTTP/1.1 200 OK\r\nX-Big: " + std::string(70'000, 'x') + "\r\n\r\n",
   };
   SimWorld world(calm());
-  for (const std::string& raw : kAnswers) ask(world, get({.deed = AnswerPlan::Deed::Raw, .raw = raw}));
+  for (const std::string& raw : kAnswers)
+    ask(world, get({.deed = AnswerPlan::Deed::Raw, .raw = raw}));
   finish(world);
   for (unsigned number = 0; number < kAnswers.size(); ++number) {
     INFO(kAnswers[number].substr(0, 80));
@@ -296,9 +331,14 @@ TEST_CASE("sim http: a connection with bytes behind the answer is never reused",
   CHECK(world.origin(0).accepted == 2);
 }
 
-TEST_CASE("sim http: a broken chunked upload never reaches the endpoint as a complete one", "[sim][http]") {
+TEST_CASE("sim http: a broken chunked upload never reaches the endpoint as a complete one",
+          "[sim][http]") {
   SimWorld world(calm());
-  ask(world, {.method = "POST", .form = BodyForm::Chunked, .body = 4000, .breaks_body = true, .answers = {sized(1)}});
+  ask(world, {.method = "POST",
+              .form = BodyForm::Chunked,
+              .body = 4000,
+              .breaks_body = true,
+              .answers = {sized(1)}});
   finish(world);
   CHECK(status(world, 0) == 400);
   CHECK(field(world, 0, "Connection") == "close");

@@ -29,19 +29,28 @@ class Judge {
  private:
   void find(const std::string& what) { findings_.push_back(what); }
   void find(const Entry& entry, const std::string& what) {
-    std::string text = "request " + std::to_string(entry.plan.number) + " " + what + "\n    " + describe(entry.plan);
+    std::string text = "request " + std::to_string(entry.plan.number) + " " + what + "\n    " +
+                       describe(entry.plan);
     for (const Attempt& attempt : entry.attempts) {
-      text += "\n    endpoint " + std::to_string(attempt.endpoint.raw) + (attempt.was_reused ? " reused " : " ") +
-              describe(*attempt.plan) + (attempt.is_request_complete ? ", request complete" : "") +
-              (attempt.is_answer_complete ? ", answer complete" : "") + (attempt.was_cut_off ? ", cut off" : "");
+      text += "\n    endpoint " + std::to_string(attempt.endpoint.raw) +
+              (attempt.was_reused ? " reused " : " ") + describe(*attempt.plan) +
+              (attempt.is_request_complete ? ", request complete" : "") +
+              (attempt.is_answer_complete ? ", answer complete" : "") +
+              (attempt.was_cut_off ? ", cut off" : "");
     }
     const Outcome& outcome = entry.outcome;
-    text += "\n    client" + std::string(outcome.is_sent_whole ? " sent all" : "") + (outcome.has_client_left ? ", left" : "");
-    if (outcome.answer) text += ", got " + outcome.answer->start + " and " + std::to_string(outcome.answer->body.size()) + " bytes";
-    if (outcome.partial) text += ", got in part " + outcome.partial->start + " and " + std::to_string(outcome.partial->body.size()) + " bytes";
+    text += "\n    client" + std::string(outcome.is_sent_whole ? " sent all" : "") +
+            (outcome.has_client_left ? ", left" : "");
+    if (outcome.answer)
+      text += ", got " + outcome.answer->start + " and " +
+              std::to_string(outcome.answer->body.size()) + " bytes";
+    if (outcome.partial)
+      text += ", got in part " + outcome.partial->start + " and " +
+              std::to_string(outcome.partial->body.size()) + " bytes";
     for (const LogLine& line : entry.lines) {
-      text += "\n    log " + std::to_string(line.status) + " " + line.pool + " " + line.reason + " generation " +
-              std::to_string(line.generation.value_or(0)) + " retries " + std::to_string(line.retries) + " " + line.error;
+      text += "\n    log " + std::to_string(line.status) + " " + line.pool + " " + line.reason +
+              " generation " + std::to_string(line.generation.value_or(0)) + " retries " +
+              std::to_string(line.retries) + " " + line.error;
     }
     find(text);
   }
@@ -59,19 +68,22 @@ class Judge {
   /// Ended exactly once.
   void judge_count(const Entry& entry) {
     if (!entry.plan.raw.empty()) return;  // may have no path in the log
-    if (entry.lines.size() > 1) find(entry, "ended " + std::to_string(entry.lines.size()) + " times");
+    if (entry.lines.size() > 1)
+      find(entry, "ended " + std::to_string(entry.lines.size()) + " times");
     const Outcome& outcome = entry.outcome;
     // An answer to a head that never was whole is a 408, or a 400: its line has no path.
     const bool was_answered = outcome.is_delivered && (outcome.answer || outcome.partial);
-    const bool was_routed = !entry.attempts.empty() || was_answered ||
-                            (outcome.is_delivered && outcome.was_alone && is_first_on_connection(entry));
+    const bool was_routed =
+        !entry.attempts.empty() || was_answered ||
+        (outcome.is_delivered && outcome.was_alone && is_first_on_connection(entry));
     if (was_routed && entry.lines.empty()) find(entry, "never ended");
   }
 
   /// The first head on a connection is judged with its last byte, whatever comes after it.
   bool is_first_on_connection(const Entry& entry) {
     for (const auto& client : world_.clients()) {
-      if (!client->plan().requests.empty() && client->plan().requests.front() == entry.plan.number) return true;
+      if (!client->plan().requests.empty() && client->plan().requests.front() == entry.plan.number)
+        return true;
     }
     return false;
   }
@@ -79,7 +91,8 @@ class Judge {
   /// G10: what may not be repeated reaches one endpoint, once.
   void judge_repetition(const Entry& entry) {
     const std::size_t most = entry.plan.is_idempotent() ? 2 : 1;
-    if (entry.attempts.size() > most) find(entry, "reached endpoints " + std::to_string(entry.attempts.size()) + " times");
+    if (entry.attempts.size() > most)
+      find(entry, "reached endpoints " + std::to_string(entry.attempts.size()) + " times");
     if (!entry.plan.raw.empty() && !entry.attempts.empty()) find(entry, "was refused and sent on");
     if (entry.attempts.size() == 2 && !entry.lines.empty() && entry.lines.front().retries != 1) {
       find(entry, "was repeated, and the log does not say so");
@@ -102,8 +115,8 @@ class Judge {
     }
     return false;
   }
-  /// Sent behind an answer, and read when the connection worked for the next request already; or the answer to a request
-  /// that such bytes were taken for before.
+  /// Sent behind an answer, and read when the connection worked for the next request already; or
+  /// the answer to a request that such bytes were taken for before.
   bool is_stray(const Message& answer) {
     if (!has_stray_surplus()) return false;
     if (answer.start.ends_with(" Evil")) return true;
@@ -113,64 +126,84 @@ class Judge {
     return other->outcome.answer->field("X-Answers") != answers && is_stray(*other->outcome.answer);
   }
 
-  /// Each byte comes from an endpoint of the pool that the answer names, and belongs to this request.
+  /// Each byte comes from an endpoint of the pool that the answer names, and belongs to this
+  /// request.
   void judge_bytes(const Entry& entry, const Message& answer) {
     const auto pool = pool_of(answer);
     if (!pool) return;  // an own answer
     if (is_stray(answer)) return;
-    if (answer.field("X-Answers") != std::to_string(entry.plan.number)) find(entry, "got the answer to another request");
+    if (answer.field("X-Answers") != std::to_string(entry.plan.number))
+      find(entry, "got the answer to another request");
     if (answer.body != bytes_of(side_of(*pool), entry.plan.number, answer.body.size())) {
       find(entry, "got bytes that are not of " + std::string(core::text(*pool)) + "'s answer");
     }
-    const bool was_there = std::any_of(entry.attempts.begin(), entry.attempts.end(),
-                                       [&](const Attempt& attempt) { return attempt.pool == *pool; });
+    const bool was_there =
+        std::any_of(entry.attempts.begin(), entry.attempts.end(),
+                    [&](const Attempt& attempt) { return attempt.pool == *pool; });
     if (!was_there) find(entry, "has an answer of a pool that never saw it");
   }
 
   void judge_answer(const Entry& entry, const Message& answer) {
     judge_bytes(entry, answer);
-    if (!entry.lines.empty() && entry.lines.front().status != answer.status() && entry.lines.front().status != 499) {
+    if (!entry.lines.empty() && entry.lines.front().status != answer.status() &&
+        entry.lines.front().status != 499) {
       find(entry, "was answered with " + std::to_string(answer.status()) + ", logged otherwise");
     }
     const auto pool = pool_of(answer);
     if (!pool) return judge_own_answer(entry, answer);
     if (is_stray(answer)) return;
     // A complete message only when an endpoint sent a complete one.
-    const auto sender = std::find_if(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& attempt) {
-      return attempt.pool == *pool && (attempt.is_answer_complete || attempt.plan->status == 101);
-    });
-    if (sender == entry.attempts.end()) return find(entry, "got a complete answer that no endpoint has completed");
-    if (answer.status() != sender->plan->status) find(entry, "got another status than the endpoint sent");
-    const bool has_body = entry.plan.method != "HEAD" && answer.status() != 204 && answer.status() != 304 && answer.status() != 101;
+    const auto sender =
+        std::find_if(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& attempt) {
+          return attempt.pool == *pool &&
+                 (attempt.is_answer_complete || attempt.plan->status == 101);
+        });
+    if (sender == entry.attempts.end())
+      return find(entry, "got a complete answer that no endpoint has completed");
+    if (answer.status() != sender->plan->status)
+      find(entry, "got another status than the endpoint sent");
+    const bool has_body = entry.plan.method != "HEAD" && answer.status() != 204 &&
+                          answer.status() != 304 && answer.status() != 101;
     if (has_body && answer.body.size() != sender->plan->size) {
-      find(entry, "got " + std::to_string(answer.body.size()) + " bytes of " + std::to_string(sender->plan->size));
+      find(entry, "got " + std::to_string(answer.body.size()) + " bytes of " +
+                      std::to_string(sender->plan->size));
     }
-    const bool wants_trailers = has_body && sender->plan->has_trailers && sender->plan->form == BodyForm::Chunked && !entry.plan.is_1_0;
-    if (answer.trailers.size() != (wants_trailers ? 1U : 0U)) find(entry, "lost or gained trailers");
-    if (entry.plan.is_1_0 && answer.form == BodyForm::Chunked) find(entry, "got a chunked answer in HTTP/1.0");
+    const bool wants_trailers = has_body && sender->plan->has_trailers &&
+                                sender->plan->form == BodyForm::Chunked && !entry.plan.is_1_0;
+    if (answer.trailers.size() != (wants_trailers ? 1U : 0U))
+      find(entry, "lost or gained trailers");
+    if (entry.plan.is_1_0 && answer.form == BodyForm::Chunked)
+      find(entry, "got a chunked answer in HTTP/1.0");
     if (entry.plan.is_1_0 && entry.outcome.informational > 0) find(entry, "got a 1xx in HTTP/1.0");
     judge_exposed(entry, answer);
   }
 
   void judge_own_answer(const Entry& entry, const Message& answer) {
     if (answer.field("Server") != "sluice") find(entry, "got an answer of nobody");
-    if (answer.status() < 400) find(entry, "got an own answer with status " + std::to_string(answer.status()));
+    if (answer.status() < 400)
+      find(entry, "got an own answer with status " + std::to_string(answer.status()));
   }
 
-  /// The answer and the log say the same, and the generation is one that was in force while the request was on its way.
+  /// The answer and the log say the same, and the generation is one that was in force while the
+  /// request was on its way.
   void judge_exposed(const Entry& entry, const Message& answer) {
     const LogLine& line = entry.lines.front();
     const auto generation = answer.field("Sluice-Generation");
-    if (!generation || *generation != std::to_string(line.generation.value_or(0))) find(entry, "another generation than logged");
+    if (!generation || *generation != std::to_string(line.generation.value_or(0)))
+      find(entry, "another generation than logged");
     if (answer.field("Sluice-Reason") != line.reason) find(entry, "another reason than logged");
     if (answer.field("Sluice-Pool") != line.pool) find(entry, "another pool than logged");
-    if (answer.field("Sluice-Endpoint") != line.endpoint) find(entry, "another endpoint than logged");
+    if (answer.field("Sluice-Endpoint") != line.endpoint)
+      find(entry, "another endpoint than logged");
     const std::uint64_t number = line.generation.value_or(0);
-    if (number < entry.outcome.generation_begun) find(entry, "was routed by a generation that a command had ended before");
-    if (number > entry.outcome.generation_answered) find(entry, "was routed by a generation that did not exist yet");
+    if (number < entry.outcome.generation_begun)
+      find(entry, "was routed by a generation that a command had ended before");
+    if (number > entry.outcome.generation_answered)
+      find(entry, "was routed by a generation that did not exist yet");
   }
 
-  /// The pool is the one that the held generation chooses; and the generation the one that was live when the head was whole.
+  /// The pool is the one that the held generation chooses; and the generation the one that was live
+  /// when the head was whole.
   void judge_choice(const Entry& entry, const LogLine& line) {
     if (line.pool.empty() || !line.generation) return;
     const SimControl::Generation& held = world_.control().at(*line.generation);
@@ -186,28 +219,35 @@ class Judge {
                                    .salt = traffic.salt};
     std::optional<policy::PinHit> pin;
     for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
-      if (entry.plan.fields.find("X-Pin: " + std::string(core::text(name))) != std::string::npos) pin = policy::PinHit{name};
+      if (entry.plan.fields.find("X-Pin: " + std::string(core::text(name))) != std::string::npos)
+        pin = policy::PinHit{name};
     }
     std::optional<std::string_view> identity;
     if (!entry.plan.user.empty()) identity = entry.plan.user;
     const policy::PoolChoice choice = policy::choose_pool(state, pin, identity);
-    if (choice.pool != pool || policy::text(choice.reason) != line.reason) find(entry, "went to another pool than its generation chooses");
+    if (choice.pool != pool || policy::text(choice.reason) != line.reason)
+      find(entry, "went to another pool than its generation chooses");
     if (choice.bucket != line.bucket) find(entry, "has another bucket");
     for (const Attempt& attempt : entry.attempts) judge_attempt(entry, attempt, pool, held);
 
     const Outcome& outcome = entry.outcome;
     if (!outcome.is_delivered) return;
-    if (*line.generation < outcome.generation_delivered) find(entry, "was routed by an older epoch after a newer one was live");
+    if (*line.generation < outcome.generation_delivered)
+      find(entry, "was routed by an older epoch after a newer one was live");
     if (outcome.was_alone && *line.generation != outcome.generation_delivered) {
       find(entry, "was routed by a generation that was not live when its head was whole");
     }
   }
 
-  void judge_attempt(const Entry& entry, const Attempt& attempt, core::PoolName pool, const SimControl::Generation& held) {
+  void judge_attempt(const Entry& entry, const Attempt& attempt, core::PoolName pool,
+                     const SimControl::Generation& held) {
     if (attempt.pool != pool) find(entry, "reached an endpoint of another pool");
-    const std::size_t first = attempt.pool == core::PoolName::Blue ? 0 : world_.control().settings().pools[0].endpoints.size();
+    const std::size_t first = attempt.pool == core::PoolName::Blue
+                                  ? 0
+                                  : world_.control().settings().pools[0].endpoints.size();
     const std::size_t position = attempt.endpoint.raw - first;
-    if (((held.disabled[core::index(attempt.pool)] >> position) & 1U) != 0) find(entry, "reached a disabled endpoint");
+    if (((held.disabled[core::index(attempt.pool)] >> position) & 1U) != 0)
+      find(entry, "reached a disabled endpoint");
   }
 
   /// By a drain or a stop: the one end that is early on purpose.
@@ -216,17 +256,23 @@ class Judge {
   }
 
   void judge_tunnel(const Entry& entry) {
-    if (!entry.plan.upgrades || !entry.outcome.answer || entry.outcome.answer->status() != 101) return;
+    if (!entry.plan.upgrades || !entry.outcome.answer || entry.outcome.answer->status() != 101)
+      return;
     const auto attempt = std::find_if(entry.attempts.begin(), entry.attempts.end(),
                                       [](const Attempt& a) { return a.plan->status == 101; });
     if (attempt == entry.attempts.end()) return find(entry, "has a tunnel that no endpoint opened");
-    const std::string down = bytes_of(side_of(attempt->pool), entry.plan.number, entry.plan.tunnel_down);
+    const std::string down =
+        bytes_of(side_of(attempt->pool), entry.plan.number, entry.plan.tunnel_down);
     const std::string up = bytes_of(Side::Client, entry.plan.number, entry.plan.tunnel_up);
-    if (!down.starts_with(entry.outcome.tunnel_received)) find(entry, "received other bytes through its tunnel");
-    if (!up.starts_with(attempt->tunnel_received)) find(entry, "sent other bytes through its tunnel");
-    // A FIN says that this was all that the other end has sent, whoever left and why; only a cut may end it in between.
+    if (!down.starts_with(entry.outcome.tunnel_received))
+      find(entry, "received other bytes through its tunnel");
+    if (!up.starts_with(attempt->tunnel_received))
+      find(entry, "sent other bytes through its tunnel");
+    // A FIN says that this was all that the other end has sent, whoever left and why; only a cut
+    // may end it in between.
     if (entry.lines.empty() || was_cut(entry.lines.front())) return;
-    if (entry.outcome.has_tunnel_ended && entry.outcome.tunnel_received.size() != attempt->tunnel_sent) {
+    if (entry.outcome.has_tunnel_ended &&
+        entry.outcome.tunnel_received.size() != attempt->tunnel_sent) {
       find(entry, "its tunnel lost bytes to the client");
     }
     if (attempt->has_tunnel_ended && attempt->tunnel_received.size() != entry.outcome.tunnel_sent) {
@@ -234,7 +280,8 @@ class Judge {
     }
   }
 
-  /// A request that nothing went wrong with is answered by its endpoint. Catches lost wake-ups, which time-outs would hide.
+  /// A request that nothing went wrong with is answered by its endpoint. Catches lost wake-ups,
+  /// which time-outs would hide.
   void judge_liveness(const Entry& entry) {
     const Outcome& outcome = entry.outcome;
     if (!entry.is_faultless || entry.lines.empty() || outcome.has_client_left) return;
@@ -246,14 +293,18 @@ class Judge {
     find(entry, "nothing went wrong, and the proxy answers itself");
   }
 
-  /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had not left it, and for a
-  /// RST without a reason. A reason is an answer behind this one that is broken off, or input after the lingering.
+  /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had
+  /// not left it, and for a RST without a reason. A reason is an answer behind this one that is
+  /// broken off, or input after the lingering.
   bool is_lost_on_its_way(const Entry& entry) {
     switch (entry.outcome.lost_by) {
-      case Link::Rst::OnPurpose: return is_before_broken(entry);
-      case Link::Rst::Lingered: return true;
+      case Link::Rst::OnPurpose:
+        return is_before_broken(entry);
+      case Link::Rst::Lingered:
+        return true;
       case Link::Rst::Hasty:
-      case Link::Rst::None: return false;
+      case Link::Rst::None:
+        return false;
     }
     return false;
   }
@@ -281,19 +332,27 @@ class Judge {
   void judge_rest() {
     SimControl& control = world_.control();
     for (std::size_t i = 0; i < world_.origins(); ++i) {
-      const auto left = control.cell(core::EndpointId{static_cast<std::uint32_t>(i)}).in_flight.load();
-      if (left != 0) find("endpoint " + std::to_string(i) + " is left with " + std::to_string(left) + " in flight");
+      const auto left =
+          control.cell(core::EndpointId{static_cast<std::uint32_t>(i)}).in_flight.load();
+      if (left != 0)
+        find("endpoint " + std::to_string(i) + " is left with " + std::to_string(left) +
+             " in flight");
     }
     for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
       for (auto& lease : control.pool_cell(pool).leases) {
-        if (lease.count.load() != 0) find(std::string(core::text(pool)) + " is left with leases: " + std::to_string(lease.count.load()));
+        if (lease.count.load() != 0)
+          find(std::string(core::text(pool)) +
+               " is left with leases: " + std::to_string(lease.count.load()));
       }
     }
-    if (world_.is_stopping() && world_.workers_reported_empty() != world_.workers()) find("a stopping worker did not report that it is empty");
+    if (world_.is_stopping() && world_.workers_reported_empty() != world_.workers())
+      find("a stopping worker did not report that it is empty");
     std::size_t counted = 0;
-    for (std::size_t i = 0; i < world_.workers(); ++i) counted += count_requests(world_.worker(i).metrics());
+    for (std::size_t i = 0; i < world_.workers(); ++i)
+      counted += count_requests(world_.worker(i).metrics());
     if (counted != world_.ledger().lines) {
-      find("the metrics count " + std::to_string(counted) + " requests, the log has " + std::to_string(world_.ledger().lines));
+      find("the metrics count " + std::to_string(counted) + " requests, the log has " +
+           std::to_string(world_.ledger().lines));
     }
   }
 
@@ -326,10 +385,13 @@ class Judge {
     const metrics::Block& block = world_.worker(number).metrics();
     expect_zero(block.connections_open.read(), "connections (metric)");
     expect_zero(block.endpoint_connections_idle.read(), "idle endpoint connections (metric)");
-    for (const auto& gauge : block.services[0].in_flight) expect_zero(gauge.read(), "requests in flight (metric)");
-    for (const auto& gauge : block.services[0].tunnels) expect_zero(gauge.read(), "tunnels (metric)");
+    for (const auto& gauge : block.services[0].in_flight)
+      expect_zero(gauge.read(), "requests in flight (metric)");
+    for (const auto& gauge : block.services[0].tunnels)
+      expect_zero(gauge.read(), "tunnels (metric)");
     constexpr std::size_t kQueuedMost = kHighWatermark + kReadBufferSize + 96 * 1024;
-    if (node.queued_most > kQueuedMost) find(who + std::to_string(node.queued_most) + " bytes were queued on one transport");
+    if (node.queued_most > kQueuedMost)
+      find(who + std::to_string(node.queued_most) + " bytes were queued on one transport");
   }
 
   SimWorld& world_;

@@ -6,7 +6,8 @@ namespace sluice::sim {
 
 namespace {
 
-/// The value of a member of a flat JSON object; nullopt: null. Names are unique and values hold no quotes here.
+/// The value of a member of a flat JSON object; nullopt: null. Names are unique and values hold no
+/// quotes here.
 std::optional<std::string> member(std::string_view line, std::string_view name) {
   const std::string key = "\"" + std::string(name) + "\":";
   const std::size_t at = line.find(key);
@@ -49,7 +50,8 @@ void Ledger::file_log(std::string_view text) {
     line.reason = member(line.text, "reason").value_or("");
     line.error = member(line.text, "error").value_or("");
     line.endpoint = member(line.text, "endpoint").value_or("");
-    if (const auto bucket = number(member(line.text, "bucket"))) line.bucket = static_cast<unsigned>(*bucket);
+    if (const auto bucket = number(member(line.text, "bucket")))
+      line.bucket = static_cast<unsigned>(*bucket);
     line.generation = number(member(line.text, "generation"));
     line.retries = static_cast<unsigned>(number(member(line.text, "retries")).value_or(0));
     Entry* entry = find(member(line.text, "path").value_or(""));

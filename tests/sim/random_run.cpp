@@ -6,10 +6,12 @@ namespace sluice::sim {
 
 using core::PoolName;
 
-/// Commands at random instants: by steps, so that they fall into the middle of things, and by time, so that they come at all.
+/// Commands at random instants: by steps, so that they fall into the middle of things, and by time,
+/// so that they come at all.
 class RandomRun::Operator final : public Actor {
  public:
-  Operator(RandomRun& run, std::size_t commands, bool stops) : run_(run), left_(commands), stops_(stops) {
+  Operator(RandomRun& run, std::size_t commands, bool stops)
+      : run_(run), left_(commands), stops_(stops) {
     run_.world_->scheduler().add(*this);
     draw_next();
   }
@@ -32,7 +34,8 @@ class RandomRun::Operator final : public Actor {
   void step() override {
     draw_next();
     SimControl& control = run_.world_->control();
-    if (control.has_prepared()) return run_.chance(80) ? run_.world_->flip(drain()) : control.withdraw();
+    if (control.has_prepared())
+      return run_.chance(80) ? run_.world_->flip(drain()) : control.withdraw();
     if (left_ == 0) return stop();
     --left_;
     command();
@@ -44,7 +47,9 @@ class RandomRun::Operator final : public Actor {
     next_time_ = run_.world_->now() + run_.micros(20'000);
   }
 
-  core::Nanos drain() { return run_.chance(60) ? run_.micros(30'000) : core::Nanos(std::chrono::seconds(30)); }
+  core::Nanos drain() {
+    return run_.chance(60) ? run_.micros(30'000) : core::Nanos(std::chrono::seconds(30));
+  }
 
   void command() {
     SimWorld& world = *run_.world_;
@@ -52,8 +57,10 @@ class RandomRun::Operator final : public Actor {
     const model::ServiceTraffic& traffic = control.current().traffic;
     switch (run_.rng_.below(8)) {
       case 0:
-      case 1: return world.switch_to(run_.chance(85) ? traffic.candidate() : traffic.live, drain());
-      case 2: return world.rollback(drain());
+      case 1:
+        return world.switch_to(run_.chance(85) ? traffic.candidate() : traffic.live, drain());
+      case 2:
+        return world.rollback(drain());
       case 3:
       case 4: {
         constexpr std::array<std::uint16_t, 6> kSplits{0, 1, 1000, 5000, 9900, 10'000};
@@ -78,9 +85,15 @@ class RandomRun::Operator final : public Actor {
   void stop() {
     SimWorld& world = *run_.world_;
     switch (stop_phase_++) {
-      case 0: world.begin_stop(); break;
-      case 1: world.cut_all(); break;
-      default: world.give_up_all(); break;
+      case 0:
+        world.begin_stop();
+        break;
+      case 1:
+        world.cut_all();
+        break;
+      default:
+        world.give_up_all();
+        break;
     }
     if (run_.chance(70)) {
       next_step_ = UINT64_MAX;
@@ -102,7 +115,8 @@ RandomRun::RandomRun(std::uint64_t seed) : rng_(seed * 0x9E3779B9U + 17), seed_(
   draw_origins();
   draw_clients();
   if (weather_.has_operator || weather_.stops) {
-    operator_ = std::make_unique<Operator>(*this, weather_.has_operator ? between(1, 12) : 0, weather_.stops);
+    operator_ = std::make_unique<Operator>(*this, weather_.has_operator ? between(1, 12) : 0,
+                                           weather_.stops);
   }
 }
 
@@ -125,12 +139,18 @@ std::size_t RandomRun::kernel_size() {
 
 std::size_t RandomRun::body_size() {
   switch (rng_.below(10)) {
-    case 0: return 0;
-    case 1: return 1;
-    case 2: return between(15'000, 18'000);
-    case 3: return between(60'000, 70'000);
-    case 4: return between(100'000, 300'000);
-    default: return between(2, 3000);
+    case 0:
+      return 0;
+    case 1:
+      return 1;
+    case 2:
+      return between(15'000, 18'000);
+    case 3:
+      return between(60'000, 70'000);
+    case 4:
+      return between(100'000, 300'000);
+    default:
+      return between(2, 3000);
   }
 }
 
@@ -168,7 +188,8 @@ ConnectFate RandomRun::draw_fate() {
   using Kind = ConnectFate::Kind;
   ConnectFate fate{.kind = Kind::Accept, .delay = micros(chance(50) ? 0 : 4000)};
   if (!weather_.connects || chance(60)) return fate;
-  constexpr std::array<Kind, 5> kKinds{Kind::Refuse, Kind::Refuse, Kind::Unreachable, Kind::LocalResources, Kind::NoAnswer};
+  constexpr std::array<Kind, 5> kKinds{Kind::Refuse, Kind::Refuse, Kind::Unreachable,
+                                       Kind::LocalResources, Kind::NoAnswer};
   fate.kind = kKinds[rng_.below(kKinds.size())];
   return fate;
 }
@@ -228,7 +249,8 @@ RequestPlan RandomRun::draw_request() {
     plan.raw = draw_bad_head();
     return plan;
   }
-  constexpr std::array<const char*, 10> kMethods{"GET", "GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "PATCH"};
+  constexpr std::array<const char*, 10> kMethods{"GET",  "GET",  "GET", "GET",    "HEAD",
+                                                 "POST", "POST", "PUT", "DELETE", "PATCH"};
   plan.method = kMethods[rng_.below(kMethods.size())];
   if (chance(85)) plan.user = "user-" + std::to_string(rng_.below(50));
   if (chance(10)) plan.fields += chance(50) ? "X-Pin: green\r\n" : "X-Pin: blue\r\n";
@@ -259,7 +281,8 @@ AnswerPlan RandomRun::draw_answer(const RequestPlan& request) {
   if (answer.status == 101) return answer;
   answer.form = static_cast<BodyForm>(between(1, 3));
   answer.size = answer.status == 304 || answer.status == 204 ? 0 : body_size();
-  if ((answer.status == 204 || answer.status == 304 || request.method == "HEAD") && answer.form == BodyForm::UntilClose) {
+  if ((answer.status == 204 || answer.status == 304 || request.method == "HEAD") &&
+      answer.form == BodyForm::UntilClose) {
     answer.form = BodyForm::Length;
   }
   answer.has_trailers = answer.form == BodyForm::Chunked && chance(30);
@@ -268,7 +291,8 @@ AnswerPlan RandomRun::draw_answer(const RequestPlan& request) {
   answer.sends_continue = chance(80);
   if (request.body > 0 && chance(15)) answer.is_early = true;
   if (request.body > 0 && chance(5)) answer.stops_reading = answer.closes = true;
-  if (chance(10)) answer.fields = chance(50) ? "Keep-Alive: timeout=2\r\n" : "Keep-Alive: timeout=1\r\n";
+  if (chance(10))
+    answer.fields = chance(50) ? "Keep-Alive: timeout=2\r\n" : "Keep-Alive: timeout=1\r\n";
   if (chance(40)) answer.delay = micros(5000);
   if (weather_.is_slow && chance(40)) {
     answer.most_each = answer.size > 4000 ? between(500, 5000) : between(1, 200);
@@ -281,14 +305,22 @@ AnswerPlan RandomRun::draw_answer(const RequestPlan& request) {
 void RandomRun::spoil(AnswerPlan& answer) {
   using Deed = AnswerPlan::Deed;
   switch (rng_.below(9)) {
-    case 0: answer.deed = Deed::Leave; break;
-    case 1: answer.deed = Deed::Break; break;
-    case 2: answer.deed = Deed::Silence; break;
+    case 0:
+      answer.deed = Deed::Leave;
+      break;
+    case 1:
+      answer.deed = Deed::Break;
+      break;
+    case 2:
+      answer.deed = Deed::Silence;
+      break;
     case 3:
       answer.deed = Deed::Raw;
       answer.raw = draw_bad_answer();
       break;
-    case 4: answer.informational = static_cast<unsigned>(between(7, 12)); break;
+    case 4:
+      answer.informational = static_cast<unsigned>(between(7, 12));
+      break;
     case 5:
       if (answer.form == BodyForm::UntilClose) return;  // it would be body
       answer.surplus = chance(50) ? "x" : "HTTP/1.1 200 Evil\r\nContent-Length: 0\r\n\r\n";
@@ -303,7 +335,8 @@ void RandomRun::spoil(AnswerPlan& answer) {
 
 std::string RandomRun::draw_bad_head() {
   static const std::array<std::string, 16> kHeads{
-      "GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
       "GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: +1\r\n\r\nx",
       "GET / HTTP/1.1\r\n\r\n",
@@ -327,7 +360,8 @@ std::string RandomRun::draw_bad_answer() {
   static const std::array<std::string, 10> kAnswers{
       "HTTP/1.1 20 OK\r\n\r\n",
       "HELLO\r\n\r\n",
-      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
       "HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\nabcde",
       "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n",
@@ -342,16 +376,20 @@ std::string RandomRun::draw_bad_answer() {
 /// Nothing that is drawn may keep it from a whole answer of an endpoint.
 bool RandomRun::is_faultless(const RequestPlan& request, const ClientPlan& client) const {
   if (weather_.connects || weather_.stops) return false;
-  if (client.fault != ClientPlan::Fault::None || !request.raw.empty() || request.breaks_body) return false;
+  if (client.fault != ClientPlan::Fault::None || !request.raw.empty() || request.breaks_body)
+    return false;
   const auto& most = options_.service.body_bytes_max;
   if (most && request.body > *most) return false;
   if (!request.has_sound_answers()) return false;
   for (const AnswerPlan& answer : request.answers) {
-    // An early answer to a long request: a client that goes on for long and reads slowly may meet the end of the lingering.
-    if ((answer.is_early || answer.stops_reading) && (request.body > 30'000 || answer.size > 3000)) return false;
+    // An early answer to a long request: a client that goes on for long and reads slowly may meet
+    // the end of the lingering.
+    if ((answer.is_early || answer.stops_reading) && (request.body > 30'000 || answer.size > 3000))
+      return false;
   }
   // A kept connection that its origin gives up takes a request along that may not be repeated.
-  const bool is_repeatable = request.is_idempotent() && request.body <= core::limits::kReplayBodyMax && !request.has_trailers;
+  const bool is_repeatable = request.is_idempotent() &&
+                             request.body <= core::limits::kReplayBodyMax && !request.has_trailers;
   return !weather_.idle_close || is_repeatable;
 }
 

@@ -7,8 +7,8 @@
 
 namespace sluice::sim {
 
-/// A run of which everything follows from its seed: topology, faults, clients, origins, the operator's commands, the order of
-/// events.
+/// A run of which everything follows from its seed: topology, faults, clients, origins, the
+/// operator's commands, the order of events.
 class RandomRun {
  public:
   explicit RandomRun(std::uint64_t seed);
@@ -24,11 +24,11 @@ class RandomRun {
   class Operator;
   /// What may go wrong in this run.
   struct Weather {
-    bool connects = false;     // refused, unanswered, out of resources
-    bool origins = false;      // cut, silent, malformed answers
-    bool clients = false;      // aborts, stops
-    bool hostile = false;      // malformed requests
-    bool idle_close = false;   // origins give up idle connections
+    bool connects = false;    // refused, unanswered, out of resources
+    bool origins = false;     // cut, silent, malformed answers
+    bool clients = false;     // aborts, stops
+    bool hostile = false;     // malformed requests
+    bool idle_close = false;  // origins give up idle connections
     bool stops = false;
     bool has_operator = true;
     bool is_slow = false;

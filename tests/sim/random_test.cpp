@@ -42,9 +42,13 @@ TEST_CASE("sim: every seed that ever failed keeps all invariants", "[sim]") {
 }
 
 TEST_CASE("sim: random runs keep all invariants", "[sim][random]") {
-  // Without a wish from the day's number on, so that each day looks elsewhere. `./dev sim` sets the two wishes.
-  const auto today = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::hours>(std::chrono::system_clock::now().time_since_epoch()).count() / 24);
+  // Without a wish from the day's number on, so that each day looks elsewhere. `./dev sim` sets the
+  // two wishes.
+  const auto today =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::hours>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count() /
+                                 24);
   const std::uint64_t first = environment("SLUICE_SIM_SEED", today * 1'000'000);
   const std::uint64_t count = environment("SLUICE_SIM_SEEDS", kSeedsOfADay);
   for (std::uint64_t done = 0; done < count; ++done) check_seed(first + done);

@@ -10,7 +10,8 @@ Scheduler::Scheduler(SimClock& clock, std::uint64_t seed)
     : clock_(clock), rng_(seed), has_trace_(std::getenv("SLUICE_SIM_TRACE") != nullptr) {}
 
 void Scheduler::trace(const std::string& line) const {
-  const double millis = static_cast<double>(now().time_since_epoch().count() % 1'000'000'000'000) / 1e6;
+  const double millis =
+      static_cast<double>(now().time_since_epoch().count() % 1'000'000'000'000) / 1e6;
   std::fprintf(stderr, "%10.3f %s\n", millis, line.c_str());
 }
 

@@ -9,7 +9,8 @@
 
 namespace sluice::sim {
 
-/// Something that may happen: bytes that can be read, a connect that can end, a script that wants to go on.
+/// Something that may happen: bytes that can be read, a connect that can end, a script that wants
+/// to go on.
 class Actor {
  public:
   /// Whether it could happen now. Cheap, changes nothing.
@@ -25,8 +26,9 @@ class Actor {
   ~Actor() = default;
 };
 
-/// Picks what happens next, from a seed. Of a worker's loop it makes what libuv makes of it in production: begin_turn(), one
-/// event (sometimes a few), end_turn(). Time moves when nothing can happen, and sometimes a little before that.
+/// Picks what happens next, from a seed. Of a worker's loop it makes what libuv makes of it in
+/// production: begin_turn(), one event (sometimes a few), end_turn(). Time moves when nothing can
+/// happen, and sometimes a little before that.
 class Scheduler {
  public:
   Scheduler(SimClock& clock, std::uint64_t seed);
@@ -46,12 +48,17 @@ class Scheduler {
   std::optional<core::Instant> next_instant() const;
   /// Moves time and lets every loop turn once, so that its timers fire.
   void advance_to(core::Instant when);
-  /// Off: time moves only when nothing can happen, and a turn is one event. Scenarios are easier to read so.
-  void set_chaos(bool on) { has_chaos_ = on; }  // Exception: a setter of one switch; an enum would only rename it
-  /// An event, or the next instant (not beyond `until`). False: nothing is left to happen before `until`.
+  /// Off: time moves only when nothing can happen, and a turn is one event. Scenarios are easier to
+  /// read so.
+  void set_chaos(bool on) {
+    has_chaos_ = on;
+  }  // Exception: a setter of one switch; an enum would only rename it
+  /// An event, or the next instant (not beyond `until`). False: nothing is left to happen before
+  /// `until`.
   bool step(core::Instant until);
   std::uint64_t steps() const { return steps_; }
-  /// SLUICE_SIM_TRACE=1 in the environment: every event and call of a transport and of a peer goes to stderr.
+  /// SLUICE_SIM_TRACE=1 in the environment: every event and call of a transport and of a peer goes
+  /// to stderr.
   bool has_trace() const { return has_trace_; }
   void trace(const std::string& line) const;
 

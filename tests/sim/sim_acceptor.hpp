@@ -16,7 +16,9 @@ class SimAcceptor final : public net::Acceptor, public Actor {
     DeliveryWatch* watch = nullptr;
   };
 
-  SimAcceptor(SimNode& node, net::AcceptEvents& events) : node_(node), events_(events) { node_.scheduler.add(*this); }
+  SimAcceptor(SimNode& node, net::AcceptEvents& events) : node_(node), events_(events) {
+    node_.scheduler.add(*this);
+  }
   SimAcceptor(const SimAcceptor&) = delete;
   SimAcceptor& operator=(const SimAcceptor&) = delete;
   ~SimAcceptor() { node_.scheduler.remove(*this); }

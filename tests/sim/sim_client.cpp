@@ -5,16 +5,19 @@ namespace sluice::sim {
 using Fault = ClientPlan::Fault;
 
 SimClient::SimClient(Surroundings around, ClientPlan plan)
-    : around_(std::move(around)), plan_(std::move(plan)), starts_at_(around_.scheduler.now() + plan_.starts_after) {
+    : around_(std::move(around)),
+      plan_(std::move(plan)),
+      starts_at_(around_.scheduler.now() + plan_.starts_after) {
   around_.scheduler.add(*this);
 }
 
 std::string SimClient::describe() const {
   std::string text = "client with requests";
   for (const unsigned number : plan_.requests) text += " " + std::to_string(number);
-  text += ": begun " + std::to_string(begun_.size()) + ", answered " + std::to_string(answered_) + ", sent " +
-          std::to_string(sent_) + ", waiting to be sent " + std::to_string(outbox_.size()) + ", received " +
-          std::to_string(received_) + ", state " + std::to_string(static_cast<int>(state_));
+  text += ": begun " + std::to_string(begun_.size()) + ", answered " + std::to_string(answered_) +
+          ", sent " + std::to_string(sent_) + ", waiting to be sent " +
+          std::to_string(outbox_.size()) + ", received " + std::to_string(received_) + ", state " +
+          std::to_string(static_cast<int>(state_));
   if (!reader_.error.empty()) text += ", error " + reader_.error;
   return text;
 }
@@ -24,10 +27,13 @@ std::string SimClient::describe() const {
 bool SimClient::can_write() const {
   return peer_ && !outbox_.empty() && is_writing_ && now() >= write_at_ && peer_->can_send();
 }
-bool SimClient::can_read() const { return peer_ && is_reading_ && now() >= read_at_ && peer_->can_receive(); }
+bool SimClient::can_read() const {
+  return peer_ && is_reading_ && now() >= read_at_ && peer_->can_receive();
+}
 bool SimClient::can_see_end() const {
   if (!peer_ || !peer_->is_open()) return false;
-  // Behind the FIN of a tunnel a RST may come; and who writes no more gives up when nobody is there.
+  // Behind the FIN of a tunnel a RST may come; and who writes no more gives up when nobody is
+  // there.
   if (has_seen_end_) return peer_->is_reset() || (!is_writing_ && peer_->is_abandoned());
   // Who never reads learns of the end by its next call on the socket, whatever is unread.
   if (!is_reading_) return peer_->is_reset() || peer_->is_abandoned();
@@ -35,11 +41,14 @@ bool SimClient::can_see_end() const {
 }
 
 bool SimClient::can_begin() const {
-  return state_ == State::Talking && !is_last_ && !awaits_continue_ && begun_.size() < plan_.requests.size() &&
-         begun_.size() - answered_ < plan_.pipelined && now() >= begin_at_ && !peer_->has_ended();
+  return state_ == State::Talking && !is_last_ && !awaits_continue_ &&
+         begun_.size() < plan_.requests.size() && begun_.size() - answered_ < plan_.pipelined &&
+         now() >= begin_at_ && !peer_->has_ended();
 }
 
-bool SimClient::can_give_up_waiting() const { return awaits_continue_ && now() >= awaits_until_; }
+bool SimClient::can_give_up_waiting() const {
+  return awaits_continue_ && now() >= awaits_until_;
+}
 
 /// All is answered, or all of a tunnel is sent: the client's own end.
 bool SimClient::can_end() const {
@@ -53,13 +62,17 @@ bool SimClient::can_end() const {
 
 bool SimClient::is_ready() const {
   switch (state_) {
-    case State::Waiting: return now() >= starts_at_;
-    case State::Finished: return false;
+    case State::Waiting:
+      return now() >= starts_at_;
+    case State::Finished:
+      return false;
     case State::Talking:
     case State::Tunnel:
-    case State::Ending: break;
+    case State::Ending:
+      break;
   }
-  return can_write() || can_read() || can_see_end() || can_begin() || can_give_up_waiting() || can_end();
+  return can_write() || can_read() || can_see_end() || can_begin() || can_give_up_waiting() ||
+         can_end();
 }
 
 std::optional<core::Instant> SimClient::wakes_at() const {
@@ -96,7 +109,8 @@ void SimClient::start() {
     was_refused_ = true;
     return finish();
   }
-  const std::string first = plan_.requests.empty() ? "nothing" : "/r/" + std::to_string(plan_.requests.front());
+  const std::string first =
+      plan_.requests.empty() ? "nothing" : "/r/" + std::to_string(plan_.requests.front());
   peer_ = std::make_unique<SimPeer>(around_.scheduler, link, "client of " + first);
   state_ = State::Talking;
 }
@@ -124,7 +138,8 @@ void SimClient::send_awaited_body() {
 }
 
 void SimClient::write_some() {
-  const std::size_t until_fault = plan_.fault_after_sent > sent_ ? plan_.fault_after_sent - sent_ : SIZE_MAX;
+  const std::size_t until_fault =
+      plan_.fault_after_sent > sent_ ? plan_.fault_after_sent - sent_ : SIZE_MAX;
   const std::size_t most = std::min({plan_.most_written, outbox_.size(), until_fault});
   const std::size_t from = sent_;
   const std::size_t taken = peer_->send(std::string_view(outbox_).substr(0, most));
@@ -168,7 +183,8 @@ void SimClient::read_some() {
 }
 
 void SimClient::take_answers() {
-  if (!reader_.error.empty()) around_.ledger.complaints.push_back("a client received " + reader_.error);
+  if (!reader_.error.empty())
+    around_.ledger.complaints.push_back("a client received " + reader_.error);
   if (state_ == State::Tunnel) {
     Entry& e = entry(begun_.back().number);
     e.outcome.tunnel_received = reader_.raw;
@@ -176,7 +192,8 @@ void SimClient::take_answers() {
   }
   if (answered_ < begun_.size()) {
     Outcome& outcome = entry(begun_[answered_].number).outcome;
-    if ((reader_.current() != nullptr || !reader_.done.empty()) && outcome.generation_answered == 0) {
+    if ((reader_.current() != nullptr || !reader_.done.empty()) &&
+        outcome.generation_answered == 0) {
       outcome.generation_answered = around_.active_generation();
     }
   }
@@ -196,7 +213,8 @@ void SimClient::take_answers() {
 void SimClient::take_final(Message answer) {
   const unsigned number = begun_[answered_++].number;
   Entry& e = entry(number);
-  if (e.outcome.generation_answered == 0) e.outcome.generation_answered = around_.active_generation();
+  if (e.outcome.generation_answered == 0)
+    e.outcome.generation_answered = around_.active_generation();
   const bool is_switch = answer.status() == 101;
   const auto connection = answer.field("Connection");
   const bool stays = e.plan.is_1_0 ? connection == "keep-alive" : connection != "close";
@@ -221,7 +239,8 @@ void SimClient::take_final(Message answer) {
 void SimClient::see_end() {
   has_seen_end_ = true;
   was_broken_ = peer_->is_reset();
-  // Who never reads knows that the connection is over, but has not seen a FIN: it comes behind what is unread.
+  // Who never reads knows that the connection is over, but has not seen a FIN: it comes behind what
+  // is unread.
   const bool has_read_fin = peer_->is_ended();
   if (was_broken_) note_lost_answers();
   if (has_read_fin) {
@@ -230,14 +249,17 @@ void SimClient::see_end() {
   }
   if (state_ == State::Tunnel) {
     if (has_read_fin) entry(begun_.back().number).outcome.has_tunnel_ended = true;
-    if (has_read_fin && !outbox_.empty() && is_writing_) return;  // half-close: this direction goes on
-  } else if (const Message* partial = reader_.current(); partial != nullptr && answered_ < begun_.size()) {
+    if (has_read_fin && !outbox_.empty() && is_writing_)
+      return;  // half-close: this direction goes on
+  } else if (const Message* partial = reader_.current();
+             partial != nullptr && answered_ < begun_.size()) {
     entry(begun_[answered_].number).outcome.partial = *partial;
   }
   finish();
 }
 
-/// Answers that were complete with what the RST has taken along of the bytes that had left the proxy.
+/// Answers that were complete with what the RST has taken along of the bytes that had left the
+/// proxy.
 void SimClient::note_lost_answers() {
   StrictReader reader = reader_;
   reader.feed(peer_->lost());
@@ -269,16 +291,23 @@ void SimClient::commit_fault() {
 
 void SimClient::finish_with(Fault fault) {
   switch (fault) {
-    case Fault::None: return;
-    case Fault::StopSending: is_writing_ = false; return;
-    case Fault::StopReading: is_reading_ = false; return;
+    case Fault::None:
+      return;
+    case Fault::StopSending:
+      is_writing_ = false;
+      return;
+    case Fault::StopReading:
+      is_reading_ = false;
+      return;
     case Fault::Close:
     case Fault::Reset:
-    case Fault::HalfClose: break;
+    case Fault::HalfClose:
+      break;
   }
   if (!peer_ || !peer_->is_open()) return;
   has_left_ = true;
-  for (std::size_t i = answered_; i < begun_.size(); ++i) entry(begun_[i].number).outcome.has_client_left = true;
+  for (std::size_t i = answered_; i < begun_.size(); ++i)
+    entry(begun_[i].number).outcome.has_client_left = true;
   if (state_ == State::Tunnel) entry(begun_.back().number).outcome.has_client_left = true;
   if (fault == Fault::HalfClose) {
     outbox_.clear();

@@ -99,11 +99,11 @@ class SimClient final : public Actor, public DeliveryWatch {
   core::Instant begin_at_{};
   bool is_reading_ = true;
   bool is_writing_ = true;
-  bool is_last_ = false;                     // the answer said that the connection ends
+  bool is_last_ = false;  // the answer said that the connection ends
   bool was_refused_ = false;
   bool has_seen_end_ = false;
   bool was_broken_ = false;
-  bool has_left_ = false;                    // a fault of the plan
+  bool has_left_ = false;  // a fault of the plan
 };
 
 }  // namespace sluice::sim

@@ -7,7 +7,8 @@ namespace {
 /// Frees itself through the reaper after its event or cancel().
 class Attempt final : public net::PendingConnect, public net::Reapable, public Actor {
  public:
-  Attempt(SimNode& node, Network& network, const core::SocketAddress& address, net::ConnectEvents& events)
+  Attempt(SimNode& node, Network& network, const core::SocketAddress& address,
+          net::ConnectEvents& events)
       : node_(node),
         network_(network),
         address_(address),
@@ -38,11 +39,16 @@ class Attempt final : public net::PendingConnect, public net::Reapable, public A
     end();
     switch (fate_.kind) {
       case ConnectFate::Kind::Accept:
-        return events_.on_connected(*new SimTransport(node_, network_.establish(address_), nullptr));
-      case ConnectFate::Kind::Refuse: return events_.on_connect_failed(net::ConnectError::Refused);
-      case ConnectFate::Kind::Unreachable: return events_.on_connect_failed(net::ConnectError::Unreachable);
-      case ConnectFate::Kind::LocalResources: return events_.on_connect_failed(net::ConnectError::LocalResources);
-      case ConnectFate::Kind::NoAnswer: break;
+        return events_.on_connected(
+            *new SimTransport(node_, network_.establish(address_), nullptr));
+      case ConnectFate::Kind::Refuse:
+        return events_.on_connect_failed(net::ConnectError::Refused);
+      case ConnectFate::Kind::Unreachable:
+        return events_.on_connect_failed(net::ConnectError::Unreachable);
+      case ConnectFate::Kind::LocalResources:
+        return events_.on_connect_failed(net::ConnectError::LocalResources);
+      case ConnectFate::Kind::NoAnswer:
+        break;
     }
     core::unreachable();
   }
@@ -63,7 +69,8 @@ class Attempt final : public net::PendingConnect, public net::Reapable, public A
 
   SimNode& node_;
   Network& network_;
-  const core::SocketAddress& address_;  // borrowed on purpose: the contract says that it outlives the attempt
+  const core::SocketAddress&
+      address_;  // borrowed on purpose: the contract says that it outlives the attempt
   net::ConnectEvents& events_;
   const ConnectFate fate_;
   const core::Instant due_;

@@ -24,7 +24,8 @@ class Network {
   ~Network() = default;
 };
 
-/// net::Connector of one worker. An attempt ends by its fate, or by the timeout, which runs on the loop's own wheel.
+/// net::Connector of one worker. An attempt ends by its fate, or by the timeout, which runs on the
+/// loop's own wheel.
 class SimConnector final : public net::Connector {
  public:
   SimConnector(SimNode& node, Network& network) : node_(node), network_(network) {}

@@ -6,14 +6,15 @@ namespace sluice::sim {
 
 using core::PoolName;
 
-SimControl::SimControl(std::size_t workers, const ServiceOptions& options) : options_(options), publication_(workers) {
+SimControl::SimControl(std::size_t workers, const ServiceOptions& options)
+    : options_(options), publication_(workers) {
   for (auto& cell : pool_cells_) cell = std::make_unique<model::PoolCell>(workers);
   for (std::size_t i = 0; i < options.endpoints[0] + options.endpoints[1]; ++i) {
     endpoint_cells_.push_back(std::make_unique<model::EndpointCell>());
   }
   settings_ = make_settings(options, {});
-  table_ = std::make_shared<model::ServiceTable>(
-      std::vector<model::ServiceMatch>{{.service = {0}, .hosts = {"shop.test"}, .path_prefix = "/", .listeners = {}}});
+  table_ = std::make_shared<model::ServiceTable>(std::vector<model::ServiceMatch>{
+      {.service = {0}, .hosts = {"shop.test"}, .path_prefix = "/", .listeners = {}}});
   Generation first;
   first.traffic.name = "shop";
   first.traffic.salt = "shop";
@@ -22,19 +23,25 @@ SimControl::SimControl(std::size_t workers, const ServiceOptions& options) : opt
 }
 
 core::SocketAddress SimControl::address_of(std::uint32_t endpoint) {
-  return {.ip = core::IpAddress::v4({10, 0, 0, static_cast<std::uint8_t>(endpoint + 1)}), .port = 80, .unix_path = {}};
+  return {.ip = core::IpAddress::v4({10, 0, 0, static_cast<std::uint8_t>(endpoint + 1)}),
+          .port = 80,
+          .unix_path = {}};
 }
 
-std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(const ServiceOptions& options,
-                                                                        const std::array<std::uint64_t, 2>& disabled) {
+std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
+    const ServiceOptions& options, const std::array<std::uint64_t, 2>& disabled) {
   auto settings = std::make_shared<model::ServiceSettings>();
   settings->id = {0};
   settings->name = "shop";
   settings->identity = {{.kind = policy::IdentityKind::Header, .name = "X-User", .max_age = {}}};
   if (options.has_minted_cookie) {
-    settings->identity.push_back({.kind = policy::IdentityKind::MintCookie, .name = "sid", .max_age = std::chrono::hours(1)});
+    settings->identity.push_back({.kind = policy::IdentityKind::MintCookie,
+                                  .name = "sid",
+                                  .max_age = std::chrono::hours(1)});
   }
-  model::HeaderPin pin{.header = "X-Pin", .values = {{"blue", PoolName::Blue}, {"green", PoolName::Green}}, .from = {}};
+  model::HeaderPin pin{.header = "X-Pin",
+                       .values = {{"blue", PoolName::Blue}, {"green", PoolName::Green}},
+                       .from = {}};
   pin.from.push_back(*core::Network::parse("192.0.2.0/24", "pin"));
   settings->pins.push_back(std::move(pin));
   std::uint32_t id = 0;
@@ -56,13 +63,16 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(const Se
   }
   settings->timeouts = options.timeouts;
   settings->body_bytes_max = options.body_bytes_max;
-  settings->expose = {.pool = true, .generation = true, .reason = true, .bucket = true, .endpoint = true};
+  settings->expose = {
+      .pool = true, .generation = true, .reason = true, .bucket = true, .endpoint = true};
   settings->tunnels = options.tunnels;
   return settings;
 }
 
-std::shared_ptr<const model::Snapshot> SimControl::make_snapshot(const Generation& state, core::Generation generation) {
-  if (history_.empty() || state.disabled != history_.back().disabled) settings_ = make_settings(options_, state.disabled);
+std::shared_ptr<const model::Snapshot> SimControl::make_snapshot(const Generation& state,
+                                                                 core::Generation generation) {
+  if (history_.empty() || state.disabled != history_.back().disabled)
+    settings_ = make_settings(options_, state.disabled);
   auto snapshot = std::make_shared<model::Snapshot>();
   ++epoch_.raw;
   snapshot->epoch = epoch_;
@@ -130,10 +140,13 @@ void SimControl::republish() {
   flip();
 }
 
-void SimControl::take_back(std::shared_ptr<const model::Snapshot> snapshot) { snapshot.reset(); }
+void SimControl::take_back(std::shared_ptr<const model::Snapshot> snapshot) {
+  snapshot.reset();
+}
 
 std::size_t SimControl::snapshots_alive() {
-  return static_cast<std::size_t>(std::count_if(all_.begin(), all_.end(), [](const auto& weak) { return !weak.expired(); }));
+  return static_cast<std::size_t>(
+      std::count_if(all_.begin(), all_.end(), [](const auto& weak) { return !weak.expired(); }));
 }
 
 }  // namespace sluice::sim

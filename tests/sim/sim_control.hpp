@@ -16,7 +16,7 @@ struct ServiceOptions {
   model::Timeouts timeouts{};
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::optional<std::uint64_t> body_bytes_max{};
-  bool has_minted_cookie = false;    // as the last source of identity
+  bool has_minted_cookie = false;  // as the last source of identity
 };
 
 /// The control side of a run: truth, snapshots with epochs, the history of generations.
@@ -60,9 +60,10 @@ class SimControl {
   static core::SocketAddress address_of(std::uint32_t endpoint);
 
  private:
-  std::shared_ptr<const model::ServiceSettings> make_settings(const ServiceOptions& options,
-                                                              const std::array<std::uint64_t, 2>& disabled);
-  std::shared_ptr<const model::Snapshot> make_snapshot(const Generation& state, core::Generation generation);
+  std::shared_ptr<const model::ServiceSettings> make_settings(
+      const ServiceOptions& options, const std::array<std::uint64_t, 2>& disabled);
+  std::shared_ptr<const model::Snapshot> make_snapshot(const Generation& state,
+                                                       core::Generation generation);
   void begin(const Generation& next, core::Generation generation);
 
   const ServiceOptions options_;

@@ -12,7 +12,8 @@
 
 namespace sluice::sim {
 
-/// One direction of a connection: what one side has sent and the other has not read. Bounded, as a kernel's buffers are.
+/// One direction of a connection: what one side has sent and the other has not read. Bounded, as a
+/// kernel's buffers are.
 class Pipe {
  public:
   explicit Pipe(std::size_t capacity) : capacity_(capacity) {}
@@ -73,12 +74,14 @@ struct Link {
   }
   Rst rst_for_input(core::Instant now) const {
     using namespace core::limits;
-    const bool has_lingered = fin_at && (now - *fin_at >= kLingerTimeMax || read_after_fin > kLingerBytesMax);
+    const bool has_lingered =
+        fin_at && (now - *fin_at >= kLingerTimeMax || read_after_fin > kLingerBytesMax);
     return has_lingered ? Rst::Lingered : Rst::Hasty;
   }
 
-  /// Where bytes of the peer begin that belong to nothing. When a read of the proxy ends there, they come to it on their
-  /// own: no proxy can tell them from the answer to a request that it has sent meanwhile.
+  /// Where bytes of the peer begin that belong to nothing. When a read of the proxy ends there,
+  /// they come to it on their own: no proxy can tell them from the answer to a request that it has
+  /// sent meanwhile.
   struct Surplus {
     std::size_t offset = SIZE_MAX;
     bool* came_alone = nullptr;
@@ -90,10 +93,11 @@ struct Link {
   std::optional<core::Instant> fin_at{};  // of the proxy
   std::size_t read_after_fin = 0;         // by the proxy
   Rst rst = Rst::None;
-  std::string lost{};                     // bytes that the proxy's RST took along: they had left it
-  bool has_peer_reset = false;    // a RST of the peer has reached the proxy
-  bool has_proxy_reset = false;   // a RST of the proxy has reached the peer
-  bool is_peer_closed = false;    // the peer's descriptor is gone: what still comes is answered with a RST
+  std::string lost{};            // bytes that the proxy's RST took along: they had left it
+  bool has_peer_reset = false;   // a RST of the peer has reached the proxy
+  bool has_proxy_reset = false;  // a RST of the proxy has reached the peer
+  bool is_peer_closed =
+      false;  // the peer's descriptor is gone: what still comes is answered with a RST
   bool is_proxy_closed = false;
 };
 

@@ -20,9 +20,13 @@ OriginConnection::OriginConnection(SimOrigin& origin, std::shared_ptr<Link> link
   origin_.scheduler.add(*this);
 }
 
-OriginConnection::~OriginConnection() { origin_.scheduler.remove(*this); }
+OriginConnection::~OriginConnection() {
+  origin_.scheduler.remove(*this);
+}
 
-core::Instant OriginConnection::now() const { return origin_.scheduler.now(); }
+core::Instant OriginConnection::now() const {
+  return origin_.scheduler.now();
+}
 
 void OriginConnection::complain(const std::string& what) {
   const std::string text = "origin " + std::to_string(origin_.id.raw) + ": " + what;
@@ -31,24 +35,33 @@ void OriginConnection::complain(const std::string& what) {
 }
 
 std::string OriginConnection::describe() const {
-  std::string text = "connection to endpoint " + std::to_string(origin_.id.raw) + ": served " + std::to_string(served_);
+  std::string text = "connection to endpoint " + std::to_string(origin_.id.raw) + ": served " +
+                     std::to_string(served_);
   if (entry_ != nullptr) text += ", working for " + std::to_string(entry_->plan.number);
   return text + ", waiting to be sent " + std::to_string(outbox_.size());
 }
 
 // ---- what can happen
 
-bool OriginConnection::can_write() const { return !outbox_.empty() && now() >= write_at_ && peer_.can_send(); }
-bool OriginConnection::can_deed() const { return deed_at_ && now() >= *deed_at_; }
+bool OriginConnection::can_write() const {
+  return !outbox_.empty() && now() >= write_at_ && peer_.can_send();
+}
+bool OriginConnection::can_deed() const {
+  return deed_at_ && now() >= *deed_at_;
+}
 bool OriginConnection::can_close_idle() const {
-  return origin_.idle_close && is_idle() && served_ > 0 && now() >= idle_since_ + *origin_.idle_close;
+  return origin_.idle_close && is_idle() && served_ > 0 &&
+         now() >= idle_since_ + *origin_.idle_close;
 }
 
-bool OriginConnection::ends_tunnel() const { return origin_.ends_tunnels || has_seen_end_; }
+bool OriginConnection::ends_tunnel() const {
+  return origin_.ends_tunnels || has_seen_end_;
+}
 
 bool OriginConnection::is_ready() const {
   if (!peer_.is_open()) return false;
-  return can_write() || can_read() || can_see_end() || can_deed() || can_close_idle() || can_end_tunnel();
+  return can_write() || can_read() || can_see_end() || can_deed() || can_close_idle() ||
+         can_end_tunnel();
 }
 
 std::optional<core::Instant> OriginConnection::wakes_at() const {
@@ -98,8 +111,10 @@ void OriginConnection::look_at_request() {
   }
   if (entry_ == nullptr || reader_.done.empty() || attempt_ == nullptr) return;
   if (attempt_->is_request_complete) {
-    // To the proxy an answer is complete while the bytes behind it, which belong to nothing, are still to come.
-    if (!attempt_->is_answer_complete) complain("a second request before the answer to the first was complete");
+    // To the proxy an answer is complete while the bytes behind it, which belong to nothing, are
+    // still to come.
+    if (!attempt_->is_answer_complete)
+      complain("a second request before the answer to the first was complete");
     return;
   }
   const Message message = std::move(reader_.done.front());
@@ -118,10 +133,13 @@ void OriginConnection::begin_attempt(const Message& message) {
     entry_ = nullptr;
     return peer_.reset();
   }
-  if (message.method() != entry_->plan.method) complain("received another method: " + message.start);
-  if (message.field("Sluice-Pool") != std::string(core::text(origin_.pool))) complain("Sluice-Pool names another pool");
+  if (message.method() != entry_->plan.method)
+    complain("received another method: " + message.start);
+  if (message.field("Sluice-Pool") != std::string(core::text(origin_.pool)))
+    complain("Sluice-Pool names another pool");
   if (message.field("X-User").value_or("") != entry_->plan.user) complain("another user's request");
-  entry_->attempts.push_back({.pool = origin_.pool, .endpoint = origin_.id, .at = now(), .was_reused = served_ > 0});
+  entry_->attempts.push_back(
+      {.pool = origin_.pool, .endpoint = origin_.id, .at = now(), .was_reused = served_ > 0});
   attempt_ = &entry_->attempts.back();
   attempt_->plan = &entry_->plan.answer(entry_->attempts.size() - 1);
   ++served_;
@@ -140,13 +158,17 @@ void OriginConnection::begin_attempt(const Message& message) {
 void OriginConnection::finish_request(const Message& message) {
   const RequestPlan& plan = entry_->plan;
   attempt_->is_request_complete = true;
-  if (plan.breaks_body) complain("a broken body arrived as a complete request " + std::to_string(plan.number));
-  if (message.body != bytes_of(Side::Client, plan.number, plan.form == BodyForm::None ? 0 : plan.body)) {
-    complain("the body of request " + std::to_string(plan.number) + " has " + std::to_string(message.body.size()) +
-             " bytes, not the " + std::to_string(plan.body) + " that its client sent");
+  if (plan.breaks_body)
+    complain("a broken body arrived as a complete request " + std::to_string(plan.number));
+  if (message.body !=
+      bytes_of(Side::Client, plan.number, plan.form == BodyForm::None ? 0 : plan.body)) {
+    complain("the body of request " + std::to_string(plan.number) + " has " +
+             std::to_string(message.body.size()) + " bytes, not the " + std::to_string(plan.body) +
+             " that its client sent");
   }
   const bool has_trailers = plan.form == BodyForm::Chunked && plan.has_trailers;
-  if (message.trailers.size() != (has_trailers ? 1U : 0U)) complain("the trailers of a request are not those that were sent");
+  if (message.trailers.size() != (has_trailers ? 1U : 0U))
+    complain("the trailers of a request are not those that were sent");
   if (attempt_->is_answer_complete) {  // it came early
     attempt_ = nullptr;
     entry_ = nullptr;
@@ -166,11 +188,15 @@ void OriginConnection::do_deed() {
   deed_at_.reset();
   const AnswerPlan& plan = *attempt_->plan;
   switch (plan.deed) {
-    case Deed::Silence: return;
-    case Deed::Leave: return peer_.close();
-    case Deed::Break: return peer_.reset();
+    case Deed::Silence:
+      return;
+    case Deed::Leave:
+      return peer_.close();
+    case Deed::Break:
+      return peer_.reset();
     case Deed::Answer:
-    case Deed::Raw: break;
+    case Deed::Raw:
+      break;
   }
   is_answering_ = true;
   sent_ = 0;
@@ -204,7 +230,8 @@ void OriginConnection::write_some() {
   if (plan.deed == Deed::Answer && sent_ >= answer_size_ && plan.form != BodyForm::UntilClose) {
     attempt_->is_answer_complete = true;
   }
-  if (plan.cut_at && sent_ >= *plan.cut_at) return plan.cuts_with_reset ? peer_.reset() : peer_.close();
+  if (plan.cut_at && sent_ >= *plan.cut_at)
+    return plan.cuts_with_reset ? peer_.reset() : peer_.close();
   if (outbox_.empty() && !is_tunnel_) end_answer();
 }
 
@@ -215,7 +242,8 @@ void OriginConnection::end_answer() {
   const bool ends = plan.closes || plan.form == BodyForm::UntilClose || plan.deed == Deed::Raw;
   const bool is_request_complete = attempt_->is_request_complete;
   if (ends) peer_.shutdown();
-  // Early: the rest of the request belongs to this attempt still, and is read until the proxy ends the connection.
+  // Early: the rest of the request belongs to this attempt still, and is read until the proxy ends
+  // the connection.
   if (is_request_complete && !ends) attempt_ = nullptr;
   if (attempt_ == nullptr) entry_ = nullptr;
   idle_since_ = now();
@@ -225,7 +253,7 @@ void OriginConnection::see_end() {
   has_seen_end_ = true;
   if (is_tunnel_) {
     attempt_->has_tunnel_ended = peer_.is_ended();
-    if (peer_.is_ended() && !outbox_.empty()) return;  // half-close: this direction goes on
+    if (peer_.is_ended() && !outbox_.empty()) return;    // half-close: this direction goes on
     if (peer_.is_ended() && !peer_.has_ended()) return;  // can_end_tunnel() is next
     return peer_.close();
   }

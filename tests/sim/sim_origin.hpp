@@ -36,10 +36,14 @@ class OriginConnection final : public Actor {
   core::Instant now() const;
   bool can_write() const;
   bool can_read() const { return is_reading_ && peer_.can_receive(); }
-  bool can_see_end() const { return peer_.is_open() && !has_seen_end_ && (peer_.is_ended() || peer_.is_reset()); }
+  bool can_see_end() const {
+    return peer_.is_open() && !has_seen_end_ && (peer_.is_ended() || peer_.is_reset());
+  }
   bool can_deed() const;
   bool can_close_idle() const;
-  bool can_end_tunnel() const { return is_tunnel_ && outbox_.empty() && !peer_.has_ended() && ends_tunnel(); }
+  bool can_end_tunnel() const {
+    return is_tunnel_ && outbox_.empty() && !peer_.has_ended() && ends_tunnel();
+  }
   bool ends_tunnel() const;
   void read_some();
   void write_some();
@@ -58,15 +62,15 @@ class OriginConnection final : public Actor {
   Entry* entry_ = nullptr;
   Attempt* attempt_ = nullptr;
   std::string outbox_;
-  std::size_t sent_ = 0;             // of the answer
-  std::size_t answer_size_ = 0;      // without what belongs to nothing
+  std::size_t sent_ = 0;         // of the answer
+  std::size_t answer_size_ = 0;  // without what belongs to nothing
   std::optional<core::Instant> deed_at_;
   core::Instant write_at_{};
   core::Instant idle_since_;
   unsigned served_ = 0;
   bool is_reading_ = true;
   bool is_answering_ = false;
-  bool has_decided_ = false;         // what to do with this attempt, and when
+  bool has_decided_ = false;  // what to do with this attempt, and when
   bool is_tunnel_ = false;
   bool has_seen_end_ = false;
 };
@@ -86,8 +90,8 @@ class SimOrigin {
   std::optional<core::Nanos> idle_close;  // closes connections that are idle for longer
   std::size_t kernel_in = 64 * 1024;      // towards the proxy
   std::size_t kernel_out = 64 * 1024;
-  bool ends_tunnels = true;               // sends FIN when its own bytes of a tunnel are sent
-  bool stays_silent = false;              // accepts, never reads anything
+  bool ends_tunnels = true;   // sends FIN when its own bytes of a tunnel are sent
+  bool stays_silent = false;  // accepts, never reads anything
   std::vector<std::unique_ptr<OriginConnection>> connections;
   std::size_t accepted = 0;
   std::size_t connects = 0;

@@ -10,7 +10,8 @@ SimPeer::SimPeer(Scheduler& scheduler, std::shared_ptr<Link> link, std::string n
 void SimPeer::trace(const char* what, std::size_t bytes) const {
   if (!scheduler_.has_trace()) return;
   const std::size_t unread = link_->to_peer.unread().size();
-  scheduler_.trace(name_ + " " + what + " " + std::to_string(bytes) + " unread " + std::to_string(unread));
+  scheduler_.trace(name_ + " " + what + " " + std::to_string(bytes) + " unread " +
+                   std::to_string(unread));
 }
 
 std::size_t SimPeer::send(std::string_view bytes) {
@@ -60,7 +61,8 @@ void SimPeer::reset() {
 }
 
 bool SimPeer::is_ready() const {
-  return link_->is_peer_closed && !link_->has_peer_reset && !link_->to_peer.unread().empty() && !link_->is_proxy_closed;
+  return link_->is_peer_closed && !link_->has_peer_reset && !link_->to_peer.unread().empty() &&
+         !link_->is_proxy_closed;
 }
 
 void SimPeer::step() {

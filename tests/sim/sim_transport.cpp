@@ -8,7 +8,11 @@ using core::limits::kLowWatermark;
 using core::limits::kReadBufferSize;
 
 SimTransport::SimTransport(SimNode& node, std::shared_ptr<Link> link, DeliveryWatch* watch)
-    : node_(node), number_(node.transports_made++), link_(std::move(link)), watch_(watch), queue_(node.loop.chunks()) {
+    : node_(node),
+      number_(node.transports_made++),
+      link_(std::move(link)),
+      watch_(watch),
+      queue_(node.loop.chunks()) {
   ++node_.transports;
   node_.scheduler.add(*this);
 }
@@ -24,9 +28,12 @@ void SimTransport::expect_open(const char* call) {
 
 void SimTransport::trace(std::string_view what, std::string_view bytes) const {
   if (!node_.scheduler.has_trace()) return;
-  std::string text = (watch_ != nullptr ? "client   " : "endpoint ") + std::to_string(node_.worker) + "#" +
-                     std::to_string(number_) + " " + std::string(what);
-  if (!bytes.empty()) text += " " + std::to_string(bytes.size()) + " '" + std::string(bytes.substr(0, bytes.find('\r')).substr(0, 60)) + "'";
+  std::string text = (watch_ != nullptr ? "client   " : "endpoint ") +
+                     std::to_string(node_.worker) + "#" + std::to_string(number_) + " " +
+                     std::string(what);
+  if (!bytes.empty())
+    text += " " + std::to_string(bytes.size()) + " '" +
+            std::string(bytes.substr(0, bytes.find('\r')).substr(0, 60)) + "'";
   node_.scheduler.trace(text + " queued " + std::to_string(queue_.size()));
 }
 
@@ -34,7 +41,10 @@ void SimTransport::trace(std::string_view what, std::string_view bytes) const {
 
 void SimTransport::read(net::ReadMode mode, std::size_t limit) {
   expect_open("read");
-  if (mode != mode_) trace(mode == net::ReadMode::On ? "read on" : mode == net::ReadMode::Off ? "read off" : "watch close");
+  if (mode != mode_)
+    trace(mode == net::ReadMode::On    ? "read on"
+          : mode == net::ReadMode::Off ? "read off"
+                                       : "watch close");
   if (limit == 0 || limit > kReadBufferSize) node_.misuse = "a read limit out of range";
   if (events_ == nullptr && mode != net::ReadMode::Off) node_.misuse = "reading without a receiver";
   mode_ = mode;
@@ -63,7 +73,8 @@ void SimTransport::shutdown_write() {
   link_->send_fin(node_.scheduler.now());
 }
 
-/// As Linux does: unread input makes it a RST, and then what was still on its way to the peer may be lost.
+/// As Linux does: unread input makes it a RST, and then what was still on its way to the peer may
+/// be lost.
 void SimTransport::close() {
   if (life_ == Life::Closed) return;
   trace("close");
@@ -134,7 +145,8 @@ void SimTransport::step() {
 void SimTransport::receive() {
   const std::string_view unread = link_->to_proxy.unread();
   if (unread.empty()) {
-    // A FIN that came before the RST ended the stream properly (Linux: SOCK_DONE comes before sk_err).
+    // A FIN that came before the RST ended the stream properly (Linux: SOCK_DONE comes before
+    // sk_err).
     if (!link_->to_proxy.has_fin) return die();
     const bool is_news = read_side_ == ReadSide::Open;
     read_side_ = ReadSide::EndRead;
@@ -145,11 +157,17 @@ void SimTransport::receive() {
   core::Rng& rng = node_.scheduler.rng();
   std::size_t count = std::min(limit_, unread.size());
   switch (rng.below(8)) {
-    case 0: count = 1; break;
-    case 1: count = 1 + rng.below(static_cast<std::uint32_t>(count)); break;
-    default: break;
+    case 0:
+      count = 1;
+      break;
+    case 1:
+      count = 1 + rng.below(static_cast<std::uint32_t>(count));
+      break;
+    default:
+      break;
   }
-  // A copy: the view must not outlive the call, and a use of it afterwards shall be seen by the sanitizer.
+  // A copy: the view must not outlive the call, and a use of it afterwards shall be seen by the
+  // sanitizer.
   const std::string bytes(unread.substr(0, count));
   link_->to_proxy.consume(count);
   delivered_ += count;

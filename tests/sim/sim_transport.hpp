@@ -14,10 +14,10 @@ struct SimNode {
   Scheduler& scheduler;
   net::Loop& loop;
   std::size_t worker = 0;
-  std::size_t transports = 0;      // alive
+  std::size_t transports = 0;  // alive
   unsigned transports_made = 0;
-  std::size_t queued_most = 0;     // highest queued() of any of them
-  std::string misuse{};            // a contract of net/transport.hpp that the proxy broke
+  std::size_t queued_most = 0;  // highest queued() of any of them
+  std::string misuse{};         // a contract of net/transport.hpp that the proxy broke
 };
 
 /// What a test wants to know when bytes have reached the worker.
@@ -30,8 +30,8 @@ class DeliveryWatch {
   ~DeliveryWatch() = default;
 };
 
-/// The proxy's end of a Link: keeps the contract of net/transport.hpp to the letter, and uses every freedom that it leaves
-/// (short reads, short writes, events in any order).
+/// The proxy's end of a Link: keeps the contract of net/transport.hpp to the letter, and uses every
+/// freedom that it leaves (short reads, short writes, events in any order).
 class SimTransport final : public net::Transport, public net::Reapable, public Actor {
  public:
   SimTransport(SimNode& node, std::shared_ptr<Link> link, DeliveryWatch* watch);

@@ -14,8 +14,13 @@ SimWorld::Node::Node(SimWorld& world, std::size_t number, const WorldOptions& op
   world.scheduler_.add_loop(loop);
   worker = std::make_unique<proxy::Worker>(
       loop, connector, world.control_.publication(),
-      [&world](std::shared_ptr<const model::Snapshot> snapshot) { world.control_.take_back(std::move(snapshot)); },
-      proxy::WorkerOptions{.number = number, .services = 1, .connections_max = options.connections_max, .log = &log});
+      [&world](std::shared_ptr<const model::Snapshot> snapshot) {
+        world.control_.take_back(std::move(snapshot));
+      },
+      proxy::WorkerOptions{.number = number,
+                           .services = 1,
+                           .connections_max = options.connections_max,
+                           .log = &log});
   acceptor = std::make_unique<SimAcceptor>(shared, *worker);
   worker->set_acceptor(*acceptor);
 }
@@ -26,10 +31,12 @@ SimWorld::SimWorld(const WorldOptions& options)
   std::uint32_t id = 0;
   for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
     for (std::size_t i = 0; i < options.service.endpoints[core::index(pool)]; ++i) {
-      origins_.push_back(std::make_unique<SimOrigin>(scheduler_, ledger_, pool, core::EndpointId{id++}));
+      origins_.push_back(
+          std::make_unique<SimOrigin>(scheduler_, ledger_, pool, core::EndpointId{id++}));
     }
   }
-  for (std::size_t i = 0; i < options.workers; ++i) nodes_.push_back(std::make_unique<Node>(*this, i, options));
+  for (std::size_t i = 0; i < options.workers; ++i)
+    nodes_.push_back(std::make_unique<Node>(*this, i, options));
   drainer_ = std::make_unique<Drainer>(*this);
 }
 
@@ -53,7 +60,8 @@ SimClient& SimWorld::client(ClientPlan plan) {
       .connect = [this](SimClient& client) -> std::shared_ptr<Link> {
         auto link = std::make_shared<Link>(client.plan().kernel_in, client.plan().kernel_out);
         const net::Peer peer{.ip = core::IpAddress::v4({192, 0, 2, 7}), .port = 40'000};
-        return nodes_[client.plan().worker]->acceptor->offer({link, peer, &client}) ? link : nullptr;
+        return nodes_[client.plan().worker]->acceptor->offer({link, peer, &client}) ? link
+                                                                                    : nullptr;
       },
       .active_generation = [this] { return control_.generation(); }};
   clients_.push_back(std::make_unique<SimClient>(std::move(around), std::move(plan)));
@@ -68,7 +76,8 @@ void SimWorld::switch_to(core::PoolName pool, core::Nanos drain) {
 
 void SimWorld::split(std::uint16_t basis_points) {
   const auto split = *core::BasisPoints::make(basis_points, "sim");
-  if (control_.prepare(model::apply_split(control_.current().traffic, split, std::nullopt))) flip({});
+  if (control_.prepare(model::apply_split(control_.current().traffic, split, std::nullopt)))
+    flip({});
 }
 
 void SimWorld::rollback(core::Nanos drain) {
@@ -98,7 +107,8 @@ void SimWorld::flip(core::Nanos drain) {
 }
 
 void SimWorld::adopt_everywhere() {
-  for (const auto& node : nodes_) node->loop.mailbox().post([&worker = *node->worker] { worker.adopt(); });
+  for (const auto& node : nodes_)
+    node->loop.mailbox().post([&worker = *node->worker] { worker.adopt(); });
 }
 
 void SimWorld::post_cut(const model::CutOrder& order) {
@@ -113,8 +123,9 @@ void SimWorld::post_cut(const model::CutOrder& order) {
 }
 
 bool SimWorld::Drainer::is_ready() const {
-  return std::any_of(world_.drains_.begin(), world_.drains_.end(),
-                     [&](const Drain& drain) { return !drain.is_over && world_.now() >= drain.deadline; });
+  return std::any_of(world_.drains_.begin(), world_.drains_.end(), [&](const Drain& drain) {
+    return !drain.is_over && world_.now() >= drain.deadline;
+  });
 }
 
 std::optional<core::Instant> SimWorld::Drainer::wakes_at() const {
@@ -130,29 +141,33 @@ void SimWorld::Drainer::step() {
   for (Drain& drain : world_.drains_) {
     if (drain.is_over || world_.now() < drain.deadline) continue;
     drain.is_over = true;
-    world_.post_cut({.whose = {.pool = world_.control_.settings().pool(drain.pool).id, .below = drain.below},
-                     .what = keeps_tunnels ? model::CutWhat::RequestsOnly : model::CutWhat::RequestsAndTunnels,
-                     .cause = model::CutCause::DrainDeadline});
+    world_.post_cut(
+        {.whose = {.pool = world_.control_.settings().pool(drain.pool).id, .below = drain.below},
+         .what = keeps_tunnels ? model::CutWhat::RequestsOnly : model::CutWhat::RequestsAndTunnels,
+         .cause = model::CutCause::DrainDeadline});
   }
 }
 
 void SimWorld::begin_stop() {
   is_stopping_ = true;
   for (const auto& node : nodes_) {
-    node->loop.mailbox().post([this, &worker = *node->worker] { worker.begin_stop([this] { ++reported_empty_; }); });
+    node->loop.mailbox().post(
+        [this, &worker = *node->worker] { worker.begin_stop([this] { ++reported_empty_; }); });
   }
 }
 
 void SimWorld::cut_all() {
   for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
-    post_cut({.whose = {.pool = control_.settings().pool(pool).id, .below = {control_.epoch().raw + 1}},
-              .what = model::CutWhat::RequestsAndTunnels,
-              .cause = model::CutCause::Stop});
+    post_cut(
+        {.whose = {.pool = control_.settings().pool(pool).id, .below = {control_.epoch().raw + 1}},
+         .what = model::CutWhat::RequestsAndTunnels,
+         .cause = model::CutCause::Stop});
   }
 }
 
 void SimWorld::give_up_all() {
-  for (const auto& node : nodes_) node->loop.mailbox().post([&worker = *node->worker] { worker.give_up_all(); });
+  for (const auto& node : nodes_)
+    node->loop.mailbox().post([&worker = *node->worker] { worker.give_up_all(); });
 }
 
 // ---- time
@@ -179,9 +194,11 @@ bool SimWorld::run_until(const std::function<bool()>& done, core::Nanos limit) {
 }
 
 bool SimWorld::is_quiet() const {
-  const bool is_finished = std::all_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->is_finished(); });
+  const bool is_finished =
+      std::all_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->is_finished(); });
   return is_finished && std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) {
-           return node->loop.timers().empty() && node->shared.transports == 0 && !node->waker.is_woken;
+           return node->loop.timers().empty() && node->shared.transports == 0 &&
+                  !node->waker.is_woken;
          });
 }
 

@@ -67,8 +67,9 @@ class SimWorld final : public Network {
   void run_for(core::Nanos duration);
   /// Until `done`; false: not within `limit`.
   bool run_until(const std::function<bool()>& done, core::Nanos limit = std::chrono::minutes(10));
-  /// Until every client has finished and nothing is armed any more. Files the log. Complains when that does not happen.
-  /// Eight clients, one place at the connection limit, and an hour until each of their tunnels is idle: that may take long.
+  /// Until every client has finished and nothing is armed any more. Files the log. Complains when
+  /// that does not happen. Eight clients, one place at the connection limit, and an hour until each
+  /// of their tunnels is idle: that may take long.
   void run_to_end(core::Nanos limit = std::chrono::hours(10));
   void file_log();
 

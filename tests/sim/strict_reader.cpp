@@ -9,14 +9,16 @@ namespace {
 
 bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+           return std::tolower(static_cast<unsigned char>(x)) ==
+                  std::tolower(static_cast<unsigned char>(y));
          });
 }
 
 bool is_token(std::string_view text) {
   static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || kMarks.find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           kMarks.find(c) != std::string_view::npos;
   });
 }
 
@@ -42,12 +44,16 @@ std::optional<std::string> Message::field(std::string_view name) const {
 }
 
 std::size_t Message::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields.begin(), fields.end(), [name](const auto& field) { return same(field.first, name); }));
+  return static_cast<std::size_t>(std::count_if(
+      fields.begin(), fields.end(), [name](const auto& field) { return same(field.first, name); }));
 }
 
-unsigned Message::status() const { return static_cast<unsigned>(number(std::string_view(start).substr(9, 3), 10).value_or(0)); }
-std::string Message::method() const { return start.substr(0, start.find(' ')); }
+unsigned Message::status() const {
+  return static_cast<unsigned>(number(std::string_view(start).substr(9, 3), 10).value_or(0));
+}
+std::string Message::method() const {
+  return start.substr(0, start.find(' '));
+}
 std::string Message::target() const {
   const std::size_t from = start.find(' ') + 1;
   return start.substr(from, start.find(' ', from) - from);
@@ -82,11 +88,13 @@ void StrictReader::go_raw() {
 bool StrictReader::advance() {
   std::string line;
   switch (state_) {
-    case State::Head: return read_head();
+    case State::Head:
+      return read_head();
     case State::Length:
     case State::ChunkData: {
       if (buffer_.empty()) return false;
-      const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, buffer_.size()));
+      const auto take =
+          static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, buffer_.size()));
       current_.body.append(buffer_, 0, take);
       buffer_.erase(0, take);
       remaining_ -= take;
@@ -123,7 +131,8 @@ bool StrictReader::advance() {
       current_.body.append(buffer_);
       buffer_.clear();
       return false;
-    case State::Raw: return false;
+    case State::Raw:
+      return false;
   }
   return false;
 }
@@ -138,7 +147,8 @@ bool StrictReader::take_line(std::string& line) {
   return true;
 }
 
-bool StrictReader::read_field(const std::string& line, std::vector<std::pair<std::string, std::string>>& into) {
+bool StrictReader::read_field(const std::string& line,
+                              std::vector<std::pair<std::string, std::string>>& into) {
   const std::size_t colon = line.find(':');
   if (colon == std::string::npos || !is_token(std::string_view(line).substr(0, colon))) {
     fail("a field line: " + line);
@@ -163,7 +173,8 @@ bool StrictReader::read_head() {
   while (at < head.size()) {
     const std::size_t next = head.find("\r\n", at);
     const std::string line = head.substr(at, next - at);
-    if (line.find('\n') != std::string::npos || line.find('\r') != std::string::npos) fail("a bare CR or LF");
+    if (line.find('\n') != std::string::npos || line.find('\r') != std::string::npos)
+      fail("a bare CR or LF");
     if (!read_field(line, current_.fields)) return false;
     at = next + 2;
   }
@@ -175,11 +186,13 @@ void StrictReader::judge_head() {
   const std::string& start = current_.start;
   if (kind_ == Kind::Requests) {
     const auto spaces = std::count(start.begin(), start.end(), ' ');
-    if (spaces != 2 || !start.ends_with(" HTTP/1.1") || !is_token(current_.method())) return fail("a request line: " + start);
+    if (spaces != 2 || !start.ends_with(" HTTP/1.1") || !is_token(current_.method()))
+      return fail("a request line: " + start);
     if (current_.count("Host") != 1) fail("not exactly one Host");
     return judge_framing(false);
   }
-  if (start.size() < 12 || !start.starts_with("HTTP/1.1 ") || current_.status() < 100) return fail("a status line: " + start);
+  if (start.size() < 12 || !start.starts_with("HTTP/1.1 ") || current_.status() < 100)
+    return fail("a status line: " + start);
   const unsigned status = current_.status();
   std::string method;
   if (!methods_.empty()) method = methods_.front();
@@ -193,7 +206,8 @@ void StrictReader::judge_framing(bool has_no_body) {
   const std::size_t lengths = current_.count("Content-Length");
   if (is_chunked && lengths > 0) return fail("both framings");
   if (lengths > 1) return fail("a repeated Content-Length");
-  if (is_chunked && (current_.count("Transfer-Encoding") > 1 || !same(*current_.field("Transfer-Encoding"), "chunked"))) {
+  if (is_chunked && (current_.count("Transfer-Encoding") > 1 ||
+                     !same(*current_.field("Transfer-Encoding"), "chunked"))) {
     return fail("a Transfer-Encoding that is not chunked");
   }
   std::optional<std::uint64_t> length;
@@ -203,7 +217,9 @@ void StrictReader::judge_framing(bool has_no_body) {
     current_.length = *length;
   }
   if (has_no_body) {
-    if (is_chunked && current_.status() != 304 && current_.status() >= 200 && current_.status() != 204) return complete();
+    if (is_chunked && current_.status() != 304 && current_.status() >= 200 &&
+        current_.status() != 204)
+      return complete();
     if (is_chunked) return fail("a Transfer-Encoding where no body can be");
     return complete();
   }

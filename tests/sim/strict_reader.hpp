@@ -23,13 +23,14 @@ struct Message {
 
   std::optional<std::string> field(std::string_view name) const;
   std::size_t count(std::string_view name) const;
-  unsigned status() const;           // of a response
-  std::string method() const;        // of a request
-  std::string target() const;        // of a request
+  unsigned status() const;     // of a response
+  std::string method() const;  // of a request
+  std::string target() const;  // of a request
 };
 
-/// Reads what Sluice wrote, sharing no code with it. Anything that is not exactly the grammar that a careful sender uses
-/// (no chunk extensions, no odd spacing, one framing field) is an error: Sluice writes every message itself.
+/// Reads what Sluice wrote, sharing no code with it. Anything that is not exactly the grammar that
+/// a careful sender uses (no chunk extensions, no odd spacing, one framing field) is an error:
+/// Sluice writes every message itself.
 class StrictReader {
  public:
   enum class Kind : std::uint8_t { Requests, Responses };
@@ -48,12 +49,21 @@ class StrictReader {
   /// Complete ones, informational ones included.
   std::deque<Message> done;
   std::string raw;
-  std::string error;              // first violation
+  std::string error;  // first violation
   bool is_between() const { return state_ == State::Head && buffer_.empty(); }
   bool has_partial_head() const { return state_ == State::Head && !buffer_.empty(); }
 
  private:
-  enum class State : std::uint8_t { Head, Length, ChunkSize, ChunkData, ChunkEnd, Trailers, UntilClose, Raw };
+  enum class State : std::uint8_t {
+    Head,
+    Length,
+    ChunkSize,
+    ChunkData,
+    ChunkEnd,
+    Trailers,
+    UntilClose,
+    Raw
+  };
 
   void fail(std::string why);
   bool advance();

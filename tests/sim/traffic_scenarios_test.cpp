@@ -7,11 +7,16 @@ using Deed = AnswerPlan::Deed;
 
 namespace {
 
-RequestPlan slow(core::Nanos delay, std::size_t size = 100) { return {.answers = {{.size = size, .delay = delay}}}; }
+RequestPlan slow(core::Nanos delay, std::size_t size = 100) {
+  return {.answers = {{.size = size, .delay = delay}}};
+}
 
 }  // namespace
 
-TEST_CASE("sim traffic: a switch in the middle of a request: it ends where it began, the next one goes over", "[sim][traffic]") {
+TEST_CASE(
+    "sim traffic: a switch in the middle of a request: it ends where it began, the next one goes "
+    "over",
+    "[sim][traffic]") {
   SimWorld world(calm());
   ask_all(world, {slow(milliseconds(100)), get(sized(10))});
   world.run_for(milliseconds(50));
@@ -24,7 +29,9 @@ TEST_CASE("sim traffic: a switch in the middle of a request: it ends where it be
   CHECK(world.control().snapshots_alive() == 1);
 }
 
-TEST_CASE("sim traffic: a switch during the connect or the upload: the request stays where it was routed", "[sim][traffic]") {
+TEST_CASE(
+    "sim traffic: a switch during the connect or the upload: the request stays where it was routed",
+    "[sim][traffic]") {
   SimWorld world(calm());
   world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(100)}; };
   ask(world, get(sized(10)));
@@ -58,7 +65,8 @@ TEST_CASE("sim traffic: the flip counts at once, before any worker was told", "[
   options.workers = 2;
   SimWorld world(options);
   world.settle();
-  REQUIRE(world.control().prepare(model::apply_switch(world.control().current().traffic, PoolName::Green)));
+  REQUIRE(world.control().prepare(
+      model::apply_switch(world.control().current().traffic, PoolName::Green)));
   ask(world, get(sized(1)), {.worker = 0});
   world.settle();
   world.control().flip();
@@ -74,7 +82,8 @@ TEST_CASE("sim traffic: the flip counts at once, before any worker was told", "[
 
 TEST_CASE("sim traffic: a withdrawn change never routes anything", "[sim][traffic]") {
   SimWorld world(calm());
-  REQUIRE(world.control().prepare(model::apply_switch(world.control().current().traffic, PoolName::Green)));
+  REQUIRE(world.control().prepare(
+      model::apply_switch(world.control().current().traffic, PoolName::Green)));
   world.control().withdraw();
   ask(world, get(sized(1)));
   world.settle();
@@ -86,7 +95,8 @@ TEST_CASE("sim traffic: a withdrawn change never routes anything", "[sim][traffi
   CHECK(world.control().epoch().raw == 3);
 }
 
-TEST_CASE("sim traffic: an idle worker adopts when it is woken, and gives the old snapshot back", "[sim][traffic]") {
+TEST_CASE("sim traffic: an idle worker adopts when it is woken, and gives the old snapshot back",
+          "[sim][traffic]") {
   WorldOptions options = calm();
   options.workers = 2;
   SimWorld world(options);
@@ -99,7 +109,8 @@ TEST_CASE("sim traffic: an idle worker adopts when it is woken, and gives the ol
   finish(world);
 }
 
-TEST_CASE("sim traffic: what still runs at the drain's deadline is cut with its cause", "[sim][traffic]") {
+TEST_CASE("sim traffic: what still runs at the drain's deadline is cut with its cause",
+          "[sim][traffic]") {
   SimWorld world(calm());
   AnswerPlan begun = sized(2000);
   begun.most_each = 1000;
@@ -148,7 +159,8 @@ TEST_CASE("sim traffic: a rollback in a drain cuts nobody", "[sim][traffic]") {
   CHECK(world.cut_requests() == 0);
 }
 
-TEST_CASE("sim traffic: a drain concerns what was routed below its flip, not what came after", "[sim][traffic]") {
+TEST_CASE("sim traffic: a drain concerns what was routed below its flip, not what came after",
+          "[sim][traffic]") {
   SimWorld world(calm());
   world.switch_to(PoolName::Green, seconds(30));
   ask(world, slow(seconds(4)));  // green, generation 2
@@ -162,14 +174,16 @@ TEST_CASE("sim traffic: a drain concerns what was routed below its flip, not wha
   CHECK(field(world, 1, "Sluice-Pool") == "green");
 }
 
-TEST_CASE("sim traffic: a split sends whom their bucket says, a pin only to an open candidate", "[sim][traffic]") {
+TEST_CASE("sim traffic: a split sends whom their bucket says, a pin only to an open candidate",
+          "[sim][traffic]") {
   SimWorld world(calm());
   const RequestPlan pinned{.user = "u", .fields = "X-Pin: green\r\n", .answers = {sized(1)}};
   world.split(0);
   ask(world, pinned);
   world.run_for(milliseconds(10));
   world.split(5000);
-  for (int i = 0; i < 40; ++i) ask(world, {.user = "user-" + std::to_string(i), .answers = {sized(1)}});
+  for (int i = 0; i < 40; ++i)
+    ask(world, {.user = "user-" + std::to_string(i), .answers = {sized(1)}});
   ask(world, get(sized(1)));
   world.run_for(milliseconds(100));
   world.rollback();
@@ -178,7 +192,8 @@ TEST_CASE("sim traffic: a split sends whom their bucket says, a pin only to an o
   CHECK(field(world, 0, "Sluice-Pool") == "green");
   CHECK(field(world, 0, "Sluice-Reason") == "pin_header");
   unsigned green = 0;
-  for (unsigned number = 1; number <= 40; ++number) green += field(world, number, "Sluice-Reason") == "split" ? 1 : 0;
+  for (unsigned number = 1; number <= 40; ++number)
+    green += field(world, number, "Sluice-Reason") == "split" ? 1 : 0;
   CHECK(green > 8);
   CHECK(green < 32);
   CHECK(field(world, 41, "Sluice-Reason") == "no_identity");
@@ -186,7 +201,8 @@ TEST_CASE("sim traffic: a split sends whom their bucket says, a pin only to an o
   CHECK(field(world, 42, "Sluice-Reason") == "pin_closed");
 }
 
-TEST_CASE("sim traffic: a disabled endpoint gets nothing new and finishes what it has", "[sim][traffic]") {
+TEST_CASE("sim traffic: a disabled endpoint gets nothing new and finishes what it has",
+          "[sim][traffic]") {
   SimWorld world(with_endpoints(2, 1));
   for (int i = 0; i < 8; ++i) ask(world, slow(milliseconds(100)));
   world.run_for(milliseconds(50));
@@ -194,10 +210,12 @@ TEST_CASE("sim traffic: a disabled endpoint gets nothing new and finishes what i
   for (int i = 0; i < 20; ++i) ask(world, get(sized(1)));
   finish(world);
   for (unsigned number = 0; number < 28; ++number) CHECK(status(world, number) == 200);
-  for (unsigned number = 8; number < 28; ++number) CHECK(entry(world, number).attempts[0].endpoint.raw == 1);
+  for (unsigned number = 8; number < 28; ++number)
+    CHECK(entry(world, number).attempts[0].endpoint.raw == 1);
 }
 
-TEST_CASE("sim traffic: a retry stays in its pool and under its snapshot across a switch", "[sim][traffic]") {
+TEST_CASE("sim traffic: a retry stays in its pool and under its snapshot across a switch",
+          "[sim][traffic]") {
   SimWorld world(with_endpoints(2, 1));
   AnswerPlan leaves{.deed = Deed::Leave, .delay = milliseconds(100)};
   ask(world, {.answers = {leaves, sized(5)}});
@@ -210,7 +228,8 @@ TEST_CASE("sim traffic: a retry stays in its pool and under its snapshot across 
   CHECK(attempts(world, 0) == 2);
 }
 
-TEST_CASE("sim traffic: a stop lets requests end, closes the rest, and reports once", "[sim][traffic]") {
+TEST_CASE("sim traffic: a stop lets requests end, closes the rest, and reports once",
+          "[sim][traffic]") {
   SimWorld world(calm());
   ask(world, slow(seconds(2), 5000));
   SimClient& idle = ask(world, get(sized(1)), {.at_end = ClientPlan::AtEnd::Stay});
@@ -239,7 +258,11 @@ TEST_CASE("sim traffic: a stop serves what waits in the accept queue", "[sim][tr
 
 TEST_CASE("sim traffic: a stop does not cut an answer that is still leaving", "[sim][traffic]") {
   SimWorld world(calm());
-  ask(world, get(sized(60'000)), {.most_read = 1000, .read_pause = milliseconds(10), .kernel_out = 2000, .at_end = ClientPlan::AtEnd::Stay});
+  ask(world, get(sized(60'000)),
+      {.most_read = 1000,
+       .read_pause = milliseconds(10),
+       .kernel_out = 2000,
+       .at_end = ClientPlan::AtEnd::Stay});
   world.run_for(milliseconds(100));
   world.begin_stop();
   finish(world);

@@ -34,8 +34,10 @@ TEST_CASE("sim tunnel: bytes pass both ways and half-close is relayed", "[sim][t
   finish(world);
   for (unsigned number = 0; number < 3; ++number) {
     CHECK(status(world, number) == 101);
-    CHECK(entry(world, number).outcome.tunnel_received.size() == entry(world, number).plan.tunnel_down);
-    CHECK(entry(world, number).attempts[0].tunnel_received.size() == entry(world, number).plan.tunnel_up);
+    CHECK(entry(world, number).outcome.tunnel_received.size() ==
+          entry(world, number).plan.tunnel_down);
+    CHECK(entry(world, number).attempts[0].tunnel_received.size() ==
+          entry(world, number).plan.tunnel_up);
     CHECK(line(world, number).status == 101);
     CHECK(line(world, number).error.empty());
   }
@@ -43,7 +45,8 @@ TEST_CASE("sim tunnel: bytes pass both ways and half-close is relayed", "[sim][t
 
 TEST_CASE("sim tunnel: a slow end pauses the other one", "[sim][tunnel]") {
   SimWorld world(calm());
-  ask(world, upgrade(10, 600'000), {.most_read = 4000, .read_pause = milliseconds(1), .kernel_out = 8000});
+  ask(world, upgrade(10, 600'000),
+      {.most_read = 4000, .read_pause = milliseconds(1), .kernel_out = 8000});
   finish(world);
   CHECK(entry(world, 0).outcome.tunnel_received.size() == 600'000);
   CHECK(world.node().queued_most <= core::limits::kHighWatermark + core::limits::kReadBufferSize);
@@ -142,12 +145,15 @@ TEST_CASE("sim tunnel: idle for its time it ends", "[sim][tunnel]") {
   CHECK(line(world, 0).error == "no byte for the tunnel's idle time");
 }
 
-TEST_CASE("sim tunnel: idle with bytes that an end does not take, it is reset: a FIN would say that this was all",
-          "[sim][tunnel]") {
+TEST_CASE(
+    "sim tunnel: idle with bytes that an end does not take, it is reset: a FIN would say that this "
+    "was all",
+    "[sim][tunnel]") {
   WorldOptions options = calm();
   options.service.timeouts.tunnel_idle = seconds(5);
   SimWorld world(options);
-  SimClient& client = ask(world, upgrade(10, 50'000), {.read_pause = seconds(20), .kernel_out = 8000});
+  SimClient& client =
+      ask(world, upgrade(10, 50'000), {.read_pause = seconds(20), .kernel_out = 8000});
   finish(world);
   CHECK(client.was_broken());
   CHECK(line(world, 0).error == "no byte for the tunnel's idle time");
@@ -174,7 +180,8 @@ TEST_CASE("sim tunnel: an upgrade that is declined is an ordinary answer", "[sim
   CHECK(world.worker().metrics().connections_accepted.read() == 1);
 }
 
-TEST_CASE("sim tunnel: bytes behind the request wait for the 101 and pass through the tunnel", "[sim][tunnel]") {
+TEST_CASE("sim tunnel: bytes behind the request wait for the 101 and pass through the tunnel",
+          "[sim][tunnel]") {
   SimWorld world(calm());
   world.origin(0).ends_tunnels = false;
   RequestPlan plan = upgrade(0, 100);
@@ -192,7 +199,8 @@ TEST_CASE("sim tunnel: bytes behind the request wait for the 101 and pass throug
   CHECK(world.worker().load().tunnels == 0);
 }
 
-TEST_CASE("sim tunnel: bytes behind a request that is repeated wait for the second 101", "[sim][tunnel]") {
+TEST_CASE("sim tunnel: bytes behind a request that is repeated wait for the second 101",
+          "[sim][tunnel]") {
   SimWorld world(with_endpoints(2, 1));
   for (std::size_t i = 0; i < 2; ++i) world.origin(i).ends_tunnels = false;
   RequestPlan plan = upgrade(0, 100);

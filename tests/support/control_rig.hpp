@@ -230,7 +230,8 @@ struct ControlRig {
   struct Options {
     std::vector<std::string> services{"shop"};
     std::size_t workers = 2;
-    std::optional<model::TrafficState> state = std::nullopt;  // absent: what the configuration starts with
+    std::optional<model::TrafficState> state =
+        std::nullopt;  // absent: what the configuration starts with
     model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   };
 

@@ -12,7 +12,8 @@
 #include "sluice/model/snapshot.hpp"
 #include "sluice/policy/identity.hpp"
 
-/// Plain structs that mirror the file; the defaults stand here and nowhere else (product.md §4, behaviour.md §6).
+/// Plain structs that mirror the file; the defaults stand here and nowhere else (product.md §4,
+/// behaviour.md §6).
 namespace sluice::config {
 
 /// 1-based place in a file.
@@ -31,14 +32,14 @@ struct Problem {
 };
 
 struct Listener {
-  std::string name;                 // default: `listener-1`, ...
+  std::string name;  // default: `listener-1`, ...
   core::SocketAddress bind;
   Position at;
 };
 
 struct Endpoint {
-  core::SocketAddress address;      // an IP and a port in this version
-  std::string text;                 // as written
+  core::SocketAddress address;  // an IP and a port in this version
+  std::string text;             // as written
   Position at;
 };
 
@@ -51,9 +52,10 @@ struct Service {
   std::vector<std::string> hosts;
   std::string path_prefix = "/";
   std::vector<std::string> listeners;
-  std::string salt;                 // default: the name
-  std::vector<policy::IdentitySource> identity{policy::IdentitySource{}};  // default: client_address
-  std::array<Pool, 2> pools;        // by core::index(PoolName)
+  std::string salt;  // default: the name
+  std::vector<policy::IdentitySource> identity{
+      policy::IdentitySource{}};  // default: client_address
+  std::array<Pool, 2> pools;      // by core::index(PoolName)
   core::PoolName initial_live = core::PoolName::Blue;
   core::BasisPoints initial_split;
   core::Millis drain_deadline{30'000};
@@ -74,16 +76,16 @@ struct AdminSocket {
 
 struct Config {
   std::string file;
-  std::optional<unsigned> workers;              // nullopt: auto, one per core
-  std::optional<std::uint32_t> connections;     // nullopt: auto
+  std::optional<unsigned> workers;                       // nullopt: auto, one per core
+  std::optional<std::uint32_t> connections;              // nullopt: auto
   std::optional<std::uint32_t> connections_per_address;  // nullopt: off
   std::vector<Listener> listeners;
   AdminSocket admin_socket;
   std::optional<core::SocketAddress> admin_http;
   std::string state_dir = "/var/lib/sluice";
-  std::optional<std::string> access_log;        // path, `-` = stdout; nullopt: none
+  std::optional<std::string> access_log;  // path, `-` = stdout; nullopt: none
   std::vector<core::Network> trusted_proxies;
-  bool trusts_unix = false;                     // `unix:` in trusted_proxies
+  bool trusts_unix = false;  // `unix:` in trusted_proxies
   std::vector<Service> services;
 };
 

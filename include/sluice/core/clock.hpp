@@ -7,8 +7,8 @@ namespace sluice::core {
 using Nanos = std::chrono::nanoseconds;
 using Millis = std::chrono::milliseconds;
 
-/// The axis of every deadline (CLOCK_MONOTONIC in production, the scheduler's time in the simulator). It has no now():
-/// time is a parameter.
+/// The axis of every deadline (CLOCK_MONOTONIC in production, the scheduler's time in the
+/// simulator). It has no now(): time is a parameter.
 struct MonotonicAxis {
   using rep = Nanos::rep;
   using period = Nanos::period;
@@ -17,7 +17,8 @@ struct MonotonicAxis {
 };
 using Instant = std::chrono::time_point<MonotonicAxis, Nanos>;
 
-/// Wall time since the Unix epoch, UTC: for logs, cookie dates and calendars only, never for deadlines.
+/// Wall time since the Unix epoch, UTC: for logs, cookie dates and calendars only, never for
+/// deadlines.
 using WallTime = std::chrono::time_point<std::chrono::system_clock, Nanos>;
 
 class Clock {

@@ -9,7 +9,8 @@
 
 namespace sluice::core {
 
-/// `250ms`, `1.5s`, `30s`, `5m`, `1h30m`, `30d`: decimals with units ms s m h d, largest first, no sign, no spaces.
+/// `250ms`, `1.5s`, `30s`, `5m`, `1h30m`, `30d`: decimals with units ms s m h d, largest first, no
+/// sign, no spaces.
 Result<Millis> parse_duration(std::string_view text, std::string_view where);
 /// `30s`, `1h30m`, `250ms`: parse_duration() of it gives the same value.
 std::string format_duration(Millis duration);

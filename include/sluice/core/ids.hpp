@@ -21,7 +21,8 @@ using PoolId = Id<struct PoolTag, std::uint32_t>;
 using EndpointId = Id<struct EndpointTag, std::uint32_t>;
 /// Number of a published snapshot, local to the process. Never reused; 0 = none.
 using Epoch = Id<struct EpochTag, std::uint64_t>;
-/// Number of a traffic state: one per installation, persisted, +1 for each accepted change (behaviour.md §1). First: 1.
+/// Number of a traffic state: one per installation, persisted, +1 for each accepted change
+/// (behaviour.md §1). First: 1.
 using Generation = Id<struct GenerationTag, std::uint64_t>;
 
 struct IdHash {

@@ -5,7 +5,8 @@
 
 namespace sluice::core {
 
-/// A place in one IntrusiveList. Derive once per list that the object can be in, with a Tag each. Unlinks itself when destroyed.
+/// A place in one IntrusiveList. Derive once per list that the object can be in, with a Tag each.
+/// Unlinks itself when destroyed.
 template <typename Tag = void>
 class ListNode {
  public:

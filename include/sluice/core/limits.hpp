@@ -3,18 +3,22 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Every bound in the program, each with its reason. Defaults that users can change are in config/schema.hpp; what stands
-/// here is either fixed or the most that a configuration may ask for.
+/// Every bound in the program, each with its reason. Defaults that users can change are in
+/// config/schema.hpp; what stands here is either fixed or the most that a configuration may ask
+/// for.
 namespace sluice::core::limits {
 
-/// Unit of buffering per worker. A request head never spans two chunks, so views into it stay valid.
+/// Unit of buffering per worker. A request head never spans two chunks, so views into it stay
+/// valid.
 inline constexpr std::size_t kChunkSize = 16 * 1024;
 /// Most that `limits.header_bytes` may be: one chunk.
 inline constexpr std::size_t kRequestHeadMax = 16 * 1024;
 static_assert(kRequestHeadMax <= kChunkSize);
-/// One recv never brings more: the shared read buffer of a loop. 64 KiB needs 37 calls per MiB, 16 KiB 140 (performance.md).
+/// One recv never brings more: the shared read buffer of a loop. 64 KiB needs 37 calls per MiB, 16
+/// KiB 140 (performance.md).
 inline constexpr std::size_t kReadBufferSize = 64 * 1024;
-/// Response heads can be large (cookies, policies) and are parsed in the read buffer when they come in one piece.
+/// Response heads can be large (cookies, policies) and are parsed in the read buffer when they come
+/// in one piece.
 inline constexpr std::size_t kResponseHeadMax = 64 * 1024;
 static_assert(kResponseHeadMax <= kReadBufferSize);
 /// Field lines of one head; offsets are 16 bit.
@@ -23,17 +27,18 @@ static_assert(kResponseHeadMax <= 65'536 && kRequestHeadMax <= 65'536);
 /// Most that `limits.target_bytes` may be.
 inline constexpr std::size_t kTargetMax = 15 * 1024;
 static_assert(kTargetMax < kRequestHeadMax);
-/// What Sluice may add to a head that it sends on: forwarding fields, Via, ids, a minted cookie, exposed fields.
+/// What Sluice may add to a head that it sends on: forwarding fields, Via, ids, a minted cookie,
+/// exposed fields.
 inline constexpr std::size_t kHeadAdditionsMax = 8 * 1024;
 /// Trailer section of a chunked message, whole.
 inline constexpr std::size_t kTrailersMax = 8 * 1024;
 /// One chunk-size line with its extensions (dropped).
 inline constexpr std::size_t kChunkLineMax = 4 * 1024;
-/// Chunk extensions of one body, all chunks together: without it a sender of one-byte chunks makes a reader move 4 KiB for
-/// each of them (CVE-2023-39326).
+/// Chunk extensions of one body, all chunks together: without it a sender of one-byte chunks makes
+/// a reader move 4 KiB for each of them (CVE-2023-39326).
 inline constexpr std::size_t kChunkExtensionsMax = 16 * 1024;
-/// Names that the Connection fields of one head may list, beside close, keep-alive and upgrade: each is compared with each
-/// field when the head is sent on.
+/// Names that the Connection fields of one head may list, beside close, keep-alive and upgrade:
+/// each is compared with each field when the head is sent on.
 inline constexpr unsigned kConnectionOptionsMax = 32;
 /// Informational answers (1xx) before the final one; a flood is a 502.
 inline constexpr unsigned kInformationalMax = 8;
@@ -45,8 +50,8 @@ static_assert(kLowWatermark * 2 <= kHighWatermark);
 /// A request body held back for one retry, or until a connection stands.
 inline constexpr std::size_t kReplayBodyMax = 16 * 1024;
 
-/// A configuration: 1,024 services of 100 keys are a third of each. Depth is what the file format needs (7) with room for
-/// anchors; the YAML parser recurses, so hostile text must not choose it.
+/// A configuration: 1,024 services of 100 keys are a third of each. Depth is what the file format
+/// needs (7) with room for anchors; the YAML parser recurses, so hostile text must not choose it.
 inline constexpr std::size_t kConfigFileMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigNodesMax = 300'000;
 inline constexpr std::size_t kConfigDepthMax = 32;
@@ -72,7 +77,8 @@ inline constexpr std::chrono::milliseconds kAcceptPause{100};
 /// Idle endpoint connections that one worker keeps per endpoint.
 inline constexpr std::size_t kIdlePerEndpointMax = 128;
 
-/// Lingering close after an answer that ends a connection while input may still come (behaviour.md §4).
+/// Lingering close after an answer that ends a connection while input may still come (behaviour.md
+/// §4).
 inline constexpr std::size_t kLingerBytesMax = 256 * 1024;
 inline constexpr std::chrono::milliseconds kLingerTimeMax{1000};
 /// A 100-continue that does not come: the body is sent after this.
@@ -86,7 +92,8 @@ inline constexpr std::chrono::milliseconds kTunnelCutGrace{1000};
 inline constexpr std::chrono::milliseconds kPenaltyFirst{1000};
 inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 
-/// Timer wheel of a worker: never early, at most one tick late; later deadlines wait in the last slot and are re-placed.
+/// Timer wheel of a worker: never early, at most one tick late; later deadlines wait in the last
+/// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};
 inline constexpr std::size_t kTimerSlots = 1024;
 
@@ -100,7 +107,8 @@ static_assert(kAccessLogLineMax >= 6 * kRequestHeadMax);
 /// Admin socket: one request, whole; connections at once; answers that wait for a drain included.
 inline constexpr std::size_t kAdminBodyMax = 64 * 1024;
 inline constexpr std::size_t kAdminConnectionsMax = 256;
-/// Head of an admin request, whole request, and a caller that does not read its answer or goes on asking.
+/// Head of an admin request, whole request, and a caller that does not read its answer or goes on
+/// asking.
 inline constexpr std::chrono::milliseconds kAdminRequestWait{10'000};
 inline constexpr std::chrono::milliseconds kAdminAnswerWait{10'000};
 inline constexpr std::chrono::milliseconds kAdminIdle{60'000};
@@ -108,7 +116,8 @@ inline constexpr std::chrono::milliseconds kAdminIdle{60'000};
 inline constexpr std::size_t kReasonMax = 1024;
 /// Changes that wait for their turn; more are refused with 503.
 inline constexpr std::size_t kChangeQueueMax = 1024;
-/// Waits of a change (behaviour.md §1): for the disk, a rollback for the disk, for adoption, for the connect check.
+/// Waits of a change (behaviour.md §1): for the disk, a rollback for the disk, for adoption, for
+/// the connect check.
 inline constexpr std::chrono::milliseconds kPersistWait{5000};
 inline constexpr std::chrono::milliseconds kRollbackPersistWait{100};
 inline constexpr std::chrono::milliseconds kAdoptionWait{1000};
@@ -123,7 +132,8 @@ inline constexpr std::size_t kAuditBacklogMax = 4096;
 /// Sockets that connect checks of one change hold at once, and of one pool.
 inline constexpr std::size_t kConnectChecksMax = 128;
 inline constexpr std::size_t kConnectChecksPerPoolMax = 16;
-/// How often a drain looks at the leases; and how many drains of one pool run before the oldest is merged into the next.
+/// How often a drain looks at the leases; and how many drains of one pool run before the oldest is
+/// merged into the next.
 inline constexpr std::chrono::milliseconds kDrainPoll{20};
 inline constexpr std::size_t kDrainsPerPoolMax = 32;
 /// A worker silent for longer is named in reports and by the watchdog.
@@ -131,7 +141,8 @@ inline constexpr std::chrono::milliseconds kWorkerSilence{2000};
 inline constexpr std::chrono::hours kDrainDeadlineMax{24};
 inline constexpr std::chrono::hours kForgottenServiceAge{30 * 24};
 
-/// Descriptors kept back from the connection limit: listeners, logs, state, admin (behaviour.md §4).
+/// Descriptors kept back from the connection limit: listeners, logs, state, admin (behaviour.md
+/// §4).
 inline constexpr std::size_t kReservedDescriptors = 64;
 
 }  // namespace sluice::core::limits

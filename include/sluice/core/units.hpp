@@ -9,7 +9,8 @@
 
 namespace sluice::core {
 
-/// A share of users in hundredths of a percent, 0..10'000. An integer, so that every worker and instance agrees.
+/// A share of users in hundredths of a percent, 0..10'000. An integer, so that every worker and
+/// instance agrees.
 class BasisPoints {
  public:
   static constexpr std::uint16_t kAll = 10'000;
@@ -31,13 +32,18 @@ class BasisPoints {
   std::uint16_t raw_ = 0;
 };
 
-/// The two pools of a service. "Live" and "candidate" are roles that they trade; these are their names.
+/// The two pools of a service. "Live" and "candidate" are roles that they trade; these are their
+/// names.
 enum class PoolName : unsigned char { Blue = 0, Green = 1 };
 
 constexpr PoolName other(PoolName pool) {
   return pool == PoolName::Blue ? PoolName::Green : PoolName::Blue;
 }
-constexpr std::string_view text(PoolName pool) { return pool == PoolName::Blue ? "blue" : "green"; }
-constexpr std::size_t index(PoolName pool) { return static_cast<std::size_t>(pool); }
+constexpr std::string_view text(PoolName pool) {
+  return pool == PoolName::Blue ? "blue" : "green";
+}
+constexpr std::size_t index(PoolName pool) {
+  return static_cast<std::size_t>(pool);
+}
 
 }  // namespace sluice::core

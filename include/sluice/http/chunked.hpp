@@ -36,7 +36,8 @@ class ChunkDecoder {
   /// After End: the trailer fields that may be passed on (views into this decoder), nullptr when
   /// there was no trailer section. Usually nullptr.
   const HeaderBlock* trailers() const;
-  /// Of the chunk whose data is being read: bytes that are body whatever they are. 0 between chunks.
+  /// Of the chunk whose data is being read: bytes that are body whatever they are. 0 between
+  /// chunks.
   std::uint64_t data_left() const { return state_ == State::Data ? remaining_ : 0; }
   /// Ready for another body.
   void reset();

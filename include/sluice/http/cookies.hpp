@@ -6,8 +6,9 @@
 
 namespace sluice::http {
 
-/// Value of the first cookie called `name` over all Cookie fields: the octets between `=` and `;`, outer spaces and tabs
-/// removed, quotes kept (behaviour.md §2). Names compare with case. An empty value is returned as empty.
+/// Value of the first cookie called `name` over all Cookie fields: the octets between `=` and `;`,
+/// outer spaces and tabs removed, quotes kept (behaviour.md §2). Names compare with case. An empty
+/// value is returned as empty.
 std::optional<std::string_view> find_cookie(const HeaderBlock& fields, std::string_view name);
 
 /// Value of the first `name=` between `&` in a query, not decoded (behaviour.md §2).

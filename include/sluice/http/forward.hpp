@@ -70,15 +70,15 @@ struct ResponseForwarding {
   bool keep_content_length =
       false;  // answers to HEAD and 304: an own Content-Length of the endpoint passes
   std::optional<std::uint64_t> head_length{};  // that length
-  bool closes = false;                       // adds Connection: close
-  bool says_keep_alive = false;              // Connection: keep-alive, for 1.0 clients
+  bool closes = false;                         // adds Connection: close
+  bool says_keep_alive = false;                // Connection: keep-alive, for 1.0 clients
   bool adds_via = true;
   std::string_view date{};        // added when the endpoint sent none
   std::string_view request_id{};  // answers carry X-Request-Id
   std::string_view upgrade{};     // on a 101
   std::string_view set_cookie{};  // whole value of a minted cookie; then Cache-Control: private is
-                                // added when needed
-  struct Exposed {              // each is written when not empty
+                                  // added when needed
+  struct Exposed {                // each is written when not empty
     std::string_view pool, generation, reason, bucket, endpoint;
   } exposed{};
 };

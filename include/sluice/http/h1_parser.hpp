@@ -7,9 +7,12 @@
 
 namespace sluice::http {
 
-/// The strict scan and then llhttp over the same bytes: a head counts only when both read the same method or status,
-/// version, framing and number of fields. Disagreement is a Refusal (400, for responses the caller says 502).
-std::optional<Refusal> parse_request_head(std::string_view bytes, const HeadLimits& limits, RequestHead& out);
-std::optional<Refusal> parse_response_head(std::string_view bytes, Method method, ResponseHead& out);
+/// The strict scan and then llhttp over the same bytes: a head counts only when both read the same
+/// method or status, version, framing and number of fields. Disagreement is a Refusal (400, for
+/// responses the caller says 502).
+std::optional<Refusal> parse_request_head(std::string_view bytes, const HeadLimits& limits,
+                                          RequestHead& out);
+std::optional<Refusal> parse_response_head(std::string_view bytes, Method method,
+                                           ResponseHead& out);
 
 }  // namespace sluice::http

@@ -11,37 +11,40 @@
 
 namespace sluice::http {
 
-/// Writes one HTTP/1.1 head into memory of the caller (a worker's scratch area). Bounded: once something did not fit,
-/// overflowed() is true and the head must not be sent. Names and values are written as given: callers pass only scanned
-/// or own text, never raw input.
+/// Writes one HTTP/1.1 head into memory of the caller (a worker's scratch area). Bounded: once
+/// something did not fit, overflowed() is true and the head must not be sent. Names and values are
+/// written as given: callers pass only scanned or own text, never raw input.
 class HeadWriter {
  public:
-  explicit HeadWriter(std::span<char> out) : begin_(out.data()), at_(begin_), end_(begin_ + out.size()) {}
+  explicit HeadWriter(std::span<char> out)
+      : begin_(out.data()), at_(begin_), end_(begin_ + out.size()) {}
 
-  void request_line(std::string_view method, std::string_view target) { put(method, " ", target, " HTTP/1.1\r\n"); }
+  void request_line(std::string_view method, std::string_view target) {
+    put(method, " ", target, " HTTP/1.1\r\n");
+  }
   /// The status line says HTTP/1.1 also to 1.0 clients (RFC 9110 §6.2).
   void status_line(std::uint16_t status, std::string_view reason);
   template <typename Name, typename Value>
-    requires std::convertible_to<Value, std::string_view>
-  void field(const Name& name, const Value& value) {
-    put(name, ": ", value, "\r\n");
-  }
+  requires std::convertible_to<Value, std::string_view>
+  void field(const Name& name, const Value& value) { put(name, ": ", value, "\r\n"); }
   void field(std::string_view name, std::uint64_t value);
   /// For values in parts: begin_field(name), put(...)*, end_field().
   void begin_field(std::string_view name) { put(name, ": "); }
   void end_field() { put("\r\n"); }
   void end_head() { put("\r\n"); }
-  /// All parts or none; they are views or literals. One check of the room for all of them, and a literal is copied by a
-  /// few stores: a call of put() for each part took three times the instructions.
+  /// All parts or none; they are views or literals. One check of the room for all of them, and a
+  /// literal is copied by a few stores: a call of put() for each part took three times the
+  /// instructions.
   template <typename... Parts>
-    requires(std::convertible_to<const Parts&, std::string_view> && ...)
-  void put(const Parts&... parts) {
+  requires(std::convertible_to<const Parts&, std::string_view>&&...) void put(
+      const Parts&... parts) {
     const std::size_t size = (size_of(parts) + ...);
     if (size > static_cast<std::size_t>(end_ - at_)) {
       overflowed_ = true;
       return;
     }
-    // A local: what is written through a char* may be anything, so a member would be stored for each part.
+    // A local: what is written through a char* may be anything, so a member would be stored for
+    // each part.
     char* at = at_;
     ((at = copy(at, parts)), ...);
     at_ = at;
@@ -78,7 +81,8 @@ class HeadWriter {
 std::string_view chunk_line(std::size_t size, std::array<char, 20>& out);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
-inline constexpr std::string_view kLastChunkLine = "0\r\n";  // trailer lines and an empty line follow
+inline constexpr std::string_view kLastChunkLine =
+    "0\r\n";  // trailer lines and an empty line follow
 
 /// Reason phrase of RFC 9110 §15; empty for unknown codes.
 std::string_view reason_phrase(std::uint16_t status);

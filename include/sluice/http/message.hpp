@@ -8,7 +8,18 @@
 
 namespace sluice::http {
 
-enum class Method : std::uint8_t { Get, Head, Post, Put, Delete, Connect, Options, Trace, Patch, Other };
+enum class Method : std::uint8_t {
+  Get,
+  Head,
+  Post,
+  Put,
+  Delete,
+  Connect,
+  Options,
+  Trace,
+  Patch,
+  Other
+};
 enum class Version : std::uint8_t { Http10, Http11 };
 
 /// RFC 9110 §9.2.1: GET, HEAD, OPTIONS, TRACE.
@@ -45,7 +56,8 @@ enum class FieldId : std::uint8_t {
   Via,
   XForwardedFor,
   XForwardedHost,
-  XForwardedPrefixed,  // any other X-Forwarded-*, and the twins of all of them spelled with underscores
+  XForwardedPrefixed,  // any other X-Forwarded-*, and the twins of all of them spelled with
+                       // underscores
   XForwardedProto,
   XRequestId,
 };
@@ -62,8 +74,9 @@ struct Field {
   FieldId id = FieldId::Other;
 };
 
-/// The field lines of one head, in order, as offsets into the bytes that were received. The bytes belong to the caller and
-/// must stay where they are while the block is read (architecture.md §7 "Headers"). Fixed size, allocates nothing.
+/// The field lines of one head, in order, as offsets into the bytes that were received. The bytes
+/// belong to the caller and must stay where they are while the block is read (architecture.md §7
+/// "Headers"). Fixed size, allocates nothing.
 class HeaderBlock {
  public:
   void reset(const char* base) {
@@ -98,7 +111,9 @@ class HeaderBlock {
     std::uint16_t name_at, name_size, value_at, value_size;
     FieldId id;
   };
-  static constexpr std::uint64_t bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
+  static constexpr std::uint64_t bit(FieldId id) {
+    return std::uint64_t{1} << static_cast<unsigned>(id);
+  }
   std::uint16_t offset(std::string_view part) const {
     return part.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>(part.data() - base_);
   }
@@ -117,7 +132,11 @@ struct Framing {
   std::uint64_t length = 0;  // of Length only; Length 0 is reported as Length with 0
 };
 
-enum class TargetForm : std::uint8_t { Origin, Absolute, Asterisk };  // CONNECT (authority form) is never parsed further
+enum class TargetForm : std::uint8_t {
+  Origin,
+  Absolute,
+  Asterisk
+};  // CONNECT (authority form) is never parsed further
 enum class Expectation : std::uint8_t { None, Continue };
 
 struct RequestHead {
@@ -125,15 +144,17 @@ struct RequestHead {
   Version version = Version::Http11;
   TargetForm form = TargetForm::Origin;
   Expectation expect = Expectation::None;
-  bool keep_alive = false;     // what the client asked for, by version and Connection (RFC 9112 §9.3)
+  bool keep_alive = false;  // what the client asked for, by version and Connection (RFC 9112 §9.3)
   std::string_view method_text;
-  std::string_view target;     // as received
-  std::string_view path;       // of the target: without query; "*" for the asterisk form; "/" for an absolute form without path
-  std::string_view query;      // behind '?', without it
-  std::string_view host;       // of Host (or the absolute form), without port and without one trailing dot, case as received
+  std::string_view target;  // as received
+  std::string_view path;    // of the target: without query; "*" for the asterisk form; "/" for an
+                            // absolute form without path
+  std::string_view query;   // behind '?', without it
+  std::string_view host;    // of Host (or the absolute form), without port and without one trailing
+                            // dot, case as received
   std::string_view authority;  // Host as received, with port
-  std::string_view upgrade;    // first protocol of Upgrade that may pass (never h2c, HTTP/*, TLS/*), only with HTTP/1.1 and
-                               // "upgrade" in Connection; else empty
+  std::string_view upgrade;  // first protocol of Upgrade that may pass (never h2c, HTTP/*, TLS/*),
+                             // only with HTTP/1.1 and "upgrade" in Connection; else empty
   Framing framing;
   HeaderBlock fields;
 };
@@ -141,7 +162,7 @@ struct RequestHead {
 struct ResponseHead {
   std::uint16_t status = 0;  // 100–999
   Version version = Version::Http11;
-  bool keep_alive = false;   // what the endpoint allows: version, Connection and framing
+  bool keep_alive = false;  // what the endpoint allows: version, Connection and framing
   std::optional<std::uint32_t> keep_alive_timeout_s;  // of `Keep-Alive: timeout=N`
   std::string_view reason;
   std::string_view upgrade;  // Upgrade as received, only on a 101

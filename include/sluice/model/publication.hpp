@@ -10,13 +10,16 @@
 
 namespace sluice::model {
 
-/// How a snapshot becomes live on every worker with one store (architecture.md §5, docs/internals/life-of-a-switch.md).
+/// How a snapshot becomes live on every worker with one store (architecture.md §5,
+/// docs/internals/life-of-a-switch.md).
 ///
-///   control:  prepare(S) puts S into every mailbox → state is persisted → flip(E) stores active_epoch
-///   worker:   e = active(); if e is not mine: take(worker, e), then set_adopted(worker, e)
+///   control:  prepare(S) puts S into every mailbox → state is persisted → flip(E) stores
+///   active_epoch worker:   e = active(); if e is not mine: take(worker, e), then
+///   set_adopted(worker, e)
 ///
-/// Once any worker has seen E, every later load on any worker sees E or newer: one word, release and acquire, and a request
-/// loads it when its head is complete. Mailboxes are locked only on a change. All calls are thread-safe as their notes say.
+/// Once any worker has seen E, every later load on any worker sees E or newer: one word, release
+/// and acquire, and a request loads it when its head is complete. Mailboxes are locked only on a
+/// change. All calls are thread-safe as their notes say.
 class Publication {
  public:
   explicit Publication(std::size_t workers);
@@ -30,26 +33,28 @@ class Publication {
   void withdraw(core::Epoch epoch);
   /// The switch: one store. Requires: prepared and not withdrawn.
   void flip(core::Epoch epoch);
-  /// What `worker` routes by at least. Acquire: lease counts read afterwards include every lease taken below this epoch.
+  /// What `worker` routes by at least. Acquire: lease counts read afterwards include every lease
+  /// taken below this epoch.
   core::Epoch adopted(std::size_t worker) const;
 
   // ---- any thread ----
   core::Epoch active() const { return {active_.load(std::memory_order_acquire)}; }
 
   // ---- the worker with that number ----
-  /// Exactly the snapshot of `epoch`; older ones in the mailbox are dropped. Its absence is a broken invariant.
+  /// Exactly the snapshot of `epoch`; older ones in the mailbox are dropped. Its absence is a
+  /// broken invariant.
   std::shared_ptr<const Snapshot> take(std::size_t worker, core::Epoch epoch);
   void set_adopted(std::size_t worker, core::Epoch epoch);
 
  private:
   struct alignas(64) Slot {
-    std::atomic<std::uint64_t> adopted{0};                  // written by the worker
+    std::atomic<std::uint64_t> adopted{0};  // written by the worker
     std::mutex mutex;
     std::vector<std::shared_ptr<const Snapshot>> prepared;  // guarded by mutex, epochs grow
   };
-  alignas(64) std::atomic<std::uint64_t> active_{0};        // written by control
-  std::vector<std::unique_ptr<Slot>> slots_;                // constant after construction
-  core::Epoch newest_;                                      // control only
+  alignas(64) std::atomic<std::uint64_t> active_{0};  // written by control
+  std::vector<std::unique_ptr<Slot>> slots_;          // constant after construction
+  core::Epoch newest_;                                // control only
 };
 
 }  // namespace sluice::model

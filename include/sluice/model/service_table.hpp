@@ -8,25 +8,29 @@
 
 #include "sluice/core/ids.hpp"
 
-/// Host and path prefix → service (behaviour.md §3). Immutable after construction; shared between snapshots.
+/// Host and path prefix → service (behaviour.md §3). Immutable after construction; shared between
+/// snapshots.
 namespace sluice::model {
 
 struct ServiceMatch {
   core::ServiceId service;
-  std::vector<std::string> hosts;         // lower case, no trailing dot; `*.example.com` for wildcards; empty: any
-  std::string path_prefix = "/";          // begins with '/', no trailing '/' except "/" itself
-  std::vector<std::size_t> listeners;     // positions; empty: all
+  std::vector<std::string>
+      hosts;  // lower case, no trailing dot; `*.example.com` for wildcards; empty: any
+  std::string path_prefix = "/";       // begins with '/', no trailing '/' except "/" itself
+  std::vector<std::size_t> listeners;  // positions; empty: all
 };
 
 class ServiceTable {
  public:
   explicit ServiceTable(std::vector<ServiceMatch> matches);
 
-  /// `host` without port and trailing dot, any case; `path` normalised (http/target.hpp). Exact host before the longest
-  /// wildcard before none; then the longest prefix of whole segments. A service with listeners matches on those only: when
-  /// the best host has no matching prefix or listener, the next best host is tried. Of two that match alike the one that
-  /// names its listeners wins, then the one that was given first. Allocates nothing.
-  std::optional<core::ServiceId> find(std::size_t listener, std::string_view host, std::string_view path) const;
+  /// `host` without port and trailing dot, any case; `path` normalised (http/target.hpp). Exact
+  /// host before the longest wildcard before none; then the longest prefix of whole segments. A
+  /// service with listeners matches on those only: when the best host has no matching prefix or
+  /// listener, the next best host is tried. Of two that match alike the one that names its
+  /// listeners wins, then the one that was given first. Allocates nothing.
+  std::optional<core::ServiceId> find(std::size_t listener, std::string_view host,
+                                      std::string_view path) const;
 
  private:
   struct Entry {
@@ -34,7 +38,8 @@ class ServiceTable {
     std::string prefix;
     std::vector<std::size_t> listeners;
   };
-  using Entries = std::vector<Entry>;  // longest prefix first, those with listeners first among equals
+  using Entries =
+      std::vector<Entry>;  // longest prefix first, those with listeners first among equals
   struct StringHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
@@ -42,8 +47,10 @@ class ServiceTable {
   using HostMap = std::unordered_map<std::string, Entries, StringHash, std::equal_to<>>;
 
   static void sort_by_rank(Entries& entries);
-  std::optional<core::ServiceId> find_host(std::size_t listener, std::string_view host, std::string_view path) const;
-  static std::optional<core::ServiceId> find_in(const Entries& entries, std::size_t listener, std::string_view path);
+  std::optional<core::ServiceId> find_host(std::size_t listener, std::string_view host,
+                                           std::string_view path) const;
+  static std::optional<core::ServiceId> find_in(const Entries& entries, std::size_t listener,
+                                                std::string_view path);
 
   HostMap exact_;
   HostMap wildcard_;  // keyed by ".example.com"

@@ -16,18 +16,20 @@
 #include "sluice/policy/identity.hpp"
 #include "sluice/policy/split.hpp"
 
-/// The immutable runtime view that a request reads under its hold, and the few shared words beside it.
+/// The immutable runtime view that a request reads under its hold, and the few shared words beside
+/// it.
 namespace sluice::model {
 
-/// Live state of one endpoint, the same in every snapshot that contains it (architecture.md §5). Shared by all workers;
-/// owned by control, outlives every snapshot and lease.
+/// Live state of one endpoint, the same in every snapshot that contains it (architecture.md §5).
+/// Shared by all workers; owned by control, outlives every snapshot and lease.
 struct alignas(64) EndpointCell {
-  std::atomic<std::uint32_t> in_flight{0};   // requests and tunnels on it, all workers; relaxed
-  std::atomic<std::uint64_t> penalty{0};     // policy::Penalty; a lost update only shortens or lengthens one penalty
+  std::atomic<std::uint32_t> in_flight{0};  // requests and tunnels on it, all workers; relaxed
+  std::atomic<std::uint64_t> penalty{
+      0};  // policy::Penalty; a lost update only shortens or lengthens one penalty
 };
 
-/// Who still uses a pool: one count per worker, which only that worker writes. Decrements are release stores; control reads
-/// with acquire, after it has read the worker's adopted epoch.
+/// Who still uses a pool: one count per worker, which only that worker writes. Decrements are
+/// release stores; control reads with acquire, after it has read the worker's adopted epoch.
 struct PoolCell {
   struct alignas(64) LeaseCount {
     std::atomic<std::uint32_t> count{0};
@@ -39,15 +41,15 @@ struct PoolCell {
 struct Endpoint {
   core::EndpointId id;
   core::SocketAddress address;
-  std::string text;                 // as users see it: `127.0.0.1:9001`
-  EndpointCell* cell = nullptr;     // never nullptr in a snapshot
+  std::string text;              // as users see it: `127.0.0.1:9001`
+  EndpointCell* cell = nullptr;  // never nullptr in a snapshot
   bool is_disabled = false;
 };
 
 struct Pool {
   core::PoolId id;
   core::PoolName name = core::PoolName::Blue;
-  PoolCell* cell = nullptr;         // never nullptr in a snapshot
+  PoolCell* cell = nullptr;  // never nullptr in a snapshot
   std::vector<Endpoint> endpoints;
 };
 
@@ -55,7 +57,7 @@ struct HeaderPin {
   std::string header;
   std::vector<std::pair<std::string, core::PoolName>> values;
   std::vector<core::Network> from;
-  bool from_unix = false;           // `unix:` in `from`: peers on a Unix socket
+  bool from_unix = false;  // `unix:` in `from`: peers on a Unix socket
 };
 
 enum class TunnelPolicy : std::uint8_t { Drain, Keep, Close };
@@ -79,13 +81,14 @@ struct Expose {
   bool any() const { return pool || generation || reason || bucket || endpoint; }
 };
 
-/// What the configuration says about a service: the same object in all snapshots of one configuration.
+/// What the configuration says about a service: the same object in all snapshots of one
+/// configuration.
 struct ServiceSettings {
   core::ServiceId id;
   std::string name;
   std::vector<policy::IdentitySource> identity;
   std::vector<HeaderPin> pins;
-  std::array<Pool, 2> pools;        // by core::index(PoolName)
+  std::array<Pool, 2> pools;  // by core::index(PoolName)
   Timeouts timeouts;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
@@ -100,7 +103,7 @@ struct ServiceSettings {
 /// One service in one snapshot: settings and traffic state.
 struct Service {
   std::shared_ptr<const ServiceSettings> settings;
-  core::Generation generation;      // of the service's last change
+  core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
   bool is_candidate_open = true;
@@ -112,11 +115,12 @@ struct Service {
 struct Snapshot {
   core::Epoch epoch;
   core::Generation generation;
-  std::vector<Service> services;    // by ServiceId
+  std::vector<Service> services;  // by ServiceId
   std::shared_ptr<const ServiceTable> table;
   std::vector<core::Network> trusted_proxies;
   bool trusts_unix = false;
-  /// The widest limits of all services: judged before the service is known; the service's own are judged after.
+  /// The widest limits of all services: judged before the service is known; the service's own are
+  /// judged after.
   http::HeadLimits head_limits;
   /// Of the connection as long as no service is known: the longest of all services.
   core::Millis request_header_timeout{10'000};

@@ -7,18 +7,19 @@
 #include "sluice/core/ids.hpp"
 #include "sluice/core/units.hpp"
 
-/// The traffic state and its transitions: what is persisted, and what switch, split and rollback do to it (behaviour.md §1).
-/// Pure; control owns the one instance that is the truth.
+/// The traffic state and its transitions: what is persisted, and what switch, split and rollback do
+/// to it (behaviour.md §1). Pure; control owns the one instance that is the truth.
 namespace sluice::model {
 
 struct ServiceTraffic {
   std::string name;
-  core::Generation generation{1};       // of its own last change
+  core::Generation generation{1};  // of its own last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
   std::string salt;
-  bool is_candidate_open = true;        // the very first start opens it
-  bool can_undo_switch = false;         // its newest change of live or split was a switch that changed live
+  bool is_candidate_open = true;  // the very first start opens it
+  bool can_undo_switch =
+      false;  // its newest change of live or split was a switch that changed live
   std::optional<core::WallTime> gone_since;  // it left the file then; kept for 30 days
 
   core::PoolName candidate() const { return core::other(live); }
@@ -34,20 +35,24 @@ struct TrafficState {
   friend bool operator==(const TrafficState&, const TrafficState&) = default;
 };
 
-/// What a change does to one service. `after.generation` is not yet raised: the caller stamps the new generation.
+/// What a change does to one service. `after.generation` is not yet raised: the caller stamps the
+/// new generation.
 struct Transition {
   bool changed = false;
   ServiceTraffic after;
-  std::optional<core::PoolName> drains;  // the pool whose exchanges routed below the flip are to end
+  std::optional<core::PoolName>
+      drains;  // the pool whose exchanges routed below the flip are to end
 };
 
-/// To the other pool: live := pool, split 0 %, candidate closed, the old live pool drains. To the live pool: with split above
-/// 0 % it settles (split 0 %, candidate closed, the candidate drains), else no change.
+/// To the other pool: live := pool, split 0 %, candidate closed, the old live pool drains. To the
+/// live pool: with split above 0 % it settles (split 0 %, candidate closed, the candidate drains),
+/// else no change.
 Transition apply_switch(const ServiceTraffic& before, core::PoolName pool);
 /// Opens the candidate, also at 0 %; no drain. A new salt is a change of its own.
-Transition apply_split(const ServiceTraffic& before, core::BasisPoints split, const std::optional<std::string>& salt);
-/// (1) split above 0 % or candidate open: split 0 %, closed, the candidate drains; (2) else an undoable switch: the pools
-/// trade places, the old live one drains; (3) else no change.
+Transition apply_split(const ServiceTraffic& before, core::BasisPoints split,
+                       const std::optional<std::string>& salt);
+/// (1) split above 0 % or candidate open: split 0 %, closed, the candidate drains; (2) else an
+/// undoable switch: the pools trade places, the old live one drains; (3) else no change.
 Transition apply_rollback(const ServiceTraffic& before);
 
 }  // namespace sluice::model

@@ -6,8 +6,9 @@
 #include "sluice/core/ids.hpp"
 #include "sluice/metrics/block.hpp"
 
-/// What control asks of a worker beside publishing snapshots: who still uses a pool, and to end those that do. The worker
-/// side is implemented in app/ over proxy::Worker; control knows only this (control never includes proxy).
+/// What control asks of a worker beside publishing snapshots: who still uses a pool, and to end
+/// those that do. The worker side is implemented in app/ over proxy::Worker; control knows only
+/// this (control never includes proxy).
 namespace sluice::model {
 
 /// Exchanges and tunnels that hold a lease on `pool` which was taken under an epoch below `below`.
@@ -33,12 +34,12 @@ struct CutOrder {
 
 struct CutReport {
   std::uint32_t requests_cut = 0;
-  std::uint32_t tunnels_cut = 0;   // with a spread: those that will be
+  std::uint32_t tunnels_cut = 0;  // with a spread: those that will be
   std::uint32_t tunnels_kept = 0;
 };
 
-/// One worker as control sees it. The calls are made on the control thread; each `done` runs on the control thread, later,
-/// exactly once; never when the worker hangs or has ended.
+/// One worker as control sees it. The calls are made on the control thread; each `done` runs on the
+/// control thread, later, exactly once; never when the worker hangs or has ended.
 class WorkerPort {
  public:
   virtual void count_leases(LeaseQuery query, std::function<void(LeaseReport)> done) = 0;

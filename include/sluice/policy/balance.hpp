@@ -6,33 +6,36 @@
 #include "sluice/core/clock.hpp"
 #include "sluice/core/rng.hpp"
 
-/// Which endpoint of a pool gets a request: the one with fewer requests in flight of two random choices (Mitzenmacher 2001).
-/// Pure; see behaviour.md §2 for penalties.
+/// Which endpoint of a pool gets a request: the one with fewer requests in flight of two random
+/// choices (Mitzenmacher 2001). Pure; see behaviour.md §2 for penalties.
 namespace sluice::policy {
 
 struct EndpointView {
-  bool is_usable = true;        // not disabled, not down, not yet tried for this request
+  bool is_usable = true;  // not disabled, not down, not yet tried for this request
   std::uint32_t in_flight = 0;
   core::Instant penalty_until{};  // in the past: none
 };
 
-/// In the live pool a penalty only ranks: when all usable ones are in penalty the one whose penalty ends first is taken.
-/// In the candidate "all in penalty" counts as none usable.
+/// In the live pool a penalty only ranks: when all usable ones are in penalty the one whose penalty
+/// ends first is taken. In the candidate "all in penalty" counts as none usable.
 enum class PoolRole : std::uint8_t { Live, Candidate };
 
-/// `view(i)` gives EndpointView of i in [0, count). Two draws; only when a draw is not free, a scan. nullopt: none.
+/// `view(i)` gives EndpointView of i in [0, count). Two draws; only when a draw is not free, a
+/// scan. nullopt: none.
 template <typename View>
-std::optional<std::size_t> pick_endpoint(std::size_t count, View view, PoolRole role, core::Instant now, core::Rng& rng);
+std::optional<std::size_t> pick_endpoint(std::size_t count, View view, PoolRole role,
+                                         core::Instant now, core::Rng& rng);
 
-/// Penalty of failed connects as one word: `until` in milliseconds of the monotonic axis (48 bits) and how often it doubled.
-/// 0 = none.
+/// Penalty of failed connects as one word: `until` in milliseconds of the monotonic axis (48 bits)
+/// and how often it doubled. 0 = none.
 class Penalty {
  public:
   constexpr explicit Penalty(std::uint64_t word = 0) : word_(word) {}
   constexpr std::uint64_t word() const { return word_; }
   core::Instant until() const;
-  /// The next penalty after another failure at `now`: 1 s, doubling to 10 s. A failure while one runs that began at the same
-  /// level does not double again before it has ended (many requests fail at once).
+  /// The next penalty after another failure at `now`: 1 s, doubling to 10 s. A failure while one
+  /// runs that began at the same level does not double again before it has ended (many requests
+  /// fail at once).
   Penalty after_failure(core::Instant now) const;
 
  private:
@@ -42,10 +45,13 @@ class Penalty {
 // ---- implementation of the template ----
 
 namespace detail {
-inline bool is_free(const EndpointView& e, core::Instant now) { return e.is_usable && e.penalty_until <= now; }
+inline bool is_free(const EndpointView& e, core::Instant now) {
+  return e.is_usable && e.penalty_until <= now;
+}
 
 template <typename View>
-std::optional<std::size_t> scan(std::size_t count, View view, PoolRole role, core::Instant now, core::Rng& rng) {
+std::optional<std::size_t> scan(std::size_t count, View view, PoolRole role, core::Instant now,
+                                core::Rng& rng) {
   std::optional<std::size_t> best_free;
   std::optional<std::size_t> best_penalised;
   const std::size_t start = rng.below(static_cast<std::uint32_t>(count));
@@ -65,14 +71,16 @@ std::optional<std::size_t> scan(std::size_t count, View view, PoolRole role, cor
 }  // namespace detail
 
 template <typename View>
-std::optional<std::size_t> pick_endpoint(std::size_t count, View view, PoolRole role, core::Instant now, core::Rng& rng) {
+std::optional<std::size_t> pick_endpoint(std::size_t count, View view, PoolRole role,
+                                         core::Instant now, core::Rng& rng) {
   if (count == 0) return std::nullopt;
   const std::size_t a = rng.below(static_cast<std::uint32_t>(count));
   std::size_t b = count > 1 ? rng.below(static_cast<std::uint32_t>(count - 1)) : a;
   if (count > 1 && b >= a) ++b;  // two different ones
   const EndpointView first = view(a);
   const EndpointView second = b == a ? first : view(b);
-  if (!detail::is_free(first, now) || !detail::is_free(second, now)) return detail::scan(count, view, role, now, rng);
+  if (!detail::is_free(first, now) || !detail::is_free(second, now))
+    return detail::scan(count, view, role, now, rng);
   return first.in_flight <= second.in_flight ? a : b;
 }
 

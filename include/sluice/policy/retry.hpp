@@ -12,13 +12,13 @@ struct FailedAttempt {
   Repeatable method = Repeatable::Never;
   ConnectionAge connection = ConnectionAge::Fresh;
   BodyState body = BodyState::AbsentOrHeld;
-  bool response_began = false;   // any byte of an answer arrived
+  bool response_began = false;  // any byte of an answer arrived
   unsigned retries_used = 0;
   unsigned retries_max = 1;
 };
 
-/// Safe methods: when any connection died; other idempotent methods: when a reused one died; both only before the first
-/// response byte and with the body absent or still held whole.
+/// Safe methods: when any connection died; other idempotent methods: when a reused one died; both
+/// only before the first response byte and with the body absent or still held whole.
 bool may_retry(const FailedAttempt& attempt);
 
 }  // namespace sluice::policy

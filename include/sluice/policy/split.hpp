@@ -5,7 +5,8 @@
 
 #include "sluice/core/units.hpp"
 
-/// Which pool a user gets: salt and identity → bucket → pool. Pure (product.md §1, behaviour.md §2).
+/// Which pool a user gets: salt and identity → bucket → pool. Pure (product.md §1, behaviour.md
+/// §2).
 namespace sluice::policy {
 
 inline constexpr std::string_view kHashVersion = "murmur3-32-v1";
@@ -16,7 +17,16 @@ inline constexpr std::uint16_t kBuckets = 10'000;
 std::uint16_t bucket_of(std::string_view salt, std::string_view identity);
 
 /// Words of the access log, of `explain` and of the Sluice-Reason field.
-enum class Reason : std::uint8_t { Split, Live, PinHeader, PinCookie, PinList, PinClosed, NoIdentity, Fallback };
+enum class Reason : std::uint8_t {
+  Split,
+  Live,
+  PinHeader,
+  PinCookie,
+  PinList,
+  PinClosed,
+  NoIdentity,
+  Fallback
+};
 std::string_view text(Reason reason);
 
 /// The traffic state of one service, as far as the choice needs it.
@@ -39,8 +49,9 @@ struct PoolChoice {
   std::optional<std::uint16_t> bucket;  // absent only without identity
 };
 
-/// A pin decides before the split, but selects the candidate only while that is open; otherwise the pin is ignored: live,
-/// reason PinClosed.
-PoolChoice choose_pool(const SplitState& state, std::optional<PinHit> pin, std::optional<std::string_view> identity);
+/// A pin decides before the split, but selects the candidate only while that is open; otherwise the
+/// pin is ignored: live, reason PinClosed.
+PoolChoice choose_pool(const SplitState& state, std::optional<PinHit> pin,
+                       std::optional<std::string_view> identity);
 
 }  // namespace sluice::policy

@@ -42,7 +42,8 @@ std::optional<Answer> take_answer(std::string& sent) {
 }
 
 struct Admin {
-  explicit Admin(ControlRig::Options options = {}) : rig(std::move(options)) {}
+  explicit Admin(ControlRig::Options options = {}, std::string bound = "")
+      : rig(std::move(options)), bound_host(std::move(bound)) {}
 
   FakeTransport& connect(net::AcceptEvents& door) {
     FakeTransport& transport = *transports.emplace_back(std::make_unique<FakeTransport>());
@@ -71,11 +72,21 @@ struct Admin {
     return ask(post_bytes(path, body));
   }
 
+  unsigned status_over_tcp(const std::string& host_field, const std::string& version = "1.1") {
+    return ask(connect(server.remote()),
+               "GET /metrics HTTP/" + version + "\r\n" + host_field + "\r\n")
+        .status;
+  }
+
   ControlRig rig;
+  std::string bound_host;
   std::vector<std::unique_ptr<FakeTransport>> transports;
   admin::AdminServer server{
       rig.loop,
-      {.controller = *rig.controller, .version = "1.2.3", .more_metrics = {}, .bound_host = ""},
+      {.controller = *rig.controller,
+       .version = "1.2.3",
+       .more_metrics = {},
+       .bound_host = bound_host},
       [](const net::Transport&) { return control::Actor{.uid = 1000, .pid = 4711}; }};
 };
 
@@ -295,6 +306,43 @@ TEST_CASE("admin: over TCP the Host must be loopback", "[admin][remote]") {
   }
   // On the Unix socket every Host is as good as another.
   CHECK(admin.ask("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n").status == 200);
+}
+
+TEST_CASE("admin: over TCP the Host may be the address that it is bound to", "[admin][remote]") {
+  for (const auto& [bound, host] : {std::pair{"10.0.0.1", "10.0.0.1:9901"},
+                                    {"10.0.0.1", "10.0.0.1"},
+                                    {"10.0.0.1", "localhost"},
+                                    {"2001:db8::1", "[2001:DB8:0::1]:9901"}}) {
+    INFO(bound << " " << host);
+    Admin admin({}, bound);
+    CHECK(admin.status_over_tcp("Host: " + std::string(host) + "\r\n") == 200);
+    for (const char* other : {"10.0.0.2", "[2001:db8::2]", "10.0.0.1.evil.example"}) {
+      INFO(other);
+      CHECK(admin.status_over_tcp("Host: " + std::string(other) + "\r\n") == 403);
+    }
+  }
+}
+
+TEST_CASE("admin: bound to the wildcard every address is a Host, no name is", "[admin][remote]") {
+  for (const char* bound : {"0.0.0.0", "::"}) {
+    INFO(bound);
+    Admin admin({}, bound);
+    for (const char* host : {"10.0.0.1:9901", "[2001:db8::1]", "127.0.0.1", "localhost"}) {
+      INFO(host);
+      CHECK(admin.status_over_tcp("Host: " + std::string(host) + "\r\n") == 200);
+    }
+    for (const char* host : {"evil.example", "10.0.0.1.evil.example", "10.0.0", "[evil.example]"}) {
+      INFO(host);
+      CHECK(admin.status_over_tcp("Host: " + std::string(host) + "\r\n") >= 400);
+    }
+  }
+}
+
+TEST_CASE("admin: over TCP a caller of HTTP/1.0 needs no Host", "[admin][remote]") {
+  Admin admin;
+  CHECK(admin.status_over_tcp("", "1.0") == 200);
+  CHECK(admin.status_over_tcp("", "1.1") == 400);
+  CHECK(admin.status_over_tcp("Host: evil.example\r\n", "1.0") == 403);
 }
 
 // ---- connections ----

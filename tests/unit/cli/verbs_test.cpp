@@ -3,6 +3,7 @@
 
 #include "cli/main_cli.hpp"
 #include "fake_admin.hpp"
+#include "sluice/core/limits.hpp"
 #include "support/catch.hpp"
 
 using namespace sluice;
@@ -106,6 +107,51 @@ TEST_CASE("cli: wrong usage exits 2 whatever CLI11 returns, with the way out on 
     CHECK(ran.out.empty());
     CHECK_FALSE(ran.err.empty());
   }
+}
+
+TEST_CASE("cli: a word that is no command is named, with the nearest one", "[cli]") {
+  const Ran typo = run_sluice({"swtich", "green"});
+  CHECK(typo.exit_status == 2);
+  CHECK(has(typo.err, "unknown command 'swtich', did you mean 'switch'?"));
+  const Ran strange = run_sluice({"frobnicate"});
+  CHECK(strange.exit_status == 2);
+  CHECK(has(strange.err, "unknown command 'frobnicate'\n"));
+  CHECK_FALSE(has(run_sluice({"\x1b[2J"}).err, "\x1b"));
+}
+
+TEST_CASE("cli: a command of a later version is named as that", "[cli]") {
+  for (const char* verb :
+       {"endpoint", "rollout", "flag", "explain", "events", "audit", "reload", "freeze"}) {
+    const Ran ran = run_sluice({verb, "shop", "--json"});
+    INFO(verb);
+    CHECK(ran.exit_status == 2);
+    CHECK(has(ran.err, "'" + std::string(verb) + "' is not supported by this version"));
+  }
+}
+
+TEST_CASE("cli: reason and salt are judged before the proxy is asked", "[cli]") {
+  const std::string nowhere = "/nonexistent/admin.sock";
+  const std::string longest(core::limits::kReasonMax, 'x');
+  const std::string too_long = longest + "x";
+  for (const char* verb : {"switch", "rollback"}) {
+    std::vector<const char*> line{verb, "--socket", nowhere.c_str(), "--reason"};
+    if (verb[0] == 's') line.insert(line.begin() + 1, "green");
+    line.push_back(longest.c_str());
+    CHECK(run_sluice(line).exit_status == 3);
+    line.back() = too_long.c_str();
+    const Ran ran = run_sluice(line);
+    CHECK(ran.exit_status == 2);
+    CHECK(has(ran.err, "longer than 1024 bytes"));
+  }
+  for (const char* salt : {"", "a\nb"}) {
+    CHECK(run_sluice({"split", "1", "--socket", nowhere.c_str(), "--salt", salt}).exit_status == 2);
+  }
+}
+
+TEST_CASE("cli: version can be JSON", "[cli]") {
+  const Ran ran = run_sluice({"version", "--json"});
+  CHECK(ran.exit_status == 0);
+  CHECK(ran.out == "{\"version\":\"9.8.7\"}\n");
 }
 
 TEST_CASE("cli: percent takes what the grammar allows", "[cli]") {

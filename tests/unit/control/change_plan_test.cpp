@@ -175,6 +175,27 @@ TEST_CASE("plan: the record tells before and after of what changed", "[control][
   CHECK(record.after[0] == plan.after.services[0]);
 }
 
+TEST_CASE("plan: a salt is what the configuration file takes", "[control][plan]") {
+  const model::TrafficState state = truth();
+  const auto refusal_of = [&state](const std::string& salt) {
+    control::ChangeRequest request = test::split_to(1000);
+    request.orders[0].salt = salt;
+    control::ChangePlan plan;
+    return control::plan_change(state, kNames, request, plan);
+  };
+  for (const std::string& salt :
+       {std::string(), std::string("a\nb"), std::string("a\0b", 3), std::string("\x7f"),
+        std::string("\xff"), std::string(core::limits::kSaltMax + 1, 'x')}) {
+    INFO(salt);
+    const auto refusal = refusal_of(salt);
+    REQUIRE(refusal);
+    CHECK(refusal->code == control::RefusalCode::BadRequest);
+    CHECK(refusal->detail == "salt is text of 1 to 256 bytes without control characters");
+  }
+  CHECK_FALSE(refusal_of("t\xC3\xA9l\xC3\xA9"));
+  CHECK_FALSE(refusal_of(std::string(core::limits::kSaltMax, 'x')));
+}
+
 TEST_CASE("plan: a mixed list is a change, and only rollbacks overtake", "[control][plan]") {
   const ChangeRequest mixed = list({test::switch_to(PoolName::Green), test::rollback("blog")});
   CHECK(control::action_of(mixed) == "change");

@@ -155,15 +155,18 @@ TEST_CASE("storage: a rollback takes the changes of its service that wait with i
   const auto other = rig.submit(split_to(300, "blog"));
   const auto undo = rig.submit(rollback());
   rig.advance(100ms);
-  CHECK(running->refusal().code == RefusalCode::Superseded);
+  CHECK_FALSE(running->is_answered());
   CHECK(same->refusal().code == RefusalCode::Superseded);
   CHECK(undo->answer().changed);
   CHECK_FALSE(other->is_answered());
   rig.store.mode = Mode::Lands;
   while (!rig.store.waiting.empty()) rig.store.answer(Mode::Lands);
   rig.advance(1s);
+  REQUIRE(running->is_answered());
   REQUIRE(other->is_answered());
+  CHECK(running->answer().changed);
   CHECK(other->answer().changed);
+  CHECK(running->answer().generation < other->answer().generation);
   CHECK(rig.view(1).split.count() == 300);
   CHECK(rig.view(0).split.count() == 0);
 }
@@ -194,26 +197,127 @@ TEST_CASE("storage: a rollback that finds nothing to do still stops what waits",
   CHECK(rig.view().live == PoolName::Blue);
 }
 
+TEST_CASE("storage: a rollback without a name takes the changes of the only service",
+          "[control][storage]") {
+  ControlRig rig;
+  rig.store.mode = Mode::Hangs;
+  const auto change = rig.done(split_to(1000));
+  rig.done(rollback(""));
+  REQUIRE(change->is_refused());
+  CHECK(change->refusal().code == RefusalCode::Superseded);
+}
+
+TEST_CASE("storage: a refused rollback disturbs no change", "[control][storage]") {
+  ControlRig rig({.services = {"shop", "blog"}});
+  rig.connector.modes[9002] = test::FakeConnector::Mode::Silent;
+  control::ChangeRequest mismatched = rollback();
+  mismatched.if_generation = 77;
+  const auto running = rig.done(switch_to(PoolName::Green));
+  const auto waiting = rig.done(split_to(300, "blog"));
+  for (const control::ChangeRequest& refused : {rollback("nosuch"), rollback(""), mismatched}) {
+    CHECK(rig.done(refused)->is_refused());
+    CHECK_FALSE(running->is_answered());
+    CHECK_FALSE(waiting->is_answered());
+  }
+  CHECK(rig.connector.attempted[9002] == 1);
+  rig.connector.modes.clear();
+  rig.advance(600ms);
+  CHECK(running->refusal().code == RefusalCode::PoolUnreachable);
+  CHECK(waiting->answer().changed);
+}
+
+TEST_CASE("storage: a rollback of another service with nothing to do disturbs no change",
+          "[control][storage]") {
+  ControlRig rig({.services = {"shop", "blog"}});
+  rig.done(rollback("blog"));  // closes the candidate of the first start
+  rig.connector.modes[9002] = test::FakeConnector::Mode::Silent;
+  const auto change = rig.done(switch_to(PoolName::Green));
+  const auto undo = rig.done(rollback("blog"));
+  CHECK_FALSE(undo->answer().changed);
+  CHECK_FALSE(change->is_answered());
+  CHECK(rig.connector.attempted[9002] == 1);
+}
+
+TEST_CASE("storage: a switch in its connect check makes room for another service's rollback",
+          "[control][storage]") {
+  ControlRig rig({.services = {"shop", "blog"}});
+  rig.connector.modes[9002] = test::FakeConnector::Mode::Silent;
+  const auto change = rig.done(switch_to(PoolName::Green));
+  rig.connector.modes.clear();
+  const auto undo = rig.submit(rollback("blog"));
+  rig.settle();
+  REQUIRE(undo->is_answered());
+  CHECK(undo->answer().changed);
+  REQUIRE(change->is_answered());
+  CHECK(change->answer().changed);
+  CHECK(change->answer().generation.raw == undo->answer().generation.raw + 1);
+  CHECK(rig.view(0).live == PoolName::Green);
+}
+
+TEST_CASE("storage: a rollback of all services takes every change that waits",
+          "[control][storage]") {
+  ControlRig rig({.services = {"shop", "blog"}});
+  rig.connector.modes[9002] = test::FakeConnector::Mode::Silent;
+  const auto running = rig.done(switch_to(PoolName::Green));
+  const auto waiting = rig.done(split_to(300, "blog"));
+  control::ChangeRequest every = rollback();
+  every.scope = control::Scope::List;
+  every.orders.push_back(rollback("blog").orders.front());
+  CHECK(rig.done(every)->answer().changed);
+  CHECK(running->refusal().code == RefusalCode::Superseded);
+  CHECK(waiting->refusal().code == RefusalCode::Superseded);
+}
+
+TEST_CASE("storage: a rollback takes no change that came after it", "[control][storage]") {
+  ControlRig rig;
+  const auto undo = rig.submit(rollback());
+  const auto later = rig.submit(split_to(1000));
+  rig.settle();
+  CHECK(undo->answer().changed);
+  REQUIRE(later->is_answered());
+  CHECK(later->answer().changed);
+}
+
+TEST_CASE("storage: a change that made room for rollbacks is given up at its first deadline",
+          "[control][storage]") {
+  ControlRig rig({.services = {"shop", "blog"}});
+  rig.store.mode = Mode::Hangs;
+  const auto change = rig.done(split_to(1000));
+  rig.advance(3s);
+  CHECK(rig.done(rollback("nosuch"))->is_refused());
+  const auto undo = rig.submit(rollback("blog"));
+  rig.advance(200ms);
+  CHECK(undo->answer().changed);
+  CHECK_FALSE(change->is_answered());
+  rig.advance(1900ms);
+  REQUIRE(change->is_refused());
+  CHECK(change->refusal().code == RefusalCode::StorageUnavailable);
+  CHECK(change->refusal().detail.find("a crash may still bring") != std::string::npos);
+}
+
 TEST_CASE("storage: the state on disk is the last acknowledged or the one in flight, at every step",
           "[control][storage]") {
   // Random disks under random changes; what the disk holds is compared after every turn.
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     INFO("seed " << seed);
     core::Rng rng(seed);
-    ControlRig rig;
+    ControlRig rig({.services = {"shop", "blog"}});
     std::uint64_t acknowledged_durable = 1;
     std::vector<std::shared_ptr<ControlRig::Call>> calls;
     for (int step = 0; step < 60; ++step) {
       rig.store.mode = static_cast<Mode>(rng.below(4));
+      rig.connector.modes[9002] = rng.below(4) == 0 ? test::FakeConnector::Mode::Silent
+                                                    : test::FakeConnector::Mode::Accepts;
+      const std::string service = rng.below(2) == 0 ? "shop" : "blog";
       const std::uint32_t what = rng.below(5);
       if (what == 0)
         calls.push_back(
-            rig.submit(switch_to(rng.below(2) == 0 ? PoolName::Blue : PoolName::Green)));
-      if (what == 1) calls.push_back(rig.submit(split_to(rng.below(10'001))));
-      if (what == 2) calls.push_back(rig.submit(rollback()));
+            rig.submit(switch_to(rng.below(2) == 0 ? PoolName::Blue : PoolName::Green, service)));
+      if (what == 1) calls.push_back(rig.submit(split_to(rng.below(10'001), service)));
+      if (what == 2) calls.push_back(rig.submit(rollback(service)));
       if (what == 3 && !rig.store.waiting.empty())
         rig.store.answer(static_cast<Mode>(rng.below(3)));
-      rig.advance(core::Millis(rng.below(2000)));
+      rig.advance(core::Millis(rng.below(rng.below(2) == 0 ? 60 : 2000)));
       for (const auto& call : calls) {
         if (!call->is_answered() || call->is_refused() || !call->answer().changed) continue;
         if (call->answer().is_durable)
@@ -230,7 +334,12 @@ TEST_CASE("storage: the state on disk is the last acknowledged or the one in fli
     rig.advance(15s);
     for (const auto& call : calls) REQUIRE(call->is_answered());
     REQUIRE(rig.controller->is_durable());
-    if (rig.store.on_disk) REQUIRE(rig.store.on_disk->state.services[0].live == rig.view().live);
+    if (rig.store.on_disk) {
+      for (const std::size_t i : {0U, 1U}) {
+        const control::ServiceView view = rig.view(i);
+        REQUIRE(rig.store.on_disk->state.find(view.name)->live == view.live);
+      }
+    }
     // Every accepted change has its audit line, in order, and none has two.
     std::uint64_t last = 1;
     for (const auto& record : rig.store.audit) {

@@ -107,7 +107,8 @@ TEST_CASE("posix files: a lock whose holder is just ending is waited for", "[con
   auto first = std::make_unique<PosixFiles>();
   REQUIRE(first->lock(directory.in("lock")));
   PosixFiles second;
-  auto locked = std::async(std::launch::async, [&] { return second.lock(directory.in("lock")).has_value(); });
+  auto locked =
+      std::async(std::launch::async, [&] { return second.lock(directory.in("lock")).has_value(); });
   first.reset();
   CHECK(locked.get());
 }

@@ -1,10 +1,13 @@
 #include "control/start_state.hpp"
 
+#include <sys/stat.h>
+
 #include "control/state_file.hpp"
 #include "sluice/config/build.hpp"
 #include "support/catch.hpp"
 #include "support/control_rig.hpp"
 #include "support/fault_files.hpp"
+#include "unit/net/temp_dir.hpp"
 
 namespace {
 
@@ -152,6 +155,42 @@ TEST_CASE("start: a corrupt state refuses and names both ways out", "[control][s
   CHECK(start.error().what.find("--state discard") != std::string::npos);
   CHECK(start.error().what.find("--state previous") != std::string::npos);
   CHECK(disk.files->content(kState) == damaged);  // nothing was touched
+}
+
+TEST_CASE("start: an audit file whose last line nobody wrote is named, and goes on",
+          "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  const std::string good = disk.files->content(kAudit).value();
+  std::string edited = good;
+  edited[good.find("\"action\"") + 11] ^= 1;
+  for (const std::string& damaged : {std::string("garbage\n"), good + "\n", edited}) {
+    disk.restart();
+    disk.files->put(kAudit, damaged);
+    const auto start = disk.start(test::config_of({"shop"}));
+    INFO(damaged);
+    REQUIRE(start);
+    REQUIRE_FALSE(start->notices.empty());
+    CHECK(start->notices[0].find("/state/audit.jsonl is not one that Sluice wrote") !=
+          std::string::npos);
+    CHECK(disk.files->content(kAudit)->starts_with(damaged));
+  }
+  disk.restart();
+  disk.files->put(kAudit, good);
+  const auto start = disk.start(test::config_of({"shop"}));
+  for (const std::string& notice : start->notices) CHECK_FALSE(notice.starts_with("audit"));
+}
+
+TEST_CASE("start: a state file that is a directory names both ways out", "[control][start]") {
+  const TempDir directory;
+  REQUIRE(::mkdir((directory.path + "/state.json").c_str(), 0700) == 0);
+  control::StateDirectory state(std::make_shared<control::PosixFiles>(), directory.path);
+  const auto start = control::open_state(state, test::config_of({"shop"}), {});
+  REQUIRE_FALSE(start);
+  CHECK(start.error().code == core::ErrorCode::Corrupt);
+  CHECK(start.error().what.find("is a directory") != std::string::npos);
+  CHECK(start.error().what.find("--state discard") != std::string::npos);
+  CHECK(start.error().what.find("--state previous") != std::string::npos);
 }
 
 TEST_CASE("start: previous goes on from the state before, with a new generation",

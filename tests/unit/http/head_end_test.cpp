@@ -70,7 +70,8 @@ TEST_CASE("head end: found at each place in bytes of each size", "[http][head_en
   for (std::size_t size = 4; size <= 52; ++size) {
     const std::string plain(size, 'a');
     CHECK(find_at_once(plain) == std::nullopt);
-    for (const std::string_view ending : {"\n\n", "\n\r\n", "\r\n\n", "\r\n\r\n", "\n\ra", "\n\r"}) {
+    for (const std::string_view ending :
+         {"\n\n", "\n\r\n", "\r\n\n", "\r\n\r\n", "\n\ra", "\n\r"}) {
       for (std::size_t at = 1; at + ending.size() <= size; ++at) {
         std::string text = plain;
         text.replace(at, ending.size(), ending);

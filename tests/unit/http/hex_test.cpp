@@ -36,7 +36,8 @@ std::array<char, 16> written(std::uint64_t word) {
 
 TEST_CASE("put_hex: sixteen lower-case digits of any word", "[http][hex]") {
   for (const std::uint64_t word :
-       {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{0x0123456789ABCDEF}, std::uint64_t{0x9A9A9A9A9A9A9A9A}}) {
+       {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{0x0123456789ABCDEF},
+        std::uint64_t{0x9A9A9A9A9A9A9A9A}}) {
     CHECK(written(word) == expected(word));
   }
   for (unsigned shift = 0; shift < 64; shift += 4) {

@@ -65,13 +65,14 @@ std::string request(std::string_view path, std::string_view name, std::string_vi
   return head;
 }
 
-/// The blocks have sixteen octets: a part of each size up to three of them, at each distance from the
-/// end of the bytes.
+/// The blocks have sixteen octets: a part of each size up to three of them, at each distance from
+/// the end of the bytes.
 constexpr std::size_t kSizes = 50;
 
 }  // namespace
 
-TEST_CASE("llhttp: both builds read names, values and targets of each size alike", "[http][llhttp]") {
+TEST_CASE("llhttp: both builds read names, values and targets of each size alike",
+          "[http][llhttp]") {
   if (llhttp_for_sse42() == nullptr) return;
   for (std::size_t size = 0; size < kSizes; ++size) {
     const std::string part(size, 'x');

@@ -14,7 +14,8 @@ using WideSkip = const char* (*)(const char* begin, const char* at, const char* 
 /// The blocks have sixteen octets: three of them and a bit.
 constexpr std::size_t kSizes = 52;
 
-/// From each octet of `text` on, in memory of exactly its size: the wide skip stops where the table does.
+/// From each octet of `text` on, in memory of exactly its size: the wide skip stops where the table
+/// does.
 bool agrees(WideSkip wide, CharClass wanted, std::string_view text) {
   const heads::Bytes bytes(text);
   const char* const begin = bytes.view().data();
@@ -50,7 +51,13 @@ void check(WideSkip wide, CharClass wanted) {
 }  // namespace
 
 TEST_CASE("wide skip: stops where the table does, at each size and octet", "[http][scan]") {
-  SECTION("names") { check(wide::skip_token, kToken); }
-  SECTION("values") { check(wide::skip_value, kValue); }
-  SECTION("targets") { check(wide::skip_target, kTarget); }
+  SECTION("names") {
+    check(wide::skip_token, kToken);
+  }
+  SECTION("values") {
+    check(wide::skip_value, kValue);
+  }
+  SECTION("targets") {
+    check(wide::skip_target, kTarget);
+  }
 }

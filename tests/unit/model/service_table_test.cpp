@@ -38,7 +38,8 @@ TEST_CASE("service table: hosts compare without case", "[model][table]") {
   CHECK(find(table, "", "/x") == -1);
 }
 
-TEST_CASE("service table: hosts of each length compare without case, letters only", "[model][table]") {
+TEST_CASE("service table: hosts of each length compare without case, letters only",
+          "[model][table]") {
   for (std::size_t size = 1; size <= core::limits::kHostNameMax; ++size) {
     const ServiceTable table({match(0, {std::string(size, 'z')})});
     CHECK(find(table, std::string(size, 'Z'), "/") == 0);
@@ -49,7 +50,8 @@ TEST_CASE("service table: hosts of each length compare without case, letters onl
     const char c = static_cast<char>(octet);
     const bool is_upper = c >= 'A' && c <= 'Z';
     const ServiceTable table({match(0, {std::string("a") + c + "b"})});
-    CHECK(find(table, std::string("A") + c + "B", "/") == (is_upper ? -1 : 0));  // configured ones are lower
+    CHECK(find(table, std::string("A") + c + "B", "/") ==
+          (is_upper ? -1 : 0));  // configured ones are lower
     const ServiceTable lower({match(0, {std::string("a") + static_cast<char>(c | 0x20) + "b"})});
     if (is_upper) CHECK(find(lower, std::string("A") + c + "B", "/") == 0);
   }

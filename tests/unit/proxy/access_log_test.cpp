@@ -41,18 +41,20 @@ LogRecord full() {
 }
 
 TEST_CASE("access log: all names of behaviour.md §5, in order, absent ones null", "[proxy][log]") {
-  CHECK(line_of(full()) ==
-        R"({"time":"2026-01-31T12:00:00.123Z","request_id":"id-1","client":"192.0.2.7","method":"GET",)"
-        R"("host":"shop.example.com","path":"/cart","status":200,"bytes_in":0,"bytes_out":1024,"duration_ms":12.345,)"
-        R"("connect_ms":0.007,"first_byte_ms":1.000,"service":"shop","pool":"blue","endpoint":"127.0.0.1:9001",)"
-        R"("reason":"live","bucket":8756,"generation":42,"retries":0,"user_agent":"curl/8","error":null})"
-        "\n");
-  CHECK(line_of(LogRecord{}) ==
-        R"({"time":"1970-01-01T00:00:00.000Z","request_id":null,"client":null,"method":null,"host":null,"path":null,)"
-        R"("status":null,"bytes_in":0,"bytes_out":0,"duration_ms":0.000,"connect_ms":null,"first_byte_ms":null,)"
-        R"("service":null,"pool":null,"endpoint":null,"reason":null,"bucket":null,"generation":null,"retries":0,)"
-        R"("user_agent":null,"error":null})"
-        "\n");
+  CHECK(
+      line_of(full()) ==
+      R"({"time":"2026-01-31T12:00:00.123Z","request_id":"id-1","client":"192.0.2.7","method":"GET",)"
+      R"("host":"shop.example.com","path":"/cart","status":200,"bytes_in":0,"bytes_out":1024,"duration_ms":12.345,)"
+      R"("connect_ms":0.007,"first_byte_ms":1.000,"service":"shop","pool":"blue","endpoint":"127.0.0.1:9001",)"
+      R"("reason":"live","bucket":8756,"generation":42,"retries":0,"user_agent":"curl/8","error":null})"
+      "\n");
+  CHECK(
+      line_of(LogRecord{}) ==
+      R"({"time":"1970-01-01T00:00:00.000Z","request_id":null,"client":null,"method":null,"host":null,"path":null,)"
+      R"("status":null,"bytes_in":0,"bytes_out":0,"duration_ms":0.000,"connect_ms":null,"first_byte_ms":null,)"
+      R"("service":null,"pool":null,"endpoint":null,"reason":null,"bucket":null,"generation":null,"retries":0,)"
+      R"("user_agent":null,"error":null})"
+      "\n");
 }
 
 TEST_CASE("access log: bytes that would break a line or are not UTF-8 can't", "[proxy][log]") {
@@ -65,12 +67,15 @@ TEST_CASE("access log: bytes that would break a line or are not UTF-8 can't", "[
   };
   CHECK(path_as_logged("/a\"b\\c") == R"("/a\"b\\c")");
   CHECK(path_as_logged("/\n\r\t\x01\x1f") == R"("/\n\r\t\u0001\u001f")");
-  CHECK(path_as_logged("/\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80") == "\"/\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"");
+  CHECK(path_as_logged("/\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80") ==
+        "\"/\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"");
   CHECK(path_as_logged("/\xFF") == "\"/\xEF\xBF\xBD\"");
-  CHECK(path_as_logged("/\xC3") == "\"/\xEF\xBF\xBD\"");                                    // cut short
-  CHECK(path_as_logged("/\xC0\xAF") == "\"/\xEF\xBF\xBD\xEF\xBF\xBD\"");                    // overlong
-  CHECK(path_as_logged("/\xED\xA0\x80") == "\"/\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");    // surrogate
-  CHECK(path_as_logged("/\xF4\x90\x80\x80") == "\"/\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // beyond
+  CHECK(path_as_logged("/\xC3") == "\"/\xEF\xBF\xBD\"");                  // cut short
+  CHECK(path_as_logged("/\xC0\xAF") == "\"/\xEF\xBF\xBD\xEF\xBF\xBD\"");  // overlong
+  CHECK(path_as_logged("/\xED\xA0\x80") ==
+        "\"/\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // surrogate
+  CHECK(path_as_logged("/\xF4\x90\x80\x80") ==
+        "\"/\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // beyond
 }
 
 TEST_CASE("access log: an owned record outlives the memory that it was made of", "[proxy][log]") {

@@ -21,7 +21,8 @@ struct Leased {
   model::Pool pool;
 };
 
-TEST_CASE("lease: moved to another pool, it counts there and belongs to the new epoch", "[proxy][lease]") {
+TEST_CASE("lease: moved to another pool, it counts there and belongs to the new epoch",
+          "[proxy][lease]") {
   Leased green({1});
   Leased blue({0});
   LeaseList all;
@@ -41,7 +42,8 @@ TEST_CASE("lease: moved to another pool, it counts there and belongs to the new 
 }
 
 TEST_CASE("lease: moved within its pool, the count never touches zero", "[proxy][lease]") {
-  // A switch may make the very pool live that could not be reached as the candidate; a drain reads the count at any moment.
+  // A switch may make the very pool live that could not be reached as the candidate; a drain reads
+  // the count at any moment.
   Leased green({1});
   LeaseList all;
   Holder holder;
@@ -57,7 +59,8 @@ TEST_CASE("lease: moved within its pool, the count never touches zero", "[proxy]
     }
   });
   while (!is_watching) std::this_thread::yield();
-  for (std::uint64_t epoch = 2; epoch < 500'000; ++epoch) lease.move_to(all, green.pool, {epoch}, 0);
+  for (std::uint64_t epoch = 2; epoch < 500'000; ++epoch)
+    lease.move_to(all, green.pool, {epoch}, 0);
   is_over = true;
   drainer.join();
   CHECK(zeros == 0);

@@ -19,7 +19,9 @@ std::string written(const LocalReply& reply) {
 std::size_t declared_length(const std::string& answer) {
   return std::stoul(answer.substr(answer.find("Content-Length: ") + 16));
 }
-std::string body(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
+std::string body(const std::string& answer) {
+  return answer.substr(answer.find("\r\n\r\n") + 4);
+}
 
 TEST_CASE("own answers: length, date, server, Proxy-Status", "[proxy][reply]") {
   const std::string answer = written({.status = 503,
@@ -32,7 +34,8 @@ TEST_CASE("own answers: length, date, server, Proxy-Status", "[proxy][reply]") {
   CHECK(answer.rfind("HTTP/1.1 503 Service Unavailable\r\n", 0) == 0);
   CHECK(answer.find("\r\nServer: sluice\r\n") != std::string::npos);
   CHECK(answer.find("\r\nRetry-After: 1\r\n") != std::string::npos);
-  CHECK(answer.find("\r\nProxy-Status: sluice; error=destination_unavailable\r\n") != std::string::npos);
+  CHECK(answer.find("\r\nProxy-Status: sluice; error=destination_unavailable\r\n") !=
+        std::string::npos);
   CHECK(answer.find("\r\nConnection: close\r\n") != std::string::npos);
   CHECK(answer.find("\r\nX-Request-Id: r-1\r\n") != std::string::npos);
   CHECK(declared_length(answer) == body(answer).size());
@@ -42,7 +45,9 @@ TEST_CASE("own answers: length, date, server, Proxy-Status", "[proxy][reply]") {
 TEST_CASE("own answers: problem details when JSON is preferred, none to HEAD", "[proxy][reply]") {
   const std::string json = written({.status = 404, .detail = "nobody", .wants_json = true});
   CHECK(json.find("Content-Type: application/problem+json\r\n") != std::string::npos);
-  CHECK(body(json) == "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"nobody\"}\n");
+  CHECK(
+      body(json) ==
+      "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"nobody\"}\n");
   const std::string head = written({.status = 404, .detail = "nobody", .is_head = true});
   CHECK(body(head).empty());
   CHECK(declared_length(head) > 0);
@@ -53,7 +58,8 @@ TEST_CASE("own answers: Accept decides between text and JSON", "[proxy][reply]")
     const std::string bytes = "Accept" + std::string(accept);
     http::HeaderBlock fields;
     fields.reset(bytes.data());
-    fields.add(std::string_view(bytes).substr(0, 6), std::string_view(bytes).substr(6), http::FieldId::Accept);
+    fields.add(std::string_view(bytes).substr(0, 6), std::string_view(bytes).substr(6),
+               http::FieldId::Accept);
     return prefers_json(fields);
   };
   CHECK(prefers("application/json"));

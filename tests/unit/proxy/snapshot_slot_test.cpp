@@ -21,7 +21,8 @@ void publish(model::Publication& publication, std::uint64_t epoch) {
   publication.flip({epoch});
 }
 
-TEST_CASE("slot: a hold keeps its snapshot while newer ones become active", "[proxy][publication]") {
+TEST_CASE("slot: a hold keeps its snapshot while newer ones become active",
+          "[proxy][publication]") {
   model::Publication publication(1);
   publish(publication, 1);
   std::vector<std::uint64_t> given_back;
@@ -43,7 +44,8 @@ TEST_CASE("slot: a hold keeps its snapshot while newer ones become active", "[pr
   CHECK(slot.holds() == 0);
 }
 
-TEST_CASE("slot: an idle worker adopts on a wake-up and gives the old snapshot back", "[proxy][publication]") {
+TEST_CASE("slot: an idle worker adopts on a wake-up and gives the old snapshot back",
+          "[proxy][publication]") {
   model::Publication publication(1);
   publish(publication, 1);
   std::vector<std::uint64_t> given_back;
@@ -55,7 +57,8 @@ TEST_CASE("slot: an idle worker adopts on a wake-up and gives the old snapshot b
   CHECK(given_back == std::vector<std::uint64_t>{1});
 }
 
-TEST_CASE("slot: a prepared snapshot that was not flipped, or was withdrawn, routes nobody", "[proxy][publication]") {
+TEST_CASE("slot: a prepared snapshot that was not flipped, or was withdrawn, routes nobody",
+          "[proxy][publication]") {
   model::Publication publication(1);
   publish(publication, 1);
   SnapshotSlot slot(publication, 0, [](auto) {});
@@ -82,9 +85,11 @@ TEST_CASE("slot: a moved hold is released once", "[proxy][publication]") {
   CHECK(slot.holds() == 0);
 }
 
-/// The order test of the flip (issue "front door", architecture.md §5): two workers route, control flips as fast as it can.
-/// Before each request a worker reads the newest epoch that any worker has used; it must not route by an older one.
-TEST_CASE("flip: no worker routes by an older epoch after another one used a newer", "[proxy][publication]") {
+/// The order test of the flip (issue "front door", architecture.md §5): two workers route, control
+/// flips as fast as it can. Before each request a worker reads the newest epoch that any worker has
+/// used; it must not route by an older one.
+TEST_CASE("flip: no worker routes by an older epoch after another one used a newer",
+          "[proxy][publication]") {
 #if defined(SLUICE_SANITIZED)
   constexpr std::uint64_t kRequestsEach = 200'000;
 #else
