@@ -175,7 +175,7 @@ class FakeConnector final : public net::Connector {
     const auto found = modes.find(address.port);
     const Mode mode = found == modes.end() ? Mode::Accepts : found->second;
     if (mode != Mode::Silent)
-      loop_.mailbox().post([this, &attempt, mode] { answer(attempt, mode); });
+      loop_.mailbox().post([&attempt, mode] { answer(attempt, mode); });
     return &attempt;
   }
   std::size_t open() const {
