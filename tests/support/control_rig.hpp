@@ -174,8 +174,7 @@ class FakeConnector final : public net::Connector {
     ++attempted[address.port];
     const auto found = modes.find(address.port);
     const Mode mode = found == modes.end() ? Mode::Accepts : found->second;
-    if (mode != Mode::Silent)
-      loop_.mailbox().post([&attempt, mode] { answer(attempt, mode); });
+    if (mode != Mode::Silent) loop_.mailbox().post([&attempt, mode] { answer(attempt, mode); });
     return &attempt;
   }
   std::size_t open() const {
