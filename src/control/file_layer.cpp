@@ -161,8 +161,8 @@ core::Status PosixFiles::lock(const std::string& path) {
   do {
     if (::flock(lock_file_, LOCK_EX | LOCK_NB) == 0) return core::ok();
     if (errno != EWOULDBLOCK && errno != EINTR) return failed("flock", path);
-    ::poll(nullptr, 0,
-           10);  // Exception: a wait without an event. No descriptor tells when a lock ends
+    // Exception: a wait without an event. No descriptor tells when a lock ends.
+    ::poll(nullptr, 0, 10);
   } while (std::chrono::steady_clock::now() < give_up_at);
   return core::Error{core::ErrorCode::Conflict, path,
                      "another sluice process uses this state directory"};

@@ -20,8 +20,7 @@ Exchange::~Exchange() {
                "an exchange finishes before it dies");
 }
 
-// ================================================ the request, top to bottom
-// ================================================
+// ================ the request, top to bottom ================
 
 void Exchange::on_request_head(std::size_t head_bytes) {
   // Everything below reads this one snapshot: no request sees half of a change. The steps up to the
@@ -210,8 +209,7 @@ void Exchange::on_response_end(const http::HeaderBlock* trailers) {
   finish(status_sent_);
 }
 
-// ====================================================== choosing an endpoint
-// ======================================================
+// ================ choosing an endpoint ================
 
 policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
   const model::Endpoint& endpoint = pool().endpoints[index];
@@ -294,8 +292,7 @@ void Exchange::fall_back_to_live() {
   connect();
 }
 
-// =========================================================== request side
-// ===========================================================
+// ================ request side ================
 
 http::RequestForwarding Exchange::request_forwarding() {
   core::Rng& rng = context_.loop.rng();
@@ -355,8 +352,7 @@ void Exchange::on_head_timeout() {
   on_refused_head({408, "the request head did not arrive in time"});
 }
 
-// =========================================================== response side
-// ===========================================================
+// ================ response side ================
 
 void Exchange::forward_informational(const http::ResponseHead& response) {
   if (++informational_ > core::limits::kInformationalMax) {
@@ -509,8 +505,7 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
   if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
 }
 
-// ================================================================ ends
-// ================================================================
+// ================ ends ================
 
 void Exchange::refuse(const http::Refusal& refusal) {
   error_ = refusal.reason;
@@ -645,8 +640,7 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   return record;
 }
 
-// =============================================================== timers
-// ===============================================================
+// ================ timers ================
 
 /// `off` disarms: what was armed for another phase must not end this one.
 void Exchange::arm_response_timer(core::Millis timeout) {

@@ -21,12 +21,11 @@ H1Session::H1Session(Context& context, Home& home, net::Transport& transport,
   transport_->set_events(*this);
   home_.busy.push_back(*this);  // enter_idle() moves it
   enter_idle();
-  arm(context_.slot.peek()
-          .request_header_timeout);  // a new connection owes a request sooner than a kept one
+  // A new connection owes a request sooner than a kept one.
+  arm(context_.slot.peek().request_header_timeout);
 }
 
-// ======================================================== reading a request
-// ========================================================
+// ================ reading a request ================
 
 void H1Session::enter_idle() {
   state_ = State::Idle;
@@ -244,8 +243,7 @@ void H1Session::update_reading() {
   transport_->read(ReadMode::On, room);
 }
 
-// ======================================================== writing an answer
-// ========================================================
+// ================ writing an answer ================
 
 void H1Session::send_informational(const http::ResponseHead& head,
                                    const http::ResponseForwarding& with) {
@@ -307,8 +305,8 @@ void H1Session::open_upload(Flow flow) {
   request_->upload_flow = flow;
   if (is_in_event_) return;  // pumped when the event returns
   if (flow == Flow::Pause) return update_reading();
-  context_.loop.defer(
-      request_->turn_end);  // pumped at the end of the turn, with the exchange off the stack
+  // Pumped at the end of the turn, with the exchange off the stack.
+  context_.loop.defer(request_->turn_end);
 }
 
 std::string_view H1Session::unread() const {
@@ -322,8 +320,7 @@ ReleasedClient H1Session::release_transport() {
   return {transport, std::move(ticket_)};
 }
 
-// ========================================================== ends
-// ==========================================================
+// ================ ends ================
 
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {

@@ -135,8 +135,8 @@ class H1Session final : public ClientStream,
   H1Request* request_ = nullptr;
   core::Instant idle_since_{};
   std::uint32_t flush_timeout_ms_ = 0;  // response_body_idle of the last request's service
-  std::uint32_t progress_ =
-      0;  // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded
+  // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded.
+  std::uint32_t progress_ = 0;
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;
   http::BodyCoding coding_ = http::BodyCoding::None;
