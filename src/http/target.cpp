@@ -75,14 +75,17 @@ bool may_differ(std::string_view path) {
 
 }  // namespace
 
-std::optional<std::string_view> normalize_path(std::string_view path, std::span<char> scratch) {
-  if (!path.starts_with('/') || !may_differ(path)) return path;
+std::optional<Refusal> normalize_path(std::string_view path, std::span<char> scratch,
+                                      std::string_view& out) {
+  out = path;
+  if (!path.starts_with('/') || !may_differ(path)) return {};
   ENSURE(scratch.size() >= path.size(), "scratch holds the path");
   const std::optional<std::size_t> decoded = decode(path, scratch);
-  if (!decoded) return {};
+  if (!decoded) return Refusal{400, "the request target holds a malformed percent escape"};
   const std::optional<std::size_t> size = remove_dot_segments(scratch.first(*decoded));
-  if (!size) return {};
-  return std::string_view(scratch.data(), *size);
+  if (!size) return Refusal{400, "the request target climbs above the root"};
+  out = std::string_view(scratch.data(), *size);
+  return {};
 }
 
 }  // namespace sluice::http

@@ -7,37 +7,13 @@
 
 namespace sluice::proxy {
 
-namespace {
-
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
-
-bool has_malformed_escape(std::string_view path) {
-  for (std::size_t at = path.find('%'); at != path.npos; at = path.find('%', at + 1)) {
-    if (path.size() - at < 3 || !is_hex(path[at + 1]) || !is_hex(path[at + 2])) return true;
-  }
-  return false;
-}
-
-/// Why a path has no normal form.
-http::Refusal refuse_path(std::string_view path) {
-  if (has_malformed_escape(path))
-    return {400, "the request target holds a malformed percent escape"};
-  return {400, "the request target climbs above the root"};
-}
-
-}  // namespace
-
 Route route(const model::Snapshot& snapshot, std::size_t listener, const http::RequestHead& head) {
   std::array<char, core::limits::kRequestHeadMax> scratch;
-  std::string_view path = head.path;
+  std::string_view path = "/";
   if (head.form != http::TargetForm::Asterisk) {
-    const auto normal = http::normalize_path(head.path, scratch);
-    if (!normal) return {nullptr, refuse_path(head.path)};
-    path = *normal;
-  } else {
-    path = "/";
+    if (const auto refusal = http::normalize_path(head.path, scratch, path)) {
+      return {nullptr, refusal};
+    }
   }
   const auto id = snapshot.table->find(listener, head.host, path);
   if (!id) return {nullptr, http::Refusal{404, "no service answers for this host and path"}};
