@@ -14,8 +14,8 @@ struct Context {
   std::string version;
   /// Families that only the process knows (acceptors, loops); may be empty.
   std::function<void(metrics::Exposition&)> more_metrics;
-  /// `Host` beside loopback that TCP callers may name: the address that admin.http is bound to; may
-  /// be empty.
+  /// `Host` beside loopback that TCP callers may name: the address that admin.http is bound to.
+  /// The wildcard: any literal address. Empty: no admin.http.
   std::string bound_host;
 };
 

@@ -12,8 +12,8 @@ WorkerThread::~WorkerThread() {
 void WorkerThread::start(model::Publication& publication, std::vector<net::ListenSocket> sockets,
                          const proxy::WorkerOptions& options) {
   const auto give_back = [&control = control_](std::shared_ptr<const model::Snapshot> snapshot) {
-    control.post(
-        [snapshot = std::move(snapshot)] {});  // dies with the closure, on the control thread
+    // dies with the closure, on the control thread
+    control.post([snapshot = std::move(snapshot)] {});
   };
   worker_.emplace(loop_.core(), connector_, publication, give_back, options);
   acceptor_.emplace(loop_, std::move(sockets), *worker_);

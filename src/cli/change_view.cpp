@@ -41,8 +41,8 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
 }
 
 std::string drain_text(const ChangeAnswer& change, std::optional<core::Millis> waited) {
-  const std::string pool =
-      candidate_of(change);  // a drain always concerns the pool that is not live
+  // A drain always concerns the pool that is not live
+  const std::string pool = candidate_of(change);
   const std::string time =
       waited ? fmt::format(" after {:.1f} s", std::chrono::duration<double>(*waited).count())
              : std::string();

@@ -16,13 +16,15 @@ namespace {
 constexpr std::size_t kPathMax = 4096;  // PATH_MAX of Linux
 constexpr std::uint64_t kConnectionsMax = 10'000'000;
 
-void read_process_limits(Reader& in, Value value, Config& config) {
+void read_process_limits(Reader& in, Value value, Draft& draft) {
   const Section limits(in, value, tables::kProcessLimits, "'limits'");
   const NumberRange range{1, kConnectionsMax};
-  if (const auto v = limits.get("connections"))
-    read_number_or(in, *v, "auto", range, config.connections);
+  if (const auto v = limits.get("connections")) {
+    read_number_or(in, *v, "auto", range, draft.config.connections);
+    draft.connections_at = v->node->at;
+  }
   if (const auto v = limits.get("connections_per_address")) {
-    read_number_or(in, *v, "off", range, config.connections_per_address);
+    read_number_or(in, *v, "off", range, draft.config.connections_per_address);
   }
 }
 
@@ -75,7 +77,7 @@ Draft read_config(Reader& in, const Node& root) {
   if (const auto v = top.get("workers")) {
     read_number_or(in, *v, "auto", {1, core::limits::kWorkersMax}, config.workers);
   }
-  if (const auto v = top.get("limits")) read_process_limits(in, *v, config);
+  if (const auto v = top.get("limits")) read_process_limits(in, *v, draft);
   if (const auto v = top.require("listeners")) read_listeners(in, *v, config.listeners);
   if (const auto v = top.get("admin")) read_admin(in, *v, config);
   if (const auto v = top.get("state_dir")) read_text(in, *v, kPathMax, config.state_dir);

@@ -11,8 +11,9 @@ namespace sluice::config {
 /// A configuration while it is read; some of it may be missing or wrong, and then is reported.
 struct Draft {
   Config config;
-  std::set<std::size_t>
-      damaged_services;  // positions; rules between services would only repeat what was said
+  Place connections_at;  // of 'limits.connections', when it is there
+  // Positions; rules between services would only repeat what was said.
+  std::set<std::size_t> damaged_services;
 };
 
 Draft read_config(Reader& in, const Node& root);

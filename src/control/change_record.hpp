@@ -23,8 +23,8 @@ struct ChangeRecord {
   core::Generation generation{1};
   core::WallTime time{};
   Actor actor;
-  std::string
-      action;  // start, switch, split, rollback, change (a list), discard, previous, recovered
+  // One of start, switch, split, rollback, change (a list), discard, previous, recovered
+  std::string action;
   std::string reason;
   std::vector<model::ServiceTraffic>
       before;  // the services that changed, in the same order in both

@@ -9,8 +9,8 @@
 namespace sluice::http {
 
 struct TraceContext {
-  std::string_view
-      trace_id;  // 32 lower-case hex digits; empty: none that is valid, a new trace begins
+  // 32 lower-case hex digits; empty: none that is valid, a new trace begins
+  std::string_view trace_id;
   std::uint8_t flags = 0;
   bool keeps_state = false;  // tracestate passes
 };

@@ -78,8 +78,8 @@ class TimerWheel {
   // A set bit: the slot may hold timers. A timer leaves without telling the wheel, so bits of empty
   // slots are cleared when somebody looks.
   mutable std::array<std::uint64_t, kSlots / kWordBits> occupied_{};
-  core::Instant
-      slot_start_;  // of the current slot; it holds deadlines in (slot_start_, slot_start_ + tick]
+  // Of the current slot; it holds deadlines in (slot_start_, slot_start_ + tick]
+  core::Instant slot_start_;
   std::size_t current_ = 0;
 };
 

@@ -109,8 +109,8 @@ void Attempt::watch() {
 void Attempt::on_poll(uv_poll_t* poll, int /*status*/, int /*events*/) {
   auto& self = *static_cast<Attempt*>(poll->data);
   self.loop_.enter();
-  self.error_number_ =
-      socket_error(self.socket_.get());  // also of EPOLLERR, which libuv gives as a status
+  // Also of EPOLLERR, which libuv gives as a status
+  self.error_number_ = socket_error(self.socket_.get());
   self.settle();
 }
 

@@ -245,17 +245,25 @@ void Exchange::vacate() {
 void Exchange::on_connect_failed(net::ConnectError error) {
   const EventScope scope(context_.gather);
   connecting_ = nullptr;
-  if (error ==
-      net::ConnectError::LocalResources) {  // ours, not the endpoint's fault (behaviour.md §4)
-    return answer(503, "no connection could be opened: a local resource is exhausted",
-                  "connection_limit_reached");
-  }
+  if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
   context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
   connect();  // nothing was sent: any method may be tried elsewhere at once
+}
+
+/// Ours, not the endpoint's fault (behaviour.md §4). Once per request, so that a shortage that no
+/// idle connection causes does not cost all of them.
+void Exchange::make_room_or_refuse() {
+  if (!has_made_room_ && context_.upstreams.close_oldest_idle()) {
+    has_made_room_ = true;
+    vacate();
+    return connect();
+  }
+  answer(503, "no connection could be opened: a local resource is exhausted",
+         "connection_limit_reached");
 }
 
 void Exchange::punish(const model::Endpoint& endpoint) {

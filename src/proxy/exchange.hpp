@@ -92,6 +92,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   policy::EndpointView view_endpoint(std::size_t index) const;
   void occupy(std::size_t index);
   void vacate();
+  void make_room_or_refuse();
   void punish(const model::Endpoint& endpoint);
   void no_endpoint_left();
   void fall_back_to_live();
@@ -161,7 +162,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::bitset<core::limits::kEndpointsPerPoolMax> tried_;  // connects that failed for this request
   std::optional<std::size_t> avoid_;  // died under this request: another one first
   bool needs_fresh_connection_ = false;
-  bool is_admitted_ = false;  // counts in the pool, until it finishes
+  bool has_made_room_ = false;  // an idle connection was closed for want of descriptors or ports
+  bool is_admitted_ = false;    // counts in the pool, until it finishes
   std::uint8_t retries_ = 0;
   std::uint8_t informational_ = 0;
   bool is_response_paused_ = false;

@@ -41,6 +41,8 @@ class H1Upstream final : public UpstreamStream,
   /// Begins work for one exchange. Requires: taken from the pool or just opened.
   void attach(UpstreamEvents& events);
   void close_idle();
+  /// When an idle one ends by itself.
+  core::Instant idle_until() const { return idle_until_; }
 
   // UpstreamStream
   void send_head(const http::RequestHead& head, const http::RequestForwarding& with) override;

@@ -24,6 +24,18 @@ void UpstreamPool::close_idle() {
   }
 }
 
+bool UpstreamPool::close_oldest_idle() {
+  H1Upstream* oldest = nullptr;
+  for (const auto& idle : idle_) {
+    H1Upstream* const last = idle == nullptr ? nullptr : idle->connections.back();
+    if (last != nullptr && (oldest == nullptr || last->idle_until() < oldest->idle_until())) {
+      oldest = last;
+    }
+  }
+  if (oldest != nullptr) oldest->close_idle();
+  return oldest != nullptr;
+}
+
 IdleUpstreams& UpstreamPool::idle_of(core::EndpointId endpoint) {
   if (endpoint.raw >= idle_.size()) idle_.resize(endpoint.raw + 1);
   if (idle_[endpoint.raw] == nullptr) idle_[endpoint.raw] = std::make_unique<IdleUpstreams>();

@@ -25,6 +25,9 @@ class UpstreamPool {
   H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint,
                     core::Millis idle_timeout);
   void close_idle();
+  /// The one that will idle out first, to whatever endpoint. False: none is idle. O(endpoints): for
+  /// when descriptors have run out.
+  bool close_oldest_idle();
 
   std::size_t in_use() const { return slab_.in_use(); }
 

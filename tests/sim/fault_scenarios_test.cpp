@@ -200,6 +200,34 @@ TEST_CASE("sim fault: local resources are ours: 503, and the endpoint is not cha
   CHECK(world.control().cell({1}).penalty.load() == 0);
 }
 
+TEST_CASE("sim fault: for want of local resources an idle endpoint connection makes room, once",
+          "[sim][fault]") {
+  SimWorld world(with_endpoints(2, 1));
+  const auto shortages = GENERATE(std::size_t{1}, std::size_t{2});
+  ask(world, get());
+  world.settle();
+  const std::size_t idle = world.origin(0).connects == 1 ? 0 : 1;
+  SimOrigin& wanted = world.origin(1 - idle);
+  wanted.fate = [&] {
+    return ConnectFate{.kind = wanted.connects <= shortages ? ConnectFate::Kind::LocalResources
+                                                            : ConnectFate::Kind::Accept};
+  };
+  unsigned asked = 1;
+  for (; asked < 40 && wanted.connects == 0; ++asked) {
+    ask(world, get());
+    world.settle();
+  }
+  finish(world);
+  for (unsigned i = 0; i + 1 < asked; ++i) CHECK(status(world, i) == 200);
+  // After one shortage the request has closed the idle connection and found the endpoint, or came
+  // by the same choice to the other one, which it then had to open anew.
+  CHECK(status(world, asked - 1) ==
+        (shortages == 1 || world.origin(idle).connects == 2 ? 200 : 503));
+  CHECK(wanted.connects + world.origin(idle).connects == 3);
+  CHECK(world.control().cell({0}).penalty.load() == 0);
+  CHECK(world.control().cell({1}).penalty.load() == 0);
+}
+
 TEST_CASE("sim fault: a penalty ranks an endpoint last, ends, doubles, and one success clears it",
           "[sim][fault]") {
   SimWorld world(with_endpoints(2, 1));

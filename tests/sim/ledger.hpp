@@ -64,8 +64,8 @@ struct Entry {
   Outcome outcome;
   std::deque<Attempt> attempts;
   std::vector<LogLine> lines;
-  bool is_faultless =
-      false;  // nothing that its client, its endpoint or the network does may spoil it
+  // Nothing that its client, its endpoint or the network does may spoil it
+  bool is_faultless = false;
 };
 
 class Ledger {

@@ -96,8 +96,8 @@ struct Link {
   std::string lost{};            // bytes that the proxy's RST took along: they had left it
   bool has_peer_reset = false;   // a RST of the peer has reached the proxy
   bool has_proxy_reset = false;  // a RST of the proxy has reached the peer
-  bool is_peer_closed =
-      false;  // the peer's descriptor is gone: what still comes is answered with a RST
+  // The peer's descriptor is gone: what still comes is answered with a RST
+  bool is_peer_closed = false;
   bool is_proxy_closed = false;
 };
 

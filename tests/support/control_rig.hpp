@@ -229,8 +229,8 @@ struct ControlRig {
   struct Options {
     std::vector<std::string> services{"shop"};
     std::size_t workers = 2;
-    std::optional<model::TrafficState> state =
-        std::nullopt;  // absent: what the configuration starts with
+    // Absent: what the configuration starts with
+    std::optional<model::TrafficState> state = std::nullopt;
     model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   };
 

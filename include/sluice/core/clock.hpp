@@ -13,6 +13,7 @@ struct MonotonicAxis {
   using rep = Nanos::rep;
   using period = Nanos::period;
   using duration = Nanos;
+  // A name of the standard's.  NOLINTNEXTLINE(readability-identifier-naming)
   static constexpr bool is_steady = true;
 };
 using Instant = std::chrono::time_point<MonotonicAxis, Nanos>;

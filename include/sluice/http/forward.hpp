@@ -67,8 +67,8 @@ enum class BodyCoding : std::uint8_t { None, Length, Chunked, UntilClose };
 struct ResponseForwarding {
   BodyCoding coding = BodyCoding::None;
   std::uint64_t length = 0;  // of Length
-  bool keep_content_length =
-      false;  // answers to HEAD and 304: an own Content-Length of the endpoint passes
+  // Answers to HEAD and 304: an own Content-Length of the endpoint passes
+  bool keep_content_length = false;
   std::optional<std::uint64_t> head_length{};  // that length
   bool closes = false;                         // adds Connection: close
   bool says_keep_alive = false;                // Connection: keep-alive, for 1.0 clients

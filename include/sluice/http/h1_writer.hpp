@@ -81,8 +81,8 @@ class HeadWriter {
 std::string_view chunk_line(std::size_t size, std::array<char, 20>& out);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
-inline constexpr std::string_view kLastChunkLine =
-    "0\r\n";  // trailer lines and an empty line follow
+// Trailer lines and an empty line follow
+inline constexpr std::string_view kLastChunkLine = "0\r\n";
 
 /// Reason phrase of RFC 9110 §15; empty for unknown codes.
 std::string_view reason_phrase(std::uint16_t status);

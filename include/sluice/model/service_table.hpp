@@ -38,8 +38,8 @@ class ServiceTable {
     std::string prefix;
     std::vector<std::size_t> listeners;
   };
-  using Entries =
-      std::vector<Entry>;  // longest prefix first, those with listeners first among equals
+  // Longest prefix first, those with listeners first among equals
+  using Entries = std::vector<Entry>;
   struct StringHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }

@@ -18,8 +18,8 @@ struct ServiceTraffic {
   core::BasisPoints split;
   std::string salt;
   bool is_candidate_open = true;  // the very first start opens it
-  bool can_undo_switch =
-      false;  // its newest change of live or split was a switch that changed live
+  // Its newest change of live or split was a switch that changed live
+  bool can_undo_switch = false;
   std::optional<core::WallTime> gone_since;  // it left the file then; kept for 30 days
 
   core::PoolName candidate() const { return core::other(live); }

@@ -24,8 +24,8 @@ struct IdentitySource {
 struct Identity {
   std::string_view octets;                 // empty: no identity
   const IdentitySource* source = nullptr;  // where it came from
-  const IdentitySource* mint =
-      nullptr;                // a cookie that must be minted for this request, else nullptr
+  // A cookie that must be minted for this request, else nullptr
+  const IdentitySource* mint = nullptr;
   bool was_too_long = false;  // a candidate over kIdentityMax counted as absent
 
   std::optional<std::string_view> value() const {

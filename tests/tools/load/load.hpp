@@ -37,8 +37,8 @@ struct LoadOptions {
   double tail = 0.3;  // seconds of load after the last change
 
   unsigned live_ms = 0;
-  bool reads_commands =
-      false;  // `sent`, `answered GENERATION LIVE BASIS_POINTS`, `change COMMAND`, `quit` on stdin
+  // `sent`, `answered GENERATION LIVE BASIS_POINTS`, `change COMMAND`, `quit` on stdin
+  bool reads_commands = false;
 };
 
 /// The whole load in one thread and one epoll, so that "sent before" and "answered after" have one

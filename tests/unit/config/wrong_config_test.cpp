@@ -194,7 +194,10 @@ TEST_CASE("wrong configuration: types", "[config][wrong]") {
 }
 
 TEST_CASE("wrong configuration: numbers", "[config][wrong]") {
-  const std::array<Wrong, 14> table{{
+  const std::array<Wrong, 15> table{{
+      {"workers: 4\nlimits: {connections: 3}\n",
+       "sluice.yaml:9:23: 'limits.connections' is 3 with 4 workers, expected at least one "
+       "connection for each worker"},
       {"workers: 0\n",
        "sluice.yaml:8:10: 'workers' is '0', expected auto or a number from 1 to 64"},
       {"workers: 65\n",
