@@ -1,8 +1,11 @@
-"""The three methods that can be trusted on a shared machine: instructions, system calls, ratios of CPU time."""
+"""The methods that can be trusted on a shared machine: instructions, system calls, ratios of CPU time, memory."""
+import http.client
+import socket
 import statistics
+import time
 from dataclasses import dataclass
 
-from processes import PEERS, BenchError, run_load
+from processes import BenchError, raise_descriptor_limit, run_load
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Ratio:
-    """CPU time per request, Sluice to nginx, over interleaved rounds."""
-    median: float
-    low: float   # quartiles
-    high: float
+    """CPU time per request over interleaved rounds; dictionaries are by proxy."""
     rounds: int
-    cpu_us: dict  # median per request, by proxy
-    p50_us: dict  # of the best round, by proxy
+    median: dict  # of Sluice to each peer
+    low: dict     # quartiles
+    high: dict
+    cpu_us: dict  # median per request
+    p50_us: dict  # of the best round
 
 
 def _difference(tools, origins, proxy, work, wrap, count):
@@ -68,18 +71,19 @@ def system_calls(tools, origins, proxy, work):
     return _difference(tools, origins, proxy, work, wrap, _strace_calls)
 
 
-def cpu_ratio(tools, origins, work, rounds):
-    """Both proxies run all the time; short rounds take turns, and who is first changes each time."""
-    costs = {proxy.name: [] for proxy in PEERS}
-    p50 = {proxy.name: [] for proxy in PEERS}
+def cpu_ratio(tools, origins, proxies, work, rounds):
+    """All proxies run all the time; short rounds take turns, and who is first changes each time."""
+    costs = {proxy.name: [] for proxy in proxies}
+    p50 = {proxy.name: [] for proxy in proxies}
     running = []
     try:
-        for proxy in PEERS:
+        for proxy in proxies:
             running.append(proxy(tools, origins))
         for warm in running:
             run_load(tools, warm, (*work.options, "--requests", work.round_requests))
         for turn in range(rounds):
-            for proxy in running if turn % 2 == 0 else reversed(running):
+            first = turn % len(running)
+            for proxy in running[first:] + running[:first]:
                 before = proxy.cpu_ns()
                 report = run_load(tools, proxy, (*work.options, "--requests", work.round_requests))
                 costs[proxy.name].append((proxy.cpu_ns() - before) / report["answered"] / 1000)
@@ -87,7 +91,56 @@ def cpu_ratio(tools, origins, work, rounds):
     finally:
         for proxy in running:
             proxy.__exit__()
-    ratios = [ours / theirs for ours, theirs in zip(costs["sluice"], costs["nginx"])]
-    low, median, high = statistics.quantiles(ratios, n=4)
-    return Ratio(median, low, high, rounds, {name: statistics.median(c) for name, c in costs.items()},
-                 {name: min(values) for name, values in p50.items()})
+    result = Ratio(rounds, {}, {}, {}, {name: statistics.median(c) for name, c in costs.items()},
+                   {name: min(values) for name, values in p50.items()})
+    for peer, theirs in costs.items():
+        ratios = [ours / other for ours, other in zip(costs["sluice"], theirs)]
+        result.low[peer], result.median[peer], result.high[peer] = statistics.quantiles(ratios, n=4)
+    return result
+
+
+@dataclass(frozen=True)
+class IdleMemory:
+    """KiB of one proxy: at rest, what `connections` idle ones take, and what stays when they are closed."""
+    connections: int
+    rest: int
+    taken: int
+    kept: int
+
+
+def idle_memory(tools, origins, proxy, wanted):
+    """Connections that have had one answer each and then are idle."""
+    # Of its descriptors a proxy keeps some for endpoints; Sluice counts one endpoint connection for each client.
+    connections = min(wanted, (raise_descriptor_limit() - 64) // 2 - 100)
+    with proxy(tools, origins, CONNECTIONS=2 * connections + 64 if proxy.name == "nginx" else connections + 100) as running:
+        run_load(tools, running, ("--connections", 16, "--requests", 2000))
+        rest = settled(running)
+        clients = [ask_once(running.address) for _ in range(connections)]
+        taken = settled(running) - rest
+        for client in clients:
+            client.close()
+        return IdleMemory(connections, rest, taken, settled(running) - rest)
+
+
+def ask_once(address):
+    host, port = address.split(":")
+    client = socket.create_connection((host, int(port)), timeout=10)
+    client.sendall(b"GET / HTTP/1.1\r\nHost: shop.test\r\nX-User-Id: idle\r\n\r\n")
+    answer = http.client.HTTPResponse(client, method="GET")
+    answer.begin()
+    if answer.status != 200 or len(answer.read()) != 1024:
+        raise BenchError(f"an idle connection got {answer.status}")
+    answer.close()
+    return client
+
+
+def settled(proxy):
+    """Its memory when it has stopped changing, after 10 seconds at the latest."""
+    before = None
+    for _ in range(10):
+        time.sleep(1)
+        now = proxy.memory_kib()
+        if now == before:
+            break
+        before = now
+    return now

@@ -3,6 +3,7 @@ import ctypes
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -53,6 +54,13 @@ def end(process, pid=None):
             process.wait()
 
 
+def raise_descriptor_limit():
+    """For this process and what it starts; returns it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -76,7 +84,8 @@ class Tools:
         for path in (self.sluice, self.origin, self.load):
             if not os.access(path, os.X_OK):
                 raise BenchError(f"{path} is not there: build it first (./dev bench does)")
-        self.nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        path = os.environ.get("PATH", "") + ":/usr/sbin"
+        self.nginx, self.haproxy = shutil.which("nginx", path=path), shutil.which("haproxy", path=path)
         for name in ("valgrind", "strace"):
             if not shutil.which(name):
                 raise BenchError(f"{name} is not installed: ./dev deps bench")
@@ -114,7 +123,7 @@ class Proxy:
         self.address = f"127.0.0.1:{free_port()}"
         self.words = {"PORT": self.address.rsplit(":", 1)[1], "DIR": self.directory, "BLUE": origins.ports["blue"],
                       "GREEN": origins.ports["green"], "LIVE": LIVE, "CANDIDATE": CANDIDATE,
-                      "CANDIDATE_PERCENT": CANDIDATE_PERCENT, **settings}
+                      "CANDIDATE_PERCENT": CANDIDATE_PERCENT, "CONNECTIONS": 4096, **settings}
         self.prepare()
         self._wrapped = bool(wrap)
         self._log = open(self.directory / "output", "w+")
@@ -144,6 +153,11 @@ class Proxy:
         """CPU time of all its threads so far, user and kernel."""
         tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+    def memory_kib(self):
+        """Its proportional share of resident memory."""
+        text = Path(f"/proc/{self.pid()}/smaps_rollup").read_text()
+        return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1))
 
     def _wait_until_ready(self):
         host, port = self.address.split(":")
@@ -179,6 +193,16 @@ class Nginx(Proxy):
         os.kill(self.pid(), signal.SIGHUP)
 
 
+class HAProxy(Proxy):
+    name = "haproxy"
+
+    def prepare(self):
+        (self.directory / "haproxy.cfg").write_text(fill("haproxy.cfg", self.words))
+
+    def command(self):
+        return [self.tools.haproxy, "-db", "-f", self.directory / "haproxy.cfg"]
+
+
 class Sluice(Proxy):
     name = "sluice"
 
@@ -194,7 +218,13 @@ class Sluice(Proxy):
         return self.directory / "admin.sock"
 
 
-PEERS = (Nginx, Sluice)
+def proxies(tools, is_full):
+    """Who is measured: Sluice last."""
+    if not is_full:
+        return (Nginx, Sluice)
+    if not tools.haproxy:
+        raise BenchError("haproxy is not installed: ./dev deps peers")
+    return (Nginx, HAProxy, Sluice)
 
 
 def start_load(tools, proxy, options):

@@ -4,18 +4,18 @@ import platform
 import subprocess
 from pathlib import Path
 
-COLUMNS = ("", "nginx", "sluice", "goal", "", "")
-
-
 def verdict(line):
     return {None: "", True: "pass", False: "FAIL"}[line.passed]
 
 
 def table(lines):
-    rows = [COLUMNS, *((line.what, line.nginx, line.sluice, line.goal, verdict(line), line.note) for line in lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join("  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3)),
-                                row[4].ljust(widths[4]), row[5]]).rstrip() for row in rows)
+    proxies = [name for name in ("nginx", "haproxy", "sluice") if any(name in line.values for line in lines)]
+    rows = [("", *proxies, "goal", "", ""),
+            *((line.what, *(line.values.get(name, "") for name in proxies), line.goal, verdict(line), line.note) for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    numbers = range(1, len(proxies) + 2)
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in numbers), row[-2].ljust(widths[-2]),
+                                row[-1]]).rstrip() for row in rows)
 
 
 def output_of(*command):
@@ -38,9 +38,10 @@ def save(directory, sections, command):
     commit = output_of("git", "-C", str(root), "rev-parse", "--short", "HEAD")
     changed = output_of("git", "-C", str(root), "status", "--porcelain") not in ("", "unknown")
     now = datetime.datetime.now(datetime.timezone.utc)
-    nginx = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=False).stderr.strip()
+    versions = [line.split("\n")[0] for line in (output_of("sh", "-c", "PATH=$PATH:/usr/sbin; nginx -v 2>&1"),
+                                                 output_of("sh", "-c", "PATH=$PATH:/usr/sbin; haproxy -v"))]
     text = [f"## {now:%Y-%m-%d %H:%M} UTC", "", f"- machine: {machine()}", f"- commit: {commit}{' with changes' if changed else ''}",
-            f"- command: `{command}`", f"- peer: {nginx}", ""]
+            f"- command: `{command}`", f"- peers: {'; '.join(versions)}", ""]
     for title, lines in sections:
         text += [f"{title}", "", "```", table(lines), "```", ""]
     directory.mkdir(exist_ok=True)

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <vector>
 
 #include "admin/handlers.hpp"
 #include "sluice/metrics/block.hpp"
 #include "sluice/metrics/exposition.hpp"
+#include "sluice/policy/split.hpp"
 
 namespace sluice::admin {
 
@@ -40,28 +43,136 @@ struct Page {
   }
 };
 
+/// The histograms of all workers added up, in the form of the exposition.
+struct HistogramSum {
+  std::array<std::uint64_t, metrics::Histogram::kBuckets> counts{};
+  core::Nanos total{};
+
+  void add(const metrics::Histogram& histogram) {
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += histogram.in_bucket(i);
+    total += histogram.total();
+  }
+  std::uint64_t count() const { return std::accumulate(counts.begin(), counts.end(), 0ULL); }
+};
+
+template <typename Pick>
+HistogramSum sum_up(const Page& page, Pick pick) {
+  HistogramSum sum;
+  for (const model::WorkerPort* worker : page.controller.workers()) {
+    sum.add(pick(worker->metrics()));
+  }
+  return sum;
+}
+
+/// Requests by service, pool and code: how many, and how long they took. They are counted once, by
+/// their durations.
 void write_requests(Page& page) {
-  page.out.family({"sluice_requests_total", MetricType::Counter,
-                   "Requests answered, by service, pool and class of the status code."});
+  struct Row {
+    std::string_view service, pool, code;
+    HistogramSum durations;
+  };
+  std::vector<Row> rows;
   page.each_service([&](std::size_t service, const ServiceView& view) {
     for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
       for (std::size_t code = 0; code < kCodes.size(); ++code) {
-        const std::uint64_t count =
-            page.sum_of(service, [&](const metrics::ServiceCounters& counters) {
-              return counters.requests[pool][code].read();
-            });
-        // The pools' rows are there from the beginning, so that a rate over them begins at zero.
-        if (count == 0 && kPools[pool].empty()) continue;
-        page.out.sample({{"service", view.name}, {"pool", kPools[pool]}, {"code", kCodes[code]}},
-                        count);
+        rows.push_back({view.name, kPools[pool], kCodes[code],
+                        sum_up(page, [&](const metrics::Block& block) -> const metrics::Histogram& {
+                          return block.services[service].durations[pool][code];
+                        })});
       }
     }
   });
   for (std::size_t code = 0; code < kCodes.size(); ++code) {
-    const std::uint64_t count =
-        page.sum([&](const metrics::Block& block) { return block.unmatched[code].read(); });
-    if (count == 0) continue;
-    page.out.sample({{"service", ""}, {"pool", ""}, {"code", kCodes[code]}}, count);
+    rows.push_back({"", "", kCodes[code],
+                    sum_up(page, [&](const metrics::Block& block) -> const metrics::Histogram& {
+                      return block.unmatched[code];
+                    })});
+  }
+  page.out.family({"sluice_requests_total", MetricType::Counter,
+                   "Requests answered, by service, pool and class of the status code."});
+  for (const Row& row : rows) {
+    // The pools' rows are there from the beginning, so that a rate over them begins at zero.
+    const std::uint64_t count = row.durations.count();
+    if (count == 0 && row.pool.empty()) continue;
+    page.out.sample({{"service", row.service}, {"pool", row.pool}, {"code", row.code}}, count);
+  }
+  page.out.family({"sluice_request_duration_seconds", MetricType::Histogram,
+                   "From the whole head of a request to the end of its answer."});
+  for (const Row& row : rows) {
+    if (row.durations.count() == 0) continue;
+    page.out.histogram({{"service", row.service}, {"pool", row.pool}, {"code", row.code}},
+                       metrics::Histogram::kBounds, row.durations.counts, row.durations.total);
+  }
+}
+
+void write_histogram_by_pool(Page& page, std::string_view name, std::string_view help,
+                             metrics::PoolHistograms metrics::ServiceCounters::*histograms) {
+  page.out.family({name, MetricType::Histogram, help});
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
+      if (kPools[pool].empty()) continue;
+      const HistogramSum sum =
+          sum_up(page, [&](const metrics::Block& block) -> const metrics::Histogram& {
+            return (block.services[service].*histograms)[pool];
+          });
+      page.out.histogram({{"service", view.name}, {"pool", kPools[pool]}},
+                         metrics::Histogram::kBounds, sum.counts, sum.total);
+    }
+  });
+}
+
+void write_choices(Page& page) {
+  page.out.family({"sluice_choices_total", MetricType::Counter,
+                   "Pools chosen for requests, by the reason of the choice."});
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
+      if (kPools[pool].empty()) continue;
+      for (std::size_t reason = 0; reason < policy::kReasons; ++reason) {
+        const std::uint64_t count = page.sum_of(service, [&](const metrics::ServiceCounters& of) {
+          return of.choices[pool][reason].read();
+        });
+        if (count == 0) continue;
+        page.out.sample({{"service", view.name},
+                         {"pool", kPools[pool]},
+                         {"reason", policy::text(static_cast<policy::Reason>(reason))}},
+                        count);
+      }
+    }
+  });
+}
+
+void write_identities(Page& page) {
+  page.out.family({"sluice_identities_total", MetricType::Counter,
+                   "Requests by where the user's identity came from."});
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t i = 0; i < metrics::kIdentityLabels; ++i) {
+      const auto label = static_cast<metrics::IdentityLabel>(i);
+      const std::uint64_t count = page.sum_of(
+          service, [&](const metrics::ServiceCounters& of) { return of.identities[i].read(); });
+      if (count == 0 && label != metrics::IdentityLabel::None) continue;
+      page.out.sample({{"service", view.name}, {"source", metrics::text(label)}}, count);
+    }
+  });
+}
+
+/// Every cause from the beginning: an alert on one that has not come yet needs its zero.
+void write_refusals(Page& page) {
+  page.out.family({"sluice_refusals_total", MetricType::Counter,
+                   "Requests that Sluice answered itself, by cause."});
+  const auto write = [&page](std::string_view service, std::size_t cause, std::uint64_t count) {
+    page.out.sample(
+        {{"service", service}, {"cause", metrics::text(static_cast<metrics::Refusal>(cause))}},
+        count);
+  };
+  for (std::size_t cause = 0; cause < metrics::kRefusals; ++cause) {
+    page.each_service([&](std::size_t service, const ServiceView& view) {
+      write(view.name, cause, page.sum_of(service, [&](const metrics::ServiceCounters& of) {
+        return of.refusals[cause].read();
+      }));
+    });
+    const std::uint64_t unmatched = page.sum(
+        [&](const metrics::Block& block) { return block.unmatched_refusals[cause].read(); });
+    if (unmatched != 0) write("", cause, unmatched);
   }
 }
 
@@ -104,6 +215,9 @@ void write_data_path(Page& page) {
   constexpr auto kCounter = MetricType::Counter;
   constexpr auto kGauge = MetricType::Gauge;
   write_requests(page);
+  write_choices(page);
+  write_identities(page);
+  write_refusals(page);
   write_by_pool(page, {"sluice_requests_in_flight", kGauge, "Requests in progress."},
                 &Counters::in_flight);
   write_by_pool(page, {"sluice_tunnels_open", kGauge, "Tunnels after an upgrade."},
@@ -122,9 +236,10 @@ void write_data_path(Page& page) {
                    {"sluice_identities_too_long_total", kCounter,
                     "Identities that counted as absent for their length."},
                    &Counters::identities_too_long);
-  write_by_service(page,
-                   {"sluice_identities_absent_total", kCounter, "Requests without any identity."},
-                   &Counters::identities_absent);
+  write_by_service(
+      page,
+      {"sluice_answers_broken_total", kCounter, "Answers that ended before they were complete."},
+      &Counters::broken_answers);
   write_by_service(page,
                    {"sluice_requests_cut_total", kCounter, "Requests cut by a drain or a stop."},
                    &Counters::cut_requests);
@@ -136,9 +251,22 @@ void write_data_path(Page& page) {
   write_total(page, {"sluice_connections_open", kGauge, "Client connections that are open."},
               &Block::connections_open);
   write_total(page,
+              {"sluice_connections_idle", kGauge, "Client connections without a request on them."},
+              &Block::connections_idle);
+  write_total(page,
+              {"sluice_answers_not_taken_total", kCounter,
+               "Complete answers whose last bytes the client did not read."},
+              &Block::answers_not_taken);
+  write_total(page,
               {"sluice_connections_refused_total", kCounter,
                "Client connections closed at once for the limit per address."},
               &Block::connections_refused);
+  write_histogram_by_pool(page, "sluice_endpoint_connect_seconds",
+                          "From the attempt to connect to the connection.",
+                          &Counters::endpoint_connects);
+  write_histogram_by_pool(page, "sluice_endpoint_first_byte_seconds",
+                          "From the request's head to the head of the endpoint's answer.",
+                          &Counters::endpoint_first_bytes);
   write_total(page,
               {"sluice_endpoint_connections_opened_total", kCounter, "Connections to endpoints."},
               &Block::endpoint_connections_opened);
@@ -167,10 +295,10 @@ void write_services(Page& page) {
       out.sample({{"service", view.name}, {"pool", core::text(pool)}}, view.live == pool ? 1 : 0);
     }
   });
-  out.family({"sluice_split_basis_points", MetricType::Gauge,
-              "Share of users that get the candidate, in hundredths of a percent."});
+  out.family({"sluice_split_ratio", MetricType::Gauge,
+              "Share of users that get the candidate, from 0 to 1."});
   page.each_service([&](std::size_t, const ServiceView& view) {
-    out.sample({{"service", view.name}}, view.split.count());
+    out.sample_ratio({{"service", view.name}}, view.split.count() / 10'000.0);
   });
   out.family(
       {"sluice_candidate_open", MetricType::Gauge, "1 while pins may select the candidate."});

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "sluice/core/limits.hpp"
+#include "sluice/core/thread_name.hpp"
 
 namespace sluice::app {
 namespace {
@@ -19,6 +20,7 @@ namespace {
 using proxy::LogQueue;
 
 constexpr std::chrono::milliseconds kLookEvery{100};
+constexpr unsigned kPassesMax = 4;
 /// At the end: for a reader that is slow, or that nobody has started.
 constexpr std::chrono::milliseconds kLastPatience{1000};
 
@@ -77,7 +79,10 @@ LogWriter::LogWriter(net::OwnedFd file, int descriptor, std::size_t workers)
     queues_.push_back(std::make_unique<LogQueue>(core::limits::kAccessLogQueueBytes / workers,
                                                  core::limits::kAccessLogQueueLines / workers));
   }
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    core::name_thread("access-log");
+    run();
+  });
 }
 
 LogWriter::~LogWriter() {
@@ -109,12 +114,15 @@ void LogWriter::run() {
 
 void LogWriter::write_waiting() {
   for (const auto& queue : queues_) {
-    const LogQueue::Waiting waiting = queue->peek();
-    if (waiting.empty()) continue;
-    if (is_file_) {
-      write_to_file(*queue, waiting);
-    } else {
-      write_to_stream(*queue, waiting);
+    // Until it is empty, with the few lines that came meanwhile: then it begins at its front again.
+    for (unsigned pass = 0; pass < kPassesMax; ++pass) {
+      const LogQueue::Waiting waiting = queue->peek();
+      if (waiting.empty()) break;
+      if (is_file_) {
+        write_to_file(*queue, waiting);
+      } else {
+        write_to_stream(*queue, waiting);
+      }
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <thread>
 
+#include "app/process_metrics.hpp"
 #include "net/descriptor_limit.hpp"
 
 namespace sluice::app {
@@ -217,6 +218,13 @@ core::Status ProxyProcess::start_admin() {
 }
 
 void ProxyProcess::write_metrics(metrics::Exposition& out) const {
+  write_process_metrics(out);
+  out.family({"sluice_loop_turn_seconds", metrics::MetricType::Histogram,
+              "How long an event loop was busy before it waited for events again."});
+  write_turn_times(out, "control", control_.turn_times());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    write_turn_times(out, "worker-" + std::to_string(i), workers_[i]->turn_times());
+  }
   if (log_ == nullptr) return;
   out.family({"sluice_access_log_lines_lost_total", metrics::MetricType::Counter,
               "Access-log lines that the disk or the pipe did not take."});

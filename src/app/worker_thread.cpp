@@ -1,5 +1,9 @@
 #include "app/worker_thread.hpp"
 
+#include <string>
+
+#include "sluice/core/thread_name.hpp"
+
 namespace sluice::app {
 
 WorkerThread::WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control)
@@ -18,7 +22,10 @@ void WorkerThread::start(model::Publication& publication, std::vector<net::Liste
   worker_.emplace(loop_.core(), connector_, publication, give_back, options);
   acceptor_.emplace(loop_, std::move(sockets), *worker_);
   worker_->set_acceptor(*acceptor_);
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this, number = options.number] {
+    core::name_thread(("worker-" + std::to_string(number)).c_str());
+    loop_.run();
+  });
 }
 
 void WorkerThread::begin_accepting() {

@@ -1,5 +1,7 @@
 #include "control/state_file.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -186,7 +188,7 @@ bool has_sane_names(const model::TrafficState& state) {
 
 core::Result<std::string> encode_state(const StateImage& image) {
   Json json{{"version", kStateVersion},
-            {"checksum", "sha256:" + std::string(kDigestHexSize, '0')},
+            {"checksum", fmt::format("sha256:{:0>{}}", "", kDigestHexSize)},
             {"hash", policy::kHashVersion},
             {"generation", image.state.generation.raw},
             {"services", services_json(image.state.services)},

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "sluice/core/limits.hpp"
+#include "sluice/core/thread_name.hpp"
 
 namespace sluice::control {
 
@@ -94,7 +95,10 @@ StateStore::StateStore(std::shared_ptr<StateDirectory> directory, net::Mailbox& 
                        std::vector<ChangeRecord> audit_pending, core::Millis audit_retry)
     : shared_(std::make_shared<Shared>(std::move(directory), control, std::move(audit_pending),
                                        audit_retry)),
-      thread_([shared = shared_] { run(shared); }) {}
+      thread_([shared = shared_] {
+        core::name_thread("store");
+        run(shared);
+      }) {}
 
 StateStore::~StateStore() {
   stop(core::limits::kPersistWait);

@@ -200,14 +200,21 @@ std::string format_rfc3339(WallTime time) {
   return std::string(write_rfc3339(time, text));
 }
 
-std::string format_http_date(WallTime time) {
+std::string_view write_http_date(WallTime time, std::array<char, 29>& out) {
   // Names are the RFC's, not the locale's.
   constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const CivilTime t = civil(time);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[t.weekday], t.day,
-                     kMonths[t.month - 1], t.year, t.hour, t.minute, t.second);
+  fmt::format_to_n(out.data(), out.size(), "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+                   kDays[t.weekday], t.day, kMonths[t.month - 1], t.year, t.hour, t.minute,
+                   t.second);
+  return {out.data(), out.size()};
+}
+
+std::string format_http_date(WallTime time) {
+  std::array<char, 29> text;
+  return std::string(write_http_date(time, text));
 }
 
 }  // namespace sluice::core

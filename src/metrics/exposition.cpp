@@ -1,13 +1,36 @@
 #include "sluice/metrics/exposition.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "sluice/core/ensure.hpp"
 
 namespace sluice::metrics {
 
 namespace {
 
 std::string_view text_of(MetricType type) {
-  return type == MetricType::Counter ? "counter" : "gauge";
+  switch (type) {
+    case MetricType::Counter:
+      return "counter";
+    case MetricType::Gauge:
+      return "gauge";
+    case MetricType::Histogram:
+      return "histogram";
+  }
+  core::unreachable();
+}
+
+/// The shortest decimal that reads back as the same number.
+std::string decimal(double number) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  return {digits.data(), end};
+}
+
+std::string seconds(core::Nanos value) {
+  return decimal(std::chrono::duration<double>(value).count());
 }
 
 bool is_continuation(char byte) {
@@ -60,15 +83,45 @@ void Exposition::family(const Family& family) {
 }
 
 void Exposition::sample(std::initializer_list<Label> labels, std::uint64_t value) {
-  text_ += name_;
-  char before = '{';
-  for (const Label& label : labels) {
-    text_ += before;
-    text_.append(label.name).append("=\"").append(escaped_label(label.value)).append("\"");
-    before = ',';
+  line("", labels, "", std::to_string(value));
+}
+
+void Exposition::sample_ratio(std::initializer_list<Label> labels, double value) {
+  line("", labels, "", decimal(value));
+}
+
+void Exposition::sample_seconds(std::initializer_list<Label> labels, core::Nanos value) {
+  line("", labels, "", seconds(value));
+}
+
+void Exposition::histogram(std::initializer_list<Label> labels, std::span<const core::Nanos> bounds,
+                           std::span<const std::uint64_t> counts, core::Nanos total) {
+  ENSURE(counts.size() == bounds.size() + 1, "a histogram has one bucket more than bounds");
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    sum += counts[i];
+    line("_bucket", labels, seconds(bounds[i]), std::to_string(sum));
   }
-  if (labels.size() > 0) text_ += '}';
-  text_.append(" ").append(std::to_string(value)).append("\n");
+  sum += counts.back();
+  line("_bucket", labels, "+Inf", std::to_string(sum));
+  line("_sum", labels, "", seconds(total));
+  line("_count", labels, "", std::to_string(sum));
+}
+
+/// `bound`: the value of `le`; empty: none.
+void Exposition::line(std::string_view suffix, std::span<const Label> labels,
+                      std::string_view bound, std::string_view value) {
+  text_.append(name_).append(suffix);
+  char before = '{';
+  const auto label = [&](std::string_view name, std::string_view text) {
+    text_ += before;
+    text_.append(name).append("=\"").append(text).append("\"");
+    before = ',';
+  };
+  for (const Label& each : labels) label(each.name, escaped_label(each.value));
+  if (!bound.empty()) label("le", bound);
+  if (before == ',') text_ += '}';
+  text_.append(" ").append(value).append("\n");
 }
 
 std::string escaped_label(std::string_view value) {

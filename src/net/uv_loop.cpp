@@ -97,6 +97,8 @@ void UvLoop::record_turn(core::Nanos duration) {
   };
   const auto* bucket = std::ranges::find_if(TurnTimes::kBoundsMs, is_within);
   bump(turn_counts_[static_cast<std::size_t>(bucket - TurnTimes::kBoundsMs.begin())]);
+  all_turns_.store(all_turns_.load(std::memory_order_relaxed) + duration.count(),
+                   std::memory_order_relaxed);
   if (duration.count() > longest_turn_.load(std::memory_order_relaxed)) {
     longest_turn_.store(duration.count(), std::memory_order_relaxed);
   }
@@ -107,6 +109,7 @@ TurnTimes UvLoop::turn_times() const {
   for (std::size_t i = 0; i < times.counts.size(); ++i) {
     times.counts[i] = turn_counts_[i].load(std::memory_order_relaxed);
   }
+  times.total = core::Nanos{all_turns_.load(std::memory_order_relaxed)};
   times.longest = core::Nanos{longest_turn_.load(std::memory_order_relaxed)};
   return times;
 }

@@ -19,6 +19,7 @@ struct TurnTimes {
   /// Upper bounds of the buckets, in milliseconds; one more bucket holds the longer turns.
   static constexpr std::array<std::uint64_t, 6> kBoundsMs{1, 5, 10, 50, 100, 500};
   std::array<std::uint64_t, kBoundsMs.size() + 1> counts{};
+  core::Nanos total{};
   core::Nanos longest{};
 };
 
@@ -78,6 +79,7 @@ class UvLoop {
   std::atomic<bool> is_stop_wanted_{false};
   // Written by the loop only, read by the metrics.
   std::array<std::atomic<std::uint64_t>, TurnTimes::kBoundsMs.size() + 1> turn_counts_{};
+  std::atomic<std::int64_t> all_turns_{0};  // nanoseconds
   std::atomic<std::int64_t> longest_turn_{0};
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-#include <string>
+#include <array>
 #include <string_view>
 
 #include "net/loop.hpp"
@@ -14,7 +14,7 @@ class DateCache {
 
   std::string_view value() {
     if (loop_.now() >= fresh_until_) refresh();
-    return text_;
+    return {text_.data(), text_.size()};
   }
 
  private:
@@ -22,12 +22,12 @@ class DateCache {
     const core::WallTime wall = loop_.wall();
     const auto into_second = wall.time_since_epoch() % std::chrono::seconds(1);
     fresh_until_ = loop_.now() + (std::chrono::seconds(1) - into_second);
-    text_ = core::format_http_date(wall);
+    core::write_http_date(wall, text_);
   }
 
   const net::Loop& loop_;
   core::Instant fresh_until_{};
-  std::string text_;
+  std::array<char, 29> text_;
 };
 
 }  // namespace sluice::proxy

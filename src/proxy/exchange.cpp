@@ -8,6 +8,25 @@
 
 namespace sluice::proxy {
 
+using metrics::Refusal;
+
+namespace {
+
+metrics::IdentityLabel identity_label(const policy::Identity& identity) {
+  using metrics::IdentityLabel;
+  if (identity.mint != nullptr) return IdentityLabel::Minted;
+  if (identity.source == nullptr) return IdentityLabel::None;
+  // Same order (asserted below): one number instead of a switch on the path of each request.
+  return static_cast<IdentityLabel>(identity.source->kind);
+}
+static_assert(static_cast<int>(metrics::IdentityLabel::Cookie) ==
+              static_cast<int>(policy::IdentityKind::Cookie));
+static_assert(static_cast<int>(metrics::IdentityLabel::MintCookie) ==
+              static_cast<int>(policy::IdentityKind::MintCookie));
+static_assert(policy::kReasons <= metrics::kReasonsMax);
+
+}  // namespace
+
 Exchange::Exchange(Context& context, ClientStream& client, const Origin& origin)
     : context_(context),
       client_(client),
@@ -63,9 +82,9 @@ Exchange::Next Exchange::identify_user() {
   identity_ = identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
   choice_ = policy::choose_pool(service_->split_state(), find_pin(settings(), head, who_),
                                 identity_.value());
-  metrics::ServiceCounters& counted = context_.metrics.services[settings().id.raw];
+  metrics::ServiceCounters& counted = *counters();
+  counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();
-  if (identity_.octets.empty()) counted.identities_absent.add();
   return Next::GoOn;
 }
 
@@ -73,7 +92,9 @@ Exchange::Next Exchange::identify_user() {
 Exchange::Next Exchange::admit() {
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
-  counters()->in_flight[pool_label()].add();
+  metrics::ServiceCounters& counted = *counters();
+  counted.in_flight[pool_label()].add();
+  counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
   return Next::GoOn;
 }
 
@@ -96,6 +117,7 @@ void Exchange::on_connected(net::Transport& transport) {
   const EventScope scope(context_.gather);
   connecting_ = nullptr;
   connect_time_ = context_.loop.now() - connect_started_;
+  counters()->endpoint_connects[pool_label()].observe(*connect_time_);
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
     endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
   }
@@ -108,6 +130,7 @@ void Exchange::on_connected(net::Transport& transport) {
 void Exchange::start_forwarding(UpstreamStream& upstream) {
   state_ = State::Forwarding;
   upstream_ = &upstream;
+  sent_ = context_.loop.now();
   upstream.send_head(head, request_forwarding());
   replay_held_body();
   if (upload_ == Upload::Ended) {
@@ -125,7 +148,7 @@ void Exchange::on_request_body(std::string_view bytes) {
   bytes_in_ += bytes.size();
   const auto& most = settings().body_bytes_max;
   if (most && bytes_in_ > *most)
-    return answer(413, "the request body is too large", "http_request_error");
+    return answer(413, "the request body is too large", Refusal::TooLarge);
   hold_body(bytes);
   arm_upload_timer();
   if (answer_ == Answer::HeadSent) arm_response_timer(settings().timeouts.response_body_idle);
@@ -166,7 +189,7 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 }
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
-  first_byte_time_ = context_.loop.now() - started_;
+  note_first_byte();
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
   client_.send_head(response, response_forwarding(response));
@@ -247,7 +270,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   connecting_ = nullptr;
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
-  context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
+  counters()->endpoint_failures[pool_label()].add();
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
@@ -263,7 +286,7 @@ void Exchange::make_room_or_refuse() {
     return connect();
   }
   answer(503, "no connection could be opened: a local resource is exhausted",
-         "connection_limit_reached");
+         Refusal::LocalResources);
 }
 
 void Exchange::punish(const model::Endpoint& endpoint) {
@@ -275,7 +298,7 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 void Exchange::no_endpoint_left() {
   if (is_candidate()) return fall_back_to_live();
   if (error_.empty()) error_ = "no usable endpoint";
-  answer(503, "no endpoint of the live pool could be reached", "destination_unavailable");
+  answer(503, "no endpoint of the live pool could be reached", Refusal::NoEndpoint);
 }
 
 /// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
@@ -283,7 +306,7 @@ void Exchange::no_endpoint_left() {
 /// (architecture.md §5).
 void Exchange::fall_back_to_live() {
   Hold fresh = context_.slot.hold();
-  metrics::ServiceCounters& counted = context_.metrics.services[settings().id.raw];
+  metrics::ServiceCounters& counted = *counters();
   counted.in_flight[pool_label()].subtract();
   const core::PoolName failed = choice_.pool;
   service_ = &fresh->service(settings().id);
@@ -296,6 +319,7 @@ void Exchange::fall_back_to_live() {
   lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
   hold_ = std::move(fresh);
   counted.in_flight[pool_label()].add();
+  counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
   counted.fallbacks.add();
   connect();
 }
@@ -364,7 +388,8 @@ void Exchange::on_head_timeout() {
 
 void Exchange::forward_informational(const http::ResponseHead& response) {
   if (++informational_ > core::limits::kInformationalMax) {
-    return answer(502, "the endpoint sent too many informational answers", "http_protocol_error");
+    return answer(502, "the endpoint sent too many informational answers",
+                  Refusal::EndpointProtocol);
   }
   if (head.version == http::Version::Http11)
     client_.send_informational(response, {.adds_via = settings().adds_via});
@@ -437,25 +462,22 @@ bool Exchange::may_retry() const {
 
 void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
-  context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
+  counters()->endpoint_failures[pool_label()].add();
   const bool is_repeatable =
       answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
   upstream_ = nullptr;  // it closed itself
   if (answer_ != Answer::None) return break_answer(reason);
   if (is_repeatable) return retry();
-  const std::string_view proxy_error =
-      loss == UpstreamLoss::Malformed ? "http_protocol_error" : "connection_terminated";
-  answer(502,
-         loss == UpstreamLoss::Malformed ? "the endpoint's answer is not valid HTTP"
-                                         : "the connection to the endpoint ended before its answer",
-         proxy_error);
+  if (loss == UpstreamLoss::Malformed)
+    return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol);
+  answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost);
 }
 
 /// On a freshly opened connection, to another endpoint when there is one; the lease and its
 /// snapshot stay.
 void Exchange::retry() {
   ++retries_;
-  context_.metrics.services[settings().id.raw].retries.add();
+  counters()->retries.add();
   needs_fresh_connection_ = true;
   avoid_ = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
   informational_ = 0;
@@ -471,9 +493,9 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
   const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
   if (!was_asked || upload_ != Upload::Ended) {
     return answer(502, "the endpoint switched to a protocol that was not asked for",
-                  "http_protocol_error");
+                  Refusal::EndpointProtocol);
   }
-  first_byte_time_ = context_.loop.now() - started_;
+  note_first_byte();
   http::ResponseForwarding with{.adds_via = settings().adds_via,
                                 .date = context_.date.value(),
                                 .request_id = request_id_,
@@ -517,8 +539,7 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
 
 void Exchange::refuse(const http::Refusal& refusal) {
   error_ = refusal.reason;
-  answer(refusal.status, refusal.reason,
-         refusal.status == 404 ? "destination_not_found" : "http_request_error");
+  answer(refusal.status, refusal.reason, refusal_of(refusal.status));
 }
 
 /// RFC 9110 §7.6.2. A TRACE is not reflected: its fields hold what the client's own proxies added
@@ -526,14 +547,18 @@ void Exchange::refuse(const http::Refusal& refusal) {
 void Exchange::answer_as_last_hop() {
   if (head.method == http::Method::Trace)
     return refuse({405, "a TRACE that must not go further is not reflected"});
-  answer(200, "this is the last hop that Max-Forwards allows", "");
+  answer(200, "this is the last hop that Max-Forwards allows", std::nullopt);
 }
 
-void Exchange::answer(std::uint16_t status, std::string_view detail, std::string_view proxy_error) {
-  if (error_.empty() && status >= 400) error_ = detail;
+void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why) {
+  if (error_.empty() && why) error_ = detail;
   drop_upstream();
   if (answer_ != Answer::None) return break_answer(detail);
-  LocalReply reply{.status = status, .detail = detail, .error = proxy_error};
+  LocalReply reply{.status = status, .detail = detail};
+  if (why) {
+    reply.error = proxy_status_error(*why);
+    count_refusal(*why);
+  }
   reply.allow =
       status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
@@ -551,6 +576,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::string
 
 void Exchange::break_answer(std::string_view why) {
   error_ = why;
+  counters()->broken_answers.add();  // an answer that began has a service
   drop_upstream();
   client_.abort();
   finish(status_sent_);
@@ -567,8 +593,7 @@ void Exchange::cut(model::CutCause cause, core::Nanos) {
   const EventScope scope(context_.gather);
   const bool is_stop = cause == model::CutCause::Stop;
   if (service_ != nullptr) counters()->cut_requests.add();
-  answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline",
-         "connection_terminated");
+  answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline", Refusal::Cut);
 }
 
 void Exchange::drop_upstream() {
@@ -595,12 +620,21 @@ void Exchange::finish(std::uint16_t status) {
 void Exchange::count(std::uint16_t status) {
   const std::size_t code = metrics::code_class(status);
   metrics::ServiceCounters* const counted = counters();
-  if (counted == nullptr) {
-    context_.metrics.unmatched[code].add();
-    return;
-  }
-  counted->requests[pool_label()][code].add();
+  const core::Nanos duration = context_.loop.now() - started_;
+  if (counted == nullptr) return context_.metrics.unmatched[code].observe(duration);
+  counted->durations[pool_label()][code].observe(duration);
   if (is_admitted_) counted->in_flight[pool_label()].subtract();
+}
+
+void Exchange::count_refusal(Refusal why) {
+  metrics::ServiceCounters* const counted = counters();
+  auto& refusals = counted == nullptr ? context_.metrics.unmatched_refusals : counted->refusals;
+  refusals[static_cast<std::size_t>(why)].add();
+}
+
+void Exchange::note_first_byte() {
+  first_byte_time_ = context_.loop.now() - started_;
+  counters()->endpoint_first_bytes[pool_label()].observe(context_.loop.now() - sent_);
 }
 
 metrics::ServiceCounters* Exchange::counters() const {
@@ -678,8 +712,8 @@ void Exchange::arm_upload_timer() {
 void Exchange::on_response_timeout() {
   const EventScope scope(context_.gather);
   if (answer_ == Answer::None) {
-    context_.metrics.services[settings().id.raw].endpoint_failures[pool_label()].add();
-    return answer(504, "the endpoint did not answer in time", "http_response_timeout");
+    counters()->endpoint_failures[pool_label()].add();
+    return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
   }
   if (is_response_paused_ && client_.queued() < last_client_queue_) {  // slow, but reading
     last_client_queue_ = client_.queued();
@@ -692,7 +726,7 @@ void Exchange::on_upload_timeout() {
   const EventScope scope(context_.gather);
   if (upload_ == Upload::Waiting)
     return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
-  answer(408, "the request body did not arrive in time", "http_request_error");
+  answer(408, "the request body did not arrive in time", Refusal::RequestTimeout);
 }
 
 }  // namespace sluice::proxy

@@ -113,13 +113,15 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void switch_protocols(const http::ResponseHead& response);
 
   // Ends
-  void answer(std::uint16_t status, std::string_view detail, std::string_view proxy_error);
+  void answer(std::uint16_t status, std::string_view detail, std::optional<metrics::Refusal> why);
   void refuse(const http::Refusal& refusal);
   void answer_as_last_hop();
   void break_answer(std::string_view why);
   void drop_upstream();
   void finish(std::uint16_t status);
   void count(std::uint16_t status);
+  void count_refusal(metrics::Refusal why);
+  void note_first_byte();
   LogRecord log_record(std::uint16_t status) const;
 
   // Timers
@@ -177,6 +179,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::uint64_t bytes_out_ = 0;
   std::uint16_t status_sent_ = 0;
   core::Instant connect_started_{};
+  core::Instant sent_{};  // the head of the attempt that runs
   std::optional<core::Nanos> connect_time_;
   std::optional<core::Nanos> first_byte_time_;
   std::string_view error_;  // static text

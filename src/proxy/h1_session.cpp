@@ -32,6 +32,7 @@ void H1Session::enter_idle() {
   idle_since_ = context_.loop.now();
   core::ListNode<SessionTag>::unlink();
   home_.idle.push_back(*this);
+  context_.metrics.connections_idle.add();
   arm(context_.slot.peek().keep_alive_idle);
   update_reading();
 }
@@ -67,6 +68,7 @@ void H1Session::on_read(std::string_view bytes) {
 }
 
 void H1Session::begin_request() {
+  if (state_ == State::Idle) context_.metrics.connections_idle.subtract();
   state_ = State::Head;
   core::ListNode<SessionTag>::unlink();
   home_.busy.push_back(*this);
@@ -386,6 +388,7 @@ void H1Session::start_lingering() {
 
 void H1Session::close() {
   if (state_ == State::Closed) return;
+  if (state_ == State::Idle) context_.metrics.connections_idle.subtract();
   state_ = State::Closed;
   context_.loop.timers().disarm(timer_);
   core::ListNode<SessionTag>::unlink();
@@ -447,6 +450,8 @@ void H1Session::on_drained() {
 
 void H1Session::on_error(net::TransportError) {
   const EventScope scope(context_.gather);
+  if (state_ == State::Sending || state_ == State::Flushing)
+    context_.metrics.answers_not_taken.add();
   give_up();
 }
 
@@ -463,6 +468,7 @@ void H1Session::on_timeout() {
         progress_ = static_cast<std::uint32_t>(transport_->queued());
         return arm(core::Millis(flush_timeout_ms_));
       }
+      context_.metrics.answers_not_taken.add();
       ending_ = Ending::Abort;
       return close();
     case State::Idle:

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "sluice/core/ensure.hpp"
+
 namespace sluice::proxy {
 namespace {
 
@@ -29,6 +31,52 @@ std::string_view compose_body(const LocalReply& reply, std::array<char, 512>& bu
 }
 
 }  // namespace
+
+std::string_view proxy_status_error(metrics::Refusal refusal) {
+  using metrics::Refusal;
+  switch (refusal) {
+    case Refusal::BadRequest:
+    case Refusal::RequestTimeout:
+    case Refusal::TooLarge:
+    case Refusal::NotAllowed:
+    case Refusal::ExpectationFailed:
+      return "http_request_error";
+    case Refusal::NoService:
+      return "destination_not_found";
+    case Refusal::NoEndpoint:
+      return "destination_unavailable";
+    case Refusal::LocalResources:
+      return "connection_limit_reached";
+    case Refusal::Cut:
+    case Refusal::EndpointLost:
+      return "connection_terminated";
+    case Refusal::EndpointProtocol:
+      return "http_protocol_error";
+    case Refusal::EndpointTimeout:
+      return "http_response_timeout";
+  }
+  core::unreachable();
+}
+
+metrics::Refusal refusal_of(std::uint16_t status) {
+  using metrics::Refusal;
+  switch (status) {
+    case 404:
+      return Refusal::NoService;
+    case 405:
+      return Refusal::NotAllowed;
+    case 408:
+      return Refusal::RequestTimeout;
+    case 413:
+    case 414:
+    case 431:
+      return Refusal::TooLarge;
+    case 417:
+      return Refusal::ExpectationFailed;
+    default:
+      return Refusal::BadRequest;
+  }
+}
 
 void write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
   std::array<char, 512> buffer;

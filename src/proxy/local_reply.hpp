@@ -4,6 +4,7 @@
 
 #include "sluice/http/h1_writer.hpp"
 #include "sluice/http/message.hpp"
+#include "sluice/metrics/block.hpp"
 
 namespace sluice::proxy {
 
@@ -22,6 +23,12 @@ struct LocalReply {
   std::string_view date{};
   std::string_view request_id{};
 };
+
+/// The Proxy-Status error type (RFC 9209 §2.3) of a refusal.
+std::string_view proxy_status_error(metrics::Refusal refusal);
+
+/// The refusal that a status stands for which the request alone has earned.
+metrics::Refusal refusal_of(std::uint16_t status);
 
 /// Head and body, whole. At most 1 KiB.
 void write_local_reply(http::HeadWriter& out, const LocalReply& reply);

@@ -16,15 +16,28 @@ std::size_t count_lines(std::string_view text) {
 }  // namespace
 
 LogQueue::LogQueue(std::size_t bytes, std::size_t lines)
-    : capacity_(bytes), lines_max_(lines), ring_(std::make_unique_for_overwrite<char[]>(bytes)) {}
+    : capacity_(bytes),
+      lines_max_(lines),
+      restart_beyond_(std::min<std::size_t>(bytes / 4, 256 * 1024)),
+      ring_(std::make_unique_for_overwrite<char[]>(bytes)) {}
+
+std::size_t LogQueue::first_unread() const {
+  return std::max(read_.load(std::memory_order_acquire), start_.load(std::memory_order_relaxed));
+}
 
 bool LogQueue::push(std::string_view line) {
-  const std::size_t written = written_.load(std::memory_order_relaxed);
+  std::size_t written = written_.load(std::memory_order_relaxed);
   const std::size_t lines = lines_in_.load(std::memory_order_relaxed);
-  const bool fits = line.size() <= capacity_ - (written - read_.load(std::memory_order_acquire));
-  if (!fits || lines - lines_out_.load(std::memory_order_relaxed) >= lines_max_) return false;
+  const std::size_t waiting = written - first_unread();
+  if (line.size() > capacity_ - waiting) return false;
+  if (lines - lines_out_.load(std::memory_order_relaxed) >= lines_max_) return false;
 
-  const std::size_t at = written % capacity_;
+  std::size_t at = written % capacity_;
+  if (waiting == 0 && at > restart_beyond_) {
+    written += capacity_ - at;
+    start_.store(written, std::memory_order_relaxed);
+    at = 0;
+  }
   const std::size_t head = std::min(line.size(), capacity_ - at);
   std::memcpy(ring_.get() + at, line.data(), head);
   std::memcpy(ring_.get(), line.data() + head, line.size() - head);
@@ -34,8 +47,10 @@ bool LogQueue::push(std::string_view line) {
 }
 
 LogQueue::Waiting LogQueue::peek() const {
-  const std::size_t read = read_.load(std::memory_order_relaxed);
-  const std::size_t size = written_.load(std::memory_order_acquire) - read;
+  const std::size_t written = written_.load(std::memory_order_acquire);
+  const std::size_t read = first_unread();
+  if (read >= written) return {};
+  const std::size_t size = written - read;
   const std::size_t at = read % capacity_;
   const std::size_t head = std::min(size, capacity_ - at);
   Waiting waiting{{ring_.get() + at, head}, {ring_.get(), size - head}, 0};
@@ -43,10 +58,11 @@ LogQueue::Waiting LogQueue::peek() const {
   return waiting;
 }
 
+/// While lines wait the worker does not skip, so this begins where peek() began.
 void LogQueue::consume(const Waiting& written) {
   lines_out_.store(lines_out_.load(std::memory_order_relaxed) + written.lines,
                    std::memory_order_relaxed);
-  read_.store(read_.load(std::memory_order_relaxed) + written.first.size() + written.second.size(),
+  read_.store(first_unread() + written.first.size() + written.second.size(),
               std::memory_order_release);
 }
 

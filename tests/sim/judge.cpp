@@ -358,10 +358,10 @@ class Judge {
 
   static std::size_t count_requests(const metrics::Block& block) {
     std::size_t sum = 0;
-    for (const auto& pool : block.services[0].requests) {
-      for (const auto& code : pool) sum += code.read();
+    for (const auto& pool : block.services[0].durations) {
+      for (const auto& code : pool) sum += code.count();
     }
-    for (const auto& code : block.unmatched) sum += code.read();
+    for (const auto& code : block.unmatched) sum += code.count();
     return sum;
   }
 
@@ -384,14 +384,30 @@ class Judge {
     expect_zero(node.loop.timers().armed(), "armed timers");
     const metrics::Block& block = world_.worker(number).metrics();
     expect_zero(block.connections_open.read(), "connections (metric)");
+    expect_zero(block.connections_idle.read(), "idle connections (metric)");
     expect_zero(block.endpoint_connections_idle.read(), "idle endpoint connections (metric)");
     for (const auto& gauge : block.services[0].in_flight)
       expect_zero(gauge.read(), "requests in flight (metric)");
     for (const auto& gauge : block.services[0].tunnels)
       expect_zero(gauge.read(), "tunnels (metric)");
+    judge_choices(block.services[0], who);
     constexpr std::size_t kQueuedMost = kHighWatermark + kReadBufferSize + 96 * 1024;
     if (node.queued_most > kQueuedMost)
       find(who + std::to_string(node.queued_most) + " bytes were queued on one transport");
+  }
+
+  /// Each request that got as far as a pool had one identity or none, and one choice; each fallback
+  /// is one choice more.
+  void judge_choices(const metrics::ServiceCounters& counters, const std::string& who) {
+    std::uint64_t choices = 0, identities = 0;
+    for (const auto& pool : counters.choices) {
+      for (const auto& reason : pool) choices += reason.read();
+    }
+    for (const auto& source : counters.identities) identities += source.read();
+    if (choices != identities + counters.fallbacks.read()) {
+      find(who + "the metrics count " + std::to_string(identities) + " identities and " +
+           std::to_string(choices) + " choices");
+    }
   }
 
   SimWorld& world_;

@@ -21,7 +21,7 @@ EDGES = {
     "config": "core http policy model",
     "proxy": "core http policy metrics model net",
     "control": "core http policy metrics model config net",
-    "admin": "core http metrics control net",
+    "admin": "core http policy metrics control net",
     "cli": "core http config model",
 }  # app may include everything: it only wires
 

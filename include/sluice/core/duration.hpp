@@ -25,5 +25,7 @@ std::string format_rfc3339(WallTime time);
 std::string_view write_rfc3339(WallTime time, std::array<char, 24>& out);
 /// IMF-fixdate of RFC 9110 §5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
 std::string format_http_date(WallTime time);
+/// The same without a string: for the data path.
+std::string_view write_http_date(WallTime time, std::array<char, 29>& out);
 
 }  // namespace sluice::core

@@ -1,26 +1,13 @@
 #pragma once
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <memory>
+#include <string_view>
 #include <vector>
 
+#include "sluice/metrics/counter.hpp"
+#include "sluice/metrics/histogram.hpp"
+
 namespace sluice::metrics {
-
-/// One writer, many readers: a load and a store suffice, no read-modify-write (2.5 ns against 22).
-class Counter {
- public:
-  void add(std::uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void subtract(std::uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
-  }
-  std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 /// Position of a pool in the counters; None: answered before a pool was chosen.
 enum class PoolLabel : std::uint8_t { Blue = 0, Green = 1, None = 2 };
@@ -30,17 +17,62 @@ inline constexpr std::size_t kPoolLabels = 3;
 inline constexpr std::size_t kCodeClasses = 6;
 std::size_t code_class(unsigned status);
 
+/// Where a request's identity came from; Minted: made for it now, MintCookie: the client brought a
+/// minted one back.
+enum class IdentityLabel : std::uint8_t {
+  Cookie,
+  Header,
+  Query,
+  ClientAddress,
+  MintCookie,
+  Minted,
+  None
+};
+inline constexpr std::size_t kIdentityLabels = 7;
+std::string_view text(IdentityLabel label);
+
+/// Why Sluice answered itself instead of an endpoint.
+enum class Refusal : std::uint8_t {
+  BadRequest,         // 400, and 501 and 505: what the request says can't be done
+  RequestTimeout,     // 408: its head or body did not come
+  TooLarge,           // 413, 414, 431: beyond a limit of the configuration
+  NotAllowed,         // 405
+  ExpectationFailed,  // 417
+  NoService,          // 404
+  NoEndpoint,         // 503: none of the live pool could be reached
+  LocalResources,     // 503: no descriptor, port or memory for a connection
+  Cut,                // 503: by a drain or a stop
+  EndpointLost,       // 502: it closed before its answer
+  EndpointProtocol,   // 502: its answer is not valid
+  EndpointTimeout,    // 504
+};
+inline constexpr std::size_t kRefusals = 12;
+std::string_view text(Refusal refusal);
+
+/// At least as many as there are policy::Reason words (asserted where they are counted).
+inline constexpr std::size_t kReasonsMax = 12;
+
+/// Requests are counted by their durations.
+using PoolHistograms = std::array<Histogram, kPoolLabels - 1>;  // None is not counted
+
 struct ServiceCounters {
-  std::array<std::array<Counter, kCodeClasses>, kPoolLabels> requests;
+  /// From the whole head to the end of the answer; of a tunnel: to its 101.
+  std::array<std::array<Histogram, kCodeClasses>, kPoolLabels> durations;
+  PoolHistograms endpoint_connects;     // from the attempt to the connection
+  PoolHistograms endpoint_first_bytes;  // from the request's head to the answer's
+  std::array<std::array<Counter, kReasonsMax>, kPoolLabels - 1> choices;  // by policy::Reason
+  std::array<Counter, kIdentityLabels> identities;
+  std::array<Counter, kRefusals> refusals;
   std::array<Counter, kPoolLabels> in_flight;          // gauge
   std::array<Counter, kPoolLabels> tunnels;            // gauge
   std::array<Counter, kPoolLabels> endpoint_failures;  // attempts that ended without an answer
   Counter retries;
   Counter fallbacks;  // candidate → live
   Counter identities_too_long;
-  Counter identities_absent;
   Counter cut_requests;  // by a drain or a stop
   Counter cut_tunnels;
+  Counter
+      broken_answers;  // ended before they were complete: truncated, or the client stopped reading
 };
 
 /// Everything that one worker counts. Aligned, written by that worker only, read by control
@@ -48,14 +80,17 @@ struct ServiceCounters {
 struct alignas(64) Block {
   explicit Block(std::size_t service_count) : services(service_count) {}
 
-  std::vector<ServiceCounters> services;        // by ServiceId; never resized
-  std::array<Counter, kCodeClasses> unmatched;  // answered before a service was known
+  std::vector<ServiceCounters> services;          // by ServiceId; never resized
+  std::array<Histogram, kCodeClasses> unmatched;  // answered before a service was known
+  std::array<Counter, kRefusals> unmatched_refusals;
   Counter connections_accepted;
   Counter connections_open;     // gauge
+  Counter connections_idle;     // gauge: those without a request on them
   Counter connections_refused;  // per-address limit
   Counter endpoint_connections_opened;
   Counter endpoint_connections_reused;
   Counter endpoint_connections_idle;  // gauge
+  Counter answers_not_taken;          // complete ones whose last bytes the client did not read
   Counter log_lines_dropped;
 };
 

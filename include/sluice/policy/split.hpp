@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -27,6 +28,7 @@ enum class Reason : std::uint8_t {
   NoIdentity,
   Fallback
 };
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::Fallback) + 1;
 std::string_view text(Reason reason);
 
 /// The traffic state of one service, as far as the choice needs it.

@@ -41,3 +41,30 @@ TEST_CASE("exposition: only well-formed UTF-8 leaves", "[metrics][exposition]") 
   CHECK(escaped_label("a\xC3") == "a" + kMark);                               // cut short
   CHECK(escaped_label("\x80z") == kMark + "z");
 }
+
+TEST_CASE("exposition: seconds and ratios are the shortest decimals", "[metrics][exposition]") {
+  using namespace std::chrono_literals;
+  Exposition out;
+  out.family({"t", MetricType::Gauge, "T."});
+  out.sample_seconds({}, 1'500ms);
+  out.sample_seconds({}, 1ns);
+  out.sample_seconds({}, 0ns);
+  out.sample_ratio({{"of", "x"}}, 0.1);
+  out.sample_ratio({}, 1);
+  CHECK(out.text() == "# HELP t T.\n# TYPE t gauge\nt 1.5\nt 1e-09\nt 0\nt{of=\"x\"} 0.1\nt 1\n");
+}
+
+TEST_CASE("exposition: the buckets of a histogram add up", "[metrics][exposition]") {
+  using namespace std::chrono_literals;
+  Exposition out;
+  out.family({"h", MetricType::Histogram, "H."});
+  const std::array<sluice::core::Nanos, 2> bounds{5ms, 1s};
+  out.histogram({}, bounds, std::array<std::uint64_t, 3>{1, 2, 4}, 9s);
+  out.histogram({{"a", "b"}}, bounds, std::array<std::uint64_t, 3>{0, 0, 0}, 0s);
+  CHECK(out.text() ==
+        "# HELP h H.\n# TYPE h histogram\n"
+        "h_bucket{le=\"0.005\"} 1\nh_bucket{le=\"1\"} 3\nh_bucket{le=\"+Inf\"} 7\n"
+        "h_sum 9\nh_count 7\n"
+        "h_bucket{a=\"b\",le=\"0.005\"} 0\nh_bucket{a=\"b\",le=\"1\"} 0\n"
+        "h_bucket{a=\"b\",le=\"+Inf\"} 0\nh_sum{a=\"b\"} 0\nh_count{a=\"b\"} 0\n");
+}

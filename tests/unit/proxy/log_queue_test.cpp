@@ -44,6 +44,32 @@ TEST_CASE("log queue: the line bound holds, and consumed lines make room", "[pro
   CHECK(queue.push("c\n"));
 }
 
+TEST_CASE("log queue: what finds it empty begins at the front, so memory stays untouched",
+          "[proxy][log]") {
+  constexpr std::size_t kBytes = 1'000;
+  LogQueue queue(kBytes, 100);
+  const std::string line(99, 'x');
+  const char* front = nullptr;
+  for (int i = 0; i < 50; ++i) {
+    REQUIRE(queue.push(line + "\n"));
+    const LogQueue::Waiting waiting = queue.peek();
+    REQUIRE(waiting.first == line + "\n");
+    REQUIRE(waiting.second.empty());
+    if (front == nullptr) front = waiting.first.data();
+    // A quarter of the ring and the line that began before its end.
+    CHECK(waiting.first.data() - front <= 300);
+    queue.consume(waiting);
+  }
+  // Full at any position, also right behind a skip.
+  for (int i = 0; i < 10; ++i) REQUIRE(queue.push(line + "\n"));
+  CHECK_FALSE(queue.push("\n"));
+  CHECK(drain(queue).size() == kBytes);
+  CHECK(queue.push(std::string(kBytes - 1, 'y') + "\n"));
+  CHECK_FALSE(queue.push("\n"));
+  CHECK(drain(queue).size() == kBytes);
+  CHECK(drain(queue).empty());
+}
+
 TEST_CASE("log queue: one writer and one reader lose nothing and mix nothing", "[proxy][log]") {
   LogQueue queue(257, 64);
   constexpr int kLines = 20'000;

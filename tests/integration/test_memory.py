@@ -1,0 +1,85 @@
+"""What requests and connections cost in memory: no allocation for a steady request, little for an idle connection, all of it back."""
+
+import os
+import re
+import struct
+import unittest
+
+from harness import BUILD, TOOLS, SluiceTest, service, wait_until
+
+WARM_UP, COUNTED = 2_000, 6_000
+IDLE = 4_000
+IDLE_BYTES_MAX = 0.6 * 1024
+KEPT_MAX_KIB = 1_024 + 512  # free chunks and places that a burst needs again at once, and what the heap can't give back
+
+
+def anonymous_kib(proxy):
+    with open(f"/proc/{proxy.process.pid}/smaps_rollup") as file:
+        return int(re.search(r"^Pss_Anon:\s+(\d+)", file.read(), re.M).group(1))
+
+
+@unittest.skipIf(BUILD in ("asan", "tsan"), "a sanitizer has an allocator of its own")
+class Memory(SluiceTest):
+    def counted(self, **over):
+        """A proxy whose workers' allocations are counted, behind `self.allocations()`."""
+        self.blue, self.green = self.origin("blue"), self.origin("green")
+        counter = os.path.join(self.directory(), "allocations")
+        environment = {"LD_PRELOAD": os.path.join(TOOLS, "count-allocations.so"), "SLUICE_ALLOCATIONS": counter}
+        os.environ.update(environment)
+        self.addCleanup(lambda: [os.environ.pop(name, None) for name in environment])
+        proxy = self.sluice([service([self.blue.address], [self.green.address], **over)])
+        for name in environment:
+            del os.environ[name]
+
+        def allocations():
+            with open(counter, "rb") as file:
+                return struct.unpack("<Q", file.read(8))[0]
+
+        self.allocations = allocations
+        return proxy
+
+    def check_no_allocation(self, proxy, *options):
+        options = ("--connections", 8, "--user-field", "X-User-Id", *options)
+        self.assertEqual(self.load(proxy, "--requests", WARM_UP, *options, judged=False)["failed"], 0)
+        self.assertGreater(self.allocations(), 0, "the counter is not in the process")
+        before = self.allocations()
+        report = self.load(proxy, "--requests", WARM_UP, *options, judged=False)
+        some = self.allocations() - before
+        self.assertEqual(report["failed"], 0)
+        before = self.allocations()
+        report = self.load(proxy, "--requests", WARM_UP + COUNTED, *options, judged=False)
+        more = self.allocations() - before
+        self.assertEqual(report["failed"], 0)
+        # Both runs open and close the same connections: what the longer one takes more would be its requests'.
+        self.assertLessEqual(more, some + 8, f"{more} allocations with {COUNTED} more requests than {some}")
+
+    def test_a_steady_request_with_split_log_and_metrics_allocates_nothing(self):
+        proxy = self.counted(initial={"live": "blue", "split": "50%"})
+        self.check_no_allocation(proxy)
+        self.check_no_allocation(proxy, "--post", 3_000)
+
+    def test_a_steady_request_that_gets_a_minted_cookie_allocates_nothing(self):
+        proxy = self.counted(
+            initial={"live": "blue", "split": "50%"},
+            identity=[{"cookie": "uid"}, {"mint_cookie": {"name": "sluice_id", "max_age": "30d"}}],
+        )
+        self.check_no_allocation(proxy)
+
+    def test_idle_connections_cost_little_and_give_it_back(self):
+        proxy = self.two_pools()
+        self.load(proxy, "--requests", 4_000, "--connections", 8)  # what a busy proxy keeps: not the connections' cost
+        at_rest = anonymous_kib(proxy)
+        clients = []
+        for _ in range(IDLE):
+            client = proxy.client()
+            clients.append(client)
+            client.get()
+        held = anonymous_kib(proxy) - at_rest
+        self.assertLessEqual(held * 1024 / IDLE, IDLE_BYTES_MAX, f"{held} KiB for {IDLE} idle connections")
+        for client in clients:
+            client.close()
+        wait_until(lambda: anonymous_kib(proxy) - at_rest <= KEPT_MAX_KIB, "the memory of closed connections is given back")
+
+
+if __name__ == "__main__":
+    unittest.main()
