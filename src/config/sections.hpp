@@ -11,6 +11,7 @@ namespace sluice::config {
 /// A configuration while it is read; some of it may be missing or wrong, and then is reported.
 struct Draft {
   Config config;
+  Place connections_at;  // `limits.connections`
   std::set<std::size_t>
       damaged_services;  // positions; rules between services would only repeat what was said
 };

@@ -42,11 +42,13 @@ void check_circles(Reader& in, const Config& config) {
 
 // The limit is shared out over the workers: one that gets nothing would leave its clients waiting.
 // (`workers: auto` takes no more than there are connections.)
-void check_connections(Reader& in, const Config& config) {
+void check_connections(Reader& in, const Draft& draft) {
+  const Config& config = draft.config;
   if (!config.connections || !config.workers || *config.connections >= *config.workers) return;
-  in.report({1, 1}, fmt::format("'limits.connections' is {} with {} workers, expected at least one "
-                                "connection for each worker",
-                                *config.connections, *config.workers));
+  in.report(draft.connections_at,
+            fmt::format("'limits.connections' is {} with {} workers, expected at least one "
+                        "connection for each worker",
+                        *config.connections, *config.workers));
 }
 
 /// Services by what they match: those that follow an equal one are never asked
@@ -121,7 +123,7 @@ class Reachability {
 void validate(Reader& in, const Draft& draft) {
   check_binds(in, draft.config.listeners);
   check_circles(in, draft.config);
-  check_connections(in, draft.config);
+  check_connections(in, draft);
   Reachability reachability(in, draft.config);
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
     if (!draft.damaged_services.contains(i)) reachability.add(draft.config.services[i]);
