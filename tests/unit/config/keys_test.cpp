@@ -29,7 +29,7 @@ TEST_CASE("keys: each is named once in its section, with words for people", "[co
 }
 
 TEST_CASE("keys: the example shows every one that is supported", "[config][keys]") {
-  std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/config/example.yaml");
+  std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/config/examples/every-key.yaml");
   std::stringstream text;
   text << file.rdbuf();
   for (const config::Table* table : config::all_tables()) {

@@ -55,7 +55,7 @@ std::string problems_of(const std::string& text) {
 }
 
 std::string example(const std::string& name) {
-  return std::string(SLUICE_SOURCE_DIR) + "/config/" + name;
+  return std::string(SLUICE_SOURCE_DIR) + "/config/examples/" + name;
 }
 
 /// A path that is removed at the end of the test.
@@ -200,8 +200,8 @@ services:
 }
 
 TEST_CASE("config: the shipped examples load", "[config][parse]") {
-  for (const char* name :
-       {"example.yaml", "minimal.yaml", "two-services.yaml", "behind-load-balancer.yaml"}) {
+  for (const char* name : {"every-key.yaml", "minimal.yaml", "laptop.yaml", "two-services.yaml",
+                           "behind-load-balancer.yaml"}) {
     const config::Loaded loaded = config::load(example(name), no_environment);
     INFO(name << "\n" << messages(loaded));
     CHECK(loaded.config);
