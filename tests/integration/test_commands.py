@@ -175,6 +175,9 @@ class Commands(SluiceTest):
         self.assertEqual(first.stdout, second.stdout)
         proxy.split("10%")
         self.assertIn("the saved state rules", proxy.cli("check", "-c", proxy.config_file).stdout)
+        note, _, rest = proxy.cli("check", "-c", proxy.config_file, "--print").stdout.partition("\n")
+        self.assertRegex(note, "^# note: .*the saved state rules: live blue, split 10%")
+        self.assertEqual(rest, first.stdout)
 
 
 class AtOnce(SluiceTest):
