@@ -41,12 +41,20 @@ std::optional<std::string> environment(std::string_view name) {
   return std::nullopt;
 }
 
+bool tells_what_to_do(const std::string& what) {
+  for (const char* words : {"expected ", "did you mean ", "not supported by this version"}) {
+    if (what.find(words) != what.npos) return true;
+  }
+  return false;
+}
+
 void check(const std::string& text, const std::string& message) {
   INFO(text);
   const config::Loaded loaded = config::parse(text, "sluice.yaml", environment);
   CHECK_FALSE(loaded.config);
   std::string messages;
   for (const config::Problem& problem : loaded.problems) {
+    CHECK(tells_what_to_do(problem.what));
     messages += (messages.empty() ? "" : "\n") + problem.text();
   }
   CHECK(messages == message);
@@ -586,7 +594,9 @@ TEST_CASE("wrong configuration: variables", "[config][wrong]") {
        "${NOPE:-default}"},
       {"workers: ${WORD}\n",
        "sluice.yaml:8:10: 'workers' is 'word', expected auto or a number from 1 to 64"},
-      {"state_dir: ${BELL}\n", "sluice.yaml:8:12: the value of ${BELL} is not printable text"},
+      {"state_dir: ${BELL}\n",
+       "sluice.yaml:8:12: the value of ${BELL} is not printable text, expected "
+       "one line without control characters"},
   }};
   check_added(table);
 }
@@ -594,7 +604,8 @@ TEST_CASE("wrong configuration: variables", "[config][wrong]") {
 TEST_CASE("wrong configuration: variables leave the structure as it is", "[config][wrong]") {
   const std::array<Wrong, 9> table{{
       {"state_dir: ${TWO_LINES}\n",
-       "sluice.yaml:8:12: the value of ${TWO_LINES} is not printable text"},
+       "sluice.yaml:8:12: the value of ${TWO_LINES} is not printable text, expected "
+       "one line without control characters"},
       {"admin: ${MAP}\n",
        "sluice.yaml:8:8: 'admin' is '{socket: {path: /x}}', expected a map with 'socket' and "
        "'http'"},
@@ -673,12 +684,67 @@ TEST_CASE("wrong configuration: what is no text, or no plain YAML", "[config][wr
        "sluice.yaml:1:4: syntax error: a tag (!), expected plain values; quote a value that begins "
        "with '!'"},
       {"%YAML 1.2\n---\na: &x 1\nb: *y\n",
-       "sluice.yaml:4:4: syntax error: an alias (*) of an anchor that is not defined"},
+       "sluice.yaml:4:4: syntax error: an alias (*) of an anchor that is not defined, expected its "
+       "anchor (&) before it, or quotes around a value that begins with '*'"},
       {std::string(33, '[') + std::string(33, ']'),
-       "sluice.yaml:1:33: syntax error: nested deeper than 32 levels"},
+       "sluice.yaml:1:33: syntax error: nested too deep, expected at most 32 levels"},
       {"a: |\n  text\n b: 1\n",
        "sluice.yaml:3:2: syntax error: text that belongs to nothing, expected 'key: value' at the "
        "indentation of the keys above"},
+  }};
+  check_whole(table);
+}
+
+TEST_CASE("wrong configuration: rarer syntax", "[config][wrong]") {
+  const std::array<Wrong, 19> table{{
+      {"a: \"C:\\logs\"\n",
+       "sluice.yaml:1:9: syntax error: a '\\' that begins no escape in double quotes, expected "
+       "'\\\\' or single quotes"},
+      {"a: \"\\xZZ\"\n",
+       "sluice.yaml:1:9: syntax error: an escape that is no hexadecimal number, expected \\x41 or "
+       "single quotes"},
+      {"a: \"\\uD800\"\n",
+       "sluice.yaml:1:11: syntax error: an escape that is no character, expected another one"},
+      {"a: 1\nb: ]\n",
+       "sluice.yaml:2:4: syntax error: a ']' or '}' that closes nothing here, expected '[' or '{' "
+       "before it, or quotes around the value"},
+      {"a: &x &y 1\n",
+       "sluice.yaml:1:7: syntax error: two anchors (&) before one value, expected one"},
+      {"a: &\n", "sluice.yaml:1:5: syntax error: a '&' alone, expected quotes around it"},
+      {"a: *\n", "sluice.yaml:1:5: syntax error: a '*' alone, expected quotes around it"},
+      {"a: &x[ 1\n",
+       "sluice.yaml:1:6: syntax error: a character that no anchor (&) or alias (*) can have, "
+       "expected quotes around the value"},
+      {"a: \"x\n---\nb\"\n",
+       "sluice.yaml:2:1: syntax error: '---' or '...' inside quotes, expected the end of the "
+       "quotes "
+       "before it"},
+      {"a: |x\n  b\n",
+       "sluice.yaml:1:5: syntax error: text behind '|' or '>', expected it in the next line, "
+       "indented"},
+      {"a: |0\n  b\n", "sluice.yaml:1:6: syntax error: a 0 behind '|' or '>', expected 1 to 9"},
+      {"%YAML 2.0\n---\na: 1\n",
+       "sluice.yaml:1:1: syntax error: a %YAML line, expected none, or one '%YAML 1.2'"},
+      {"%YAML 1.2 3\n---\na: 1\n",
+       "sluice.yaml:1:1: syntax error: a %YAML line, expected none, or one '%YAML 1.2'"},
+      {"%YAML x\n---\na: 1\n",
+       "sluice.yaml:1:1: syntax error: a %YAML line, expected none, or one '%YAML 1.2'"},
+      {"a: - b\n",
+       "sluice.yaml:1:4: syntax error: a '-' where no list can stand, expected another "
+       "indentation"},
+      {"a:\n  - b\n c\n",
+       "sluice.yaml:3:2: syntax error: text that belongs to nothing, expected 'key: value' at the "
+       "indentation of the keys above"},
+      {"services:\n  - name: a\n   pools: {}\n",
+       "sluice.yaml:3:4: syntax error: text that belongs to nothing, expected '- value' at the "
+       "indentation of those above"},
+      {"services:\n  - name:shop\n    pools: {}\n",
+       "sluice.yaml:3:10: syntax error: a ':' where none can stand, expected another indentation "
+       "or "
+       "quotes around the value; write a space behind 'key:'"},
+      {"a: `x`\n",
+       "sluice.yaml:1:4: syntax error: a character that no value can begin with, expected quotes "
+       "around the value"},
   }};
   check_whole(table);
 }
@@ -701,8 +767,12 @@ TEST_CASE("wrong configuration: syntax", "[config][wrong]") {
       {"a: 1\n...\nb: 2\n",
        "sluice.yaml:3:1: syntax error: a second document begins, expected one per file"},
       {"a:\n\tb: 1\n", "sluice.yaml:2:1: syntax error: a tab in the indentation, expected spaces"},
-      {"a: \"x\nb: 2\n", "sluice.yaml:1:4: syntax error: a quote that is never closed"},
-      {"a: 'it''s\n", "sluice.yaml:1:4: syntax error: a quote that is never closed"},
+      {"a: \"x\nb: 2\n",
+       "sluice.yaml:1:4: syntax error: a quote that is never closed, "
+       "expected the same one at the end of the value"},
+      {"a: 'it''s\n",
+       "sluice.yaml:1:4: syntax error: a quote that is never closed, "
+       "expected the same one at the end of the value"},
       {"a: b: c\n",
        "sluice.yaml:1:5: syntax error: a ':' where none can stand, expected another indentation or "
        "quotes around the value"},
@@ -725,9 +795,12 @@ TEST_CASE("wrong configuration: syntax", "[config][wrong]") {
       {"a: &x [*x]\n",
        "sluice.yaml:1:8: syntax error: an alias inside what it names, expected an anchor before "
        "it"},
-      {"*a : 1\n", "sluice.yaml:1:1: syntax error: an alias (*) of an anchor that is not defined"},
+      {"*a : 1\n",
+       "sluice.yaml:1:1: syntax error: an alias (*) of an anchor that is not defined, expected its "
+       "anchor (&) before it, or quotes around a value that begins with '*'"},
       {"a: 1\nhosts: [*.example.com]\n",
-       "sluice.yaml:2:9: syntax error: an alias (*) of an anchor that is not defined; write a "
+       "sluice.yaml:2:9: syntax error: an alias (*) of an anchor that is not defined, expected its "
+       "anchor (&) before it, or quotes around a value that begins with '*'; write a "
        "wildcard host in quotes: \"*.example.com\""},
       {"bind: [::1]:8080\n",
        "sluice.yaml:1:12: syntax error: text that belongs to nothing, expected 'key: value' at the "
