@@ -41,7 +41,10 @@ core::Result<std::string> value_of(std::string_view inside, const Environment& e
         name));
   }
   if (!value->empty() && !is_printable(*value)) {
-    return error(fmt::format("the value of ${{{}}} is not printable text", name));
+    return error(
+        fmt::format("the value of ${{{}}} is not printable text, expected one line without control "
+                    "characters",
+                    name));
   }
   return *value;
 }

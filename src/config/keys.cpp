@@ -2,67 +2,125 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "config/names.hpp"
+#include "sluice/core/clock.hpp"
+#include "sluice/core/limits.hpp"
 
 namespace sluice::config {
 
 namespace {
 
-constexpr std::string_view kNetworks = "a list of networks such as 10.0.0.0/8";
-constexpr std::string_view kNetwork = "a network such as 10.0.0.0/8, an address, or unix:";
-constexpr std::string_view kName =
+namespace limits = core::limits;
+using std::string_view;
+
+constexpr string_view kNetworks = "a list of networks such as 10.0.0.0/8";
+constexpr string_view kNetwork = "a network such as 10.0.0.0/8, an address, or unix:";
+constexpr string_view kName =
     "letters, digits, '.', '_' and '-', at most 64, beginning with a letter or digit";
-constexpr std::string_view kHeaderName = "the name of a header field, at most 64 characters";
-constexpr std::string_view kCookieName = "the name of a cookie, at most 64 characters";
-constexpr std::string_view kTimeout = "a duration from 1ms to 24h such as 30s";
-constexpr std::string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
+constexpr string_view kHeaderName = "the name of a header field, at most 64 characters";
+constexpr string_view kCookieName = "the name of a cookie, at most 64 characters";
+constexpr string_view kTimeout = "a duration from 1ms to 24h such as 30s";
+constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
+
+constexpr string_view kAuto[] = {"auto"};
+constexpr string_view kOff[] = {"off"};
+constexpr string_view kUnlimited[] = {"unlimited"};
+constexpr string_view kOnOff[] = {"on", "off"};
+constexpr string_view kFormats[] = {"json"};
+constexpr string_view kPoolNames[] = {"blue", "green"};
+constexpr string_view kTunnelPolicies[] = {"drain", "keep", "close"};
+constexpr string_view kExposed[] = {"pool", "generation", "reason", "bucket", "endpoint"};
+constexpr string_view kBareSources[] = {"client_address", "mint_cookie"};
+
+constexpr std::uint64_t milliseconds(core::Millis duration) {
+  return static_cast<std::uint64_t>(duration.count());
+}
+constexpr std::uint64_t kSecond = 1'000;
+constexpr std::uint64_t kHour = 3'600 * kSecond;
+constexpr std::uint64_t kDay = 24 * kHour;
+constexpr Range kTimeoutRange{1, kDay};
+constexpr Range kConnections{1, 10'000'000};
+constexpr std::uint64_t kPathMax = 4096;  // PATH_MAX of Linux
+// sun_path holds 107 bytes (unix(7)); the socket is made under a temporary name that is a little
+// longer.
+constexpr std::uint64_t kSocketPathMax = 90;
+constexpr std::uint64_t kSizeMax = std::numeric_limits<std::int64_t>::max();
 
 /// A key of a later version.
-constexpr Key later(std::string_view name, std::string_view about) {
+constexpr Key later(string_view name, string_view about) {
   return {.name = name, .expects = "", .about = about, .support = Support::Later};
 }
 
 constexpr Key kTopKeys[] = {
     {.name = "workers",
      .expects = "auto or a number from 1 to 64",
-     .about = "event loops",
+     .about = "event loops, each one thread; `auto`: one per core, no more than "
+              "`limits.connections`",
+     .form = Form::Number,
+     .range = {1, limits::kWorkersMax},
+     .words = kAuto,
      .fallback = "auto"},
-    {.name = "limits", .expects = "a map of limits", .about = "bounds of the whole process"},
+    {.name = "limits",
+     .expects = "a map of limits",
+     .about = "bounds of the whole process",
+     .form = Form::Map},
     {.name = "listeners",
      .expects = "a list of 1 to 64 listeners",
      .about = "addresses that accept clients",
-     .item = "a map with 'bind'"},
+     .form = Form::Map,
+     .item = "a map with 'bind'",
+     .items = {1, limits::kListenersMax},
+     .presence = Presence::Required},
     {.name = "admin",
      .expects = "a map with 'socket' and 'http'",
-     .about = "where commands and metrics are served"},
+     .about = "where commands and metrics are served",
+     .form = Form::Map},
     {.name = "state_dir",
      .expects = "the path of a directory",
-     .about = "where the traffic state and its lock live",
+     .about = "the traffic state, its lock and the audit file; made when missing (the last "
+              "component)",
+     .form = Form::Text,
+     .range = {1, kPathMax},
      .fallback = "/var/lib/sluice"},
     {.name = "access_log",
      .expects = "a map with 'path', or off",
      .about = "one JSON line per request",
+     .form = Form::Map,
+     .words = kOff,
      .fallback = "off"},
     {.name = "trusted_proxies",
      .expects = kNetworks,
-     .about = "whose X-Forwarded-* fields are believed",
+     .about = "peers whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id` and trace fields are "
+              "believed; `unix:` stands for peers on a Unix socket",
+     .form = Form::Network,
      .fallback = "[]",
      .item = kNetwork},
     {.name = "services",
      .expects = "a list of 1 to 1024 services",
      .about = "the applications behind the proxy",
-     .item = "a map with 'name' and 'pools'"},
+     .form = Form::Map,
+     .item = "a map with 'name' and 'pools'",
+     .items = {1, limits::kServicesMax},
+     .presence = Presence::Required},
 };
 
 constexpr Key kProcessLimitsKeys[] = {
     {.name = "connections",
      .expects = "auto or a number from 1 to 10000000",
-     .about = "clients at once; auto: what the descriptor limit allows",
+     .about = "clients at once, at least one for each worker; `auto`: what the descriptor limit "
+              "allows",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kAuto,
      .fallback = "auto"},
     {.name = "connections_per_address",
      .expects = "off or a number from 1 to 10000000",
-     .about = "clients at once from one address",
+     .about = "clients at once from one address; more are closed at once and counted",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
      .fallback = "off"},
 };
 
@@ -70,10 +128,14 @@ constexpr Key kListenerKeys[] = {
     {.name = "name",
      .expects = kName,
      .about = "by which services list it",
-     .fallback = "listener-1, ..."},
+     .form = Form::Name,
+     .fallback_words = "`listener-1`, `listener-2`, ..."},
     {.name = "bind",
      .expects = "an address and port such as 0.0.0.0:8080 or \"[::]:8080\"",
-     .about = "where to listen"},
+     .about = "where to listen; port 0 takes a free one, which `sluice status` shows; an IPv6 "
+              "address takes IPv6 only",
+     .form = Form::Address,
+     .presence = Presence::Required},
     later("tls", "certificates and versions"),
     later("proxy_protocol_from", "who sends PROXY headers"),
 };
@@ -81,10 +143,13 @@ constexpr Key kListenerKeys[] = {
 constexpr Key kAdminKeys[] = {
     {.name = "socket",
      .expects = "a map with 'path' and 'mode'",
-     .about = "the Unix socket that takes commands"},
+     .about = "the Unix socket that takes commands",
+     .form = Form::Map},
     {.name = "http",
      .expects = "a map with 'bind', or off",
-     .about = "status and metrics, read-only",
+     .about = "status and metrics over TCP, read-only",
+     .form = Form::Map,
+     .words = kOff,
      .fallback = "off"},
 };
 
@@ -92,78 +157,118 @@ constexpr Key kAdminSocketKeys[] = {
     {.name = "path",
      .expects = "a path of at most 90 bytes",
      .about = "of the socket; its directory must exist",
+     .form = Form::Text,
+     .range = {1, kSocketPathMax},
      .fallback = "/run/sluice/admin.sock"},
     {.name = "mode",
      .expects = "octal permissions such as \"0660\"",
      .about = "who may connect",
+     .form = Form::Mode,
      .fallback = "\"0660\""},
 };
 
 constexpr Key kAdminHttpKeys[] = {
     {.name = "bind",
      .expects = "an address and port such as 127.0.0.1:9901",
-     .about = "where to listen"},
+     .about = "where to listen",
+     .form = Form::Address,
+     .presence = Presence::Required},
     later("token_file", "who may change things"),
 };
 
 constexpr Key kAccessLogKeys[] = {
     {.name = "path",
      .expects = "the path of a file, or \"-\" for stdout",
-     .about = "where the lines go"},
-    {.name = "format", .expects = "json", .about = "form of the lines", .fallback = "json"},
+     .about = "where the lines go; opened for appending; a FIFO needs no reader yet",
+     .form = Form::Text,
+     .range = {1, kPathMax},
+     .presence = Presence::Required},
+    {.name = "format",
+     .expects = "json",
+     .about = "form of the lines: one object per line",
+     .form = Form::Word,
+     .words = kFormats,
+     .fallback = "json"},
 };
 
 constexpr Key kServiceKeys[] = {
-    {.name = "name", .expects = kName, .about = "of the service, in commands, logs and metrics"},
+    {.name = "name",
+     .expects = kName,
+     .about = "of the service, in commands, logs and metrics",
+     .form = Form::Name,
+     .presence = Presence::Required},
     {.name = "hosts",
      .expects = "a list of host names",
-     .about = "names that it answers to, without port; none: any",
+     .about = "names that it answers to, without port, case does not matter; `\"*.example.com\"` "
+              "matches one or more labels, not the bare name; none: any host",
+     .form = Form::Host,
      .fallback = "[]",
      .item = "a host name such as shop.example.com or \"*.example.com\", without port"},
     {.name = "path_prefix",
      .expects = "a path such as / or /app",
-     .about = "whole segments that a path must begin with",
+     .about = "whole segments that a path must begin with: `/app` matches `/app` and `/app/x`, "
+              "not `/apple`",
+     .form = Form::Path,
      .fallback = "/"},
     {.name = "listeners",
      .expects = "a list of names of listeners",
-     .about = "where it answers; none: everywhere",
+     .about = "where the service answers; none: everywhere",
+     .form = Form::Name,
      .fallback = "[]",
      .item = "the name of a listener"},
     {.name = "salt",
      .expects = kSaltWanted,
      .about = "chooses who is first in the split; counts at the very first start",
-     .fallback = "the service's name"},
+     .form = Form::Text,
+     .range = {1, limits::kSaltMax},
+     .fallback_words = "the service's name"},
     {.name = "identity",
      .expects = "a list of at least one identity source",
-     .about = "who a user is; the first source that is present wins",
+     .about = "who a user is; the first source that is present wins; `- client_address` and "
+              "`- mint_cookie` stand alone, the others have the name of a field",
+     .form = Form::Map,
+     .words = kBareSources,
      .fallback = "[client_address]",
-     .item =
-         "client_address, mint_cookie, or one of 'cookie: NAME', 'header: NAME', 'query: NAME'"},
+     .item = "client_address, mint_cookie, or one of 'cookie: NAME', 'header: NAME', 'query: NAME'",
+     .items = {1, 0}},
     {.name = "pools",
      .expects = "a map with 'blue' and 'green'",
-     .about = "the two versions of the application"},
+     .about = "the two versions of the application; the one that is live at the first start must "
+              "be there, the other one may be left out",
+     .form = Form::Map,
+     .presence = Presence::Required},
     {.name = "initial",
      .expects = "a map with 'live' and 'split'",
-     .about = "traffic state of the very first start"},
+     .about = "traffic state of the very first start; afterwards the saved state rules",
+     .form = Form::Map},
     {.name = "drain",
      .expects = "a map with 'deadline' and 'websockets'",
-     .about = "how the old pool ends"},
+     .about = "how the old pool ends",
+     .form = Form::Map},
     {.name = "pins",
      .expects = "a list of pins",
      .about = "rules that decide before the split",
+     .form = Form::Map,
      .fallback = "[]",
      .item = "a map with 'header', 'values' and 'from'"},
     {.name = "via",
      .expects = "on or off",
-     .about = "whether a Via field is added",
+     .about = "a `Via` field on requests and answers",
+     .form = Form::Word,
+     .words = kOnOff,
      .fallback = "on"},
     {.name = "expose",
      .expects = "a list of pool, generation, reason, bucket, endpoint",
-     .about = "Sluice-* fields that clients see",
+     .about = "answers carry `Sluice-Pool`, `Sluice-Generation`, ... for clients to see",
+     .form = Form::Word,
+     .words = kExposed,
      .fallback = "[]",
      .item = "one of pool, generation, reason, bucket, endpoint"},
-    {.name = "timeouts", .expects = "a map of timeouts", .about = "bounds in time"},
-    {.name = "limits", .expects = "a map of limits", .about = "bounds in size"},
+    {.name = "timeouts",
+     .expects = "a map of timeouts",
+     .about = "bounds in time",
+     .form = Form::Map},
+    {.name = "limits", .expects = "a map of limits", .about = "bounds in size", .form = Form::Map},
     later("health_check", "active checks of endpoints"),
     later("circuit_breaker", "bounds on a failing pool"),
     later("retry", "when a request is sent again"),
@@ -171,41 +276,61 @@ constexpr Key kServiceKeys[] = {
 };
 
 constexpr Key kIdentityKeys[] = {
-    {.name = "cookie", .expects = kCookieName, .about = "the value of a cookie"},
-    {.name = "header", .expects = kHeaderName, .about = "the value of a header field"},
+    {.name = "cookie",
+     .expects = kCookieName,
+     .about = "the value of a cookie",
+     .form = Form::Token},
+    {.name = "header",
+     .expects = kHeaderName,
+     .about = "the value of a header field; not `Sluice-*`, which are removed from requests first",
+     .form = Form::Token},
     {.name = "query",
      .expects = "the name of a query parameter, at most 64 characters",
-     .about = "the value of a query parameter"},
+     .about = "the value of a query parameter",
+     .form = Form::QueryName},
     {.name = "client_address",
      .expects = "no value: write '- client_address'",
-     .about = "the address of the client"},
+     .about = "the address of the client; after it only `mint_cookie` may stand",
+     .form = Form::Nothing},
     {.name = "mint_cookie",
      .expects = "a map with 'name' and 'max_age'",
-     .about = "a cookie that is set for users who bring nothing else"},
+     .about = "a cookie that Sluice sets for users who bring nothing else; always the last",
+     .form = Form::Map},
 };
 
 constexpr Key kMintCookieKeys[] = {
-    {.name = "name", .expects = kCookieName, .about = "of the cookie", .fallback = "sluice_id"},
+    {.name = "name",
+     .expects = kCookieName,
+     .about = "of the cookie",
+     .form = Form::Token,
+     .fallback = "sluice_id"},
     {.name = "max_age",
      .expects = "a duration of whole seconds from 1s to 3650d such as 30d",
      .about = "how long browsers keep it",
+     .form = Form::Duration,
+     .range = {kSecond, 3650 * kDay},
      .fallback = "30d"},
 };
 
 constexpr Key kPoolsKeys[] = {
     {.name = "blue",
      .expects = "a map with 'endpoints'",
-     .about = "one version of the application"},
+     .about = "one version of the application",
+     .form = Form::Map},
     {.name = "green",
      .expects = "a map with 'endpoints'",
-     .about = "another version of the application"},
+     .about = "another version of the application",
+     .form = Form::Map},
 };
 
 constexpr Key kPoolKeys[] = {
     {.name = "endpoints",
      .expects = "a list of 1 to 256 addresses",
      .about = "where the application runs",
-     .item = "an address and port such as 127.0.0.1:9001 or \"[::1]:9001\""},
+     .form = Form::Address,
+     .item = "an address and port such as 127.0.0.1:9001 or \"[::1]:9001\"",
+     .items = {1, limits::kEndpointsPerPoolMax},
+     .presence = Presence::Required},
     later("tls", "encryption towards endpoints"),
 };
 
@@ -213,89 +338,137 @@ constexpr Key kInitialKeys[] = {
     {.name = "live",
      .expects = "blue or green",
      .about = "the pool that everyone gets",
+     .form = Form::Word,
+     .words = kPoolNames,
      .fallback = "blue"},
     {.name = "split",
      .expects = "a percentage from 0% to 100% with at most two decimals",
      .about = "share of users that gets the other pool",
+     .form = Form::Percent,
      .fallback = "0%"},
 };
 
 constexpr Key kDrainKeys[] = {
     {.name = "deadline",
      .expects = "a duration from 1ms to 24h such as 30s",
-     .about = "when requests on the old pool are cut",
+     .about = "when what still runs on the old pool is cut and counted",
+     .form = Form::Duration,
+     .range = {1, milliseconds(limits::kDrainDeadlineMax)},
      .fallback = "30s"},
     {.name = "websockets",
      .expects = "drain, keep or close",
-     .about = "tunnels on the old pool: closed at the deadline, kept, closed at once",
+     .about = "tunnels on the old pool: ended at the deadline, kept, or ended at once (spread over "
+              "one second)",
+     .form = Form::Word,
+     .words = kTunnelPolicies,
      .fallback = "drain"},
 };
 
 constexpr Key kPinKeys[] = {
-    {.name = "header", .expects = kHeaderName, .about = "the header field that pins"},
+    {.name = "header",
+     .expects = kHeaderName,
+     .about = "the header field that pins; not `Sluice-*`",
+     .form = Form::Token,
+     .presence = Presence::Required},
     {.name = "values",
      .expects = "a map from header values to blue or green",
-     .about = "which value selects which pool"},
+     .about = "which value selects which pool",
+     .form = Form::PoolMap,
+     .presence = Presence::Required},
     {.name = "from",
      .expects = "a list of at least one network such as 10.0.0.0/8",
-     .about = "clients whose header counts",
-     .item = kNetwork},
+     .about = "clients whose field counts",
+     .form = Form::Network,
+     .item = kNetwork,
+     .items = {1, 0},
+     .presence = Presence::Required},
     later("cookie", "a cookie that pins"),
     later("identity_in", "a file of identities"),
     later("pool", "where those of identity_in go"),
 };
 
+/// `off` is refused where nothing else would bound a hostile client or a dead endpoint, or where it
+/// could be read both ways.
 constexpr Key kTimeoutsKeys[] = {
     {.name = "connect",
      .expects = kTimeout,
      .about = "to open a connection to an endpoint",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
      .fallback = "1s"},
     {.name = "request_header",
      .expects = kTimeout,
      .about = "from a request's first byte to the end of its head",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
      .fallback = "10s"},
     {.name = "request_body_idle",
      .expects = kTimeoutOrOff,
-     .about = "without a byte of a request body",
+     .about = "without a byte of a request's body",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
      .fallback = "30s"},
     {.name = "response_header",
      .expects = kTimeoutOrOff,
      .about = "from the request sent to the head of its answer",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
      .fallback = "30s"},
     {.name = "response_body_idle",
      .expects = kTimeoutOrOff,
      .about = "without a byte of an answer's body",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
      .fallback = "30s"},
     {.name = "keep_alive_idle",
      .expects = kTimeout,
      .about = "of a client's idle connection",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
      .fallback = "60s"},
     {.name = "endpoint_idle",
      .expects = kTimeout,
-     .about = "of an endpoint's idle connection",
+     .about = "of an idle connection to an endpoint; keep it below the endpoint's own (Node: 5 s)",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
      .fallback = "4s"},
     {.name = "tunnel_idle",
      .expects = "a duration from 1ms to 30d such as 1h, or off",
-     .about = "without a byte in an upgraded connection",
+     .about = "without a byte in an upgraded connection (WebSocket)",
+     .form = Form::Duration,
+     .range = {1, 30 * kDay},
+     .words = kOff,
      .fallback = "1h"},
 };
 
 constexpr Key kServiceLimitsKeys[] = {
     {.name = "header_bytes",
      .expects = "a size from 1KiB to 16KiB",
-     .about = "of a request's head",
+     .about = "of a request's head; beyond it 431",
+     .form = Form::Size,
+     .range = {1024, limits::kRequestHeadMax},
      .fallback = "16KiB"},
     {.name = "header_count",
      .expects = "a number from 1 to 128",
-     .about = "field lines of a request's head",
+     .about = "field lines of a request's head; beyond it 431",
+     .form = Form::Number,
+     .range = {1, limits::kFieldCountMax},
      .fallback = "100"},
     {.name = "target_bytes",
      .expects = "a size from 64B to 15KiB",
-     .about = "of a request's target: path and query",
+     .about = "of a request's target, path and query; beyond it 414; not above `header_bytes`",
+     .form = Form::Size,
+     .range = {64, limits::kTargetMax},
      .fallback = "8KiB"},
     {.name = "body_bytes",
      .expects = "a size of at least 1B such as 8MiB, or unlimited",
-     .about = "of a request's body",
+     .about = "of a request's body; beyond it 413",
+     .form = Form::Size,
+     .range = {1, kSizeMax},
+     .words = kUnlimited,
      .fallback = "unlimited"},
 };
 
@@ -315,9 +488,9 @@ constinit const Table kAdminSocket{"admin.socket", kAdminSocketKeys};
 constinit const Table kAdminHttp{"admin.http", kAdminHttpKeys};
 constinit const Table kAccessLog{"access_log", kAccessLogKeys};
 constinit const Table kService{"services[]", kServiceKeys};
-constinit const Table kIdentity{"services[].identity[]", kIdentityKeys};
+constinit const Table kIdentity{"services[].identity[]", kIdentityKeys, {1, 1}};
 constinit const Table kMintCookie{"services[].identity[].mint_cookie", kMintCookieKeys};
-constinit const Table kPools{"services[].pools", kPoolsKeys};
+constinit const Table kPools{"services[].pools", kPoolsKeys, {1, 2}};
 constinit const Table kPool{"services[].pools.blue|green", kPoolKeys};
 constinit const Table kInitial{"services[].initial", kInitialKeys};
 constinit const Table kDrain{"services[].drain", kDrainKeys};

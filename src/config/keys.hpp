@@ -1,26 +1,66 @@
 #pragma once
+#include <cstdint>
 #include <span>
 #include <string_view>
 
-/// Every key of the configuration as data: the readers take names and expectations from here, and
-/// so can a reference page or a schema. What a value may be at its edges stands in the reader of
-/// its section.
+/// Every key of the configuration as data. The readers take names, words, ranges and expectations
+/// from here; the JSON Schema, the reference of the guide and the man page are made from it
+/// (tests/docs/config_pages.py). So what they say about a key is said once.
 namespace sluice::config {
 
 enum class Support { Now, Later };  // Later: known, refused with "not supported by this version"
 
+/// What a value looks like; of a list, what its items look like.
+enum class Form {
+  Map,        // its keys are those of the table at its path
+  Number,     // digits, within `range`
+  Duration,   // within `range`, in milliseconds
+  Size,       // within `range`, in bytes
+  Percent,    // of 100, at most two decimals
+  Word,       // one of `words` and nothing else
+  Text,       // printable, at most range.most bytes when that is given
+  Name,       // config::is_object_name()
+  Token,      // config::is_token()
+  QueryName,  // config::is_query_name()
+  Host,       // config::normal_host()
+  Path,       // config::normal_path_prefix()
+  Mode,       // octal permissions
+  Address,    // IP and port
+  Network,    // CIDR block, address, or unix:
+  PoolMap,    // free keys, pools as values
+  Nothing,    // no value
+};
+
+enum class Presence { Optional, Required };
+
+/// Both ends included.
+struct Range {
+  std::uint64_t least = 0;
+  std::uint64_t most = 0;
+};
+
 struct Key {
   std::string_view name;
-  std::string_view expects;        // "expected ..." in messages, of the whole value
-  std::string_view about;          // for people, one line
-  std::string_view fallback = "";  // the value when the key is absent; empty: none
-  std::string_view item = "";      // "expected ..." of one item, when the value is a list
+  std::string_view expects;  // "expected ..." in messages, of the whole value
+  std::string_view about;    // for people, one line; `code` in backticks, no other markup
+  Form form = Form::Text;
+  Range range{};
+  std::span<const std::string_view> words{};  // beside what `form` says: auto, off, unlimited ...
+  std::string_view fallback = "";        // the value when the key is absent, as YAML; empty: none
+  std::string_view fallback_words = "";  // what that is where no one value can be given
+  std::string_view item = "";  // "expected ..." of one item; not empty: the value is a list
+  Range items{};               // how many; most 0: any number
+  Presence presence = Presence::Optional;
   Support support = Support::Now;
+
+  bool is_list() const { return !item.empty(); }
 };
 
 struct Table {
-  std::string_view path;  // where it stands in the file: "services[].timeouts"
+  std::string_view
+      path;  // where it stands in the file: "services[].timeouts", "...pools.blue|green"
   std::span<const Key> keys;
+  Range count{};  // how many keys a map of it has; {0, 0}: any number
 
   /// nullptr: no such key.
   const Key* find(std::string_view name) const;

@@ -4,6 +4,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -24,6 +25,9 @@ namespace {
 using core::limits::kConfigDepthMax;
 using core::limits::kConfigFileMax;
 using core::limits::kConfigNodesMax;
+
+constexpr std::string_view kOpenQuote =
+    "a quote that is never closed, expected the same one at the end of the value";
 
 /// Thrown by the builder through the parser, caught in parse_yaml().
 struct Refused {
@@ -125,7 +129,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void count_nodes(const YAML::Mark& mark, std::size_t more) {
     nodes_ += more;
     if (nodes_ > kConfigNodesMax)
-      refuse(mark, fmt::format("more than {} values, aliases included", kConfigNodesMax));
+      refuse(mark, fmt::format("too many values, expected at most {}, aliases included",
+                               kConfigNodesMax));
   }
 
   // yaml-cpp 0.7.0 takes a quote that is never closed for a text up to the end of the file.
@@ -147,7 +152,7 @@ class TreeBuilder final : public YAML::EventHandler {
         ++i;  // '' is a quote inside
       }
     }
-    throw Refused{at, "a quote that is never closed"};
+    throw Refused{at, std::string(kOpenQuote)};
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -155,7 +160,7 @@ class TreeBuilder final : public YAML::EventHandler {
     check_tag(mark, tag);
     refuse_as_key(mark);
     if (open_.size() == kConfigDepthMax)
-      refuse(mark, fmt::format("nested deeper than {} levels", kConfigDepthMax));
+      refuse(mark, fmt::format("nested too deep, expected at most {} levels", kConfigDepthMax));
     Open opened;
     opened.node = node_at(mark, kind);
     opened.anchor = anchor;
@@ -199,25 +204,55 @@ class TreeBuilder final : public YAML::EventHandler {
   std::optional<Node> root_;
 };
 
+constexpr std::string_view kVersionLine = "a %YAML line, expected none, or one '%YAML 1.2'";
+
 /// The parser's words → ours, which say what to do.
 std::string_view in_words(std::string_view message) {
   struct Word {
     std::string_view theirs, ours;
   };
-  static constexpr std::array<Word, 9> kWords{{
+  static constexpr std::array<Word, 27> kWords{{
       {"illegal map value",
        "a ':' where none can stand, expected another indentation or quotes around the value"},
+      {"illegal map key", "a '?' where none can stand, expected quotes around the value"},
       {"end of map not found",
        "text that belongs to nothing, expected 'key: value' at the indentation of the keys above"},
       {"end of sequence not found",
        "text that belongs to nothing, expected '- value' at the indentation of those above"},
       {"end of sequence flow not found", "a '[' that is not closed here, expected ',' or ']'"},
       {"end of map flow not found", "a '{' that is not closed here, expected ',' or '}'"},
-      {"illegal flow end", "a ']' or '}' that closes nothing here"},
-      {"the referenced anchor is not defined", "an alias (*) of an anchor that is not defined"},
+      {"illegal flow end",
+       "a ']' or '}' that closes nothing here, expected '[' or '{' before it, or quotes around the "
+       "value"},
+      {"the referenced anchor is not defined",
+       "an alias (*) of an anchor that is not defined, expected its anchor (&) before it, or "
+       "quotes "
+       "around a value that begins with '*'"},
+      {"alias not found after *", "a '*' alone, expected quotes around it"},
+      {"anchor not found after &", "a '&' alone, expected quotes around it"},
+      {"illegal character found while scanning a",  // alias, anchor
+       "a character that no anchor (&) or alias (*) can have, expected quotes around the value"},
+      {"cannot assign multiple", "two anchors (&) before one value, expected one"},
+      {"cannot assign the same alias", "an anchor (&) that is given twice, expected another name"},
+      {"aliases can't have any content", "text before or behind an alias (*), expected it alone"},
       {"unknown token",
        "a character that no value can begin with, expected quotes around the value"},
       {"illegal block entry", "a '-' where no list can stand, expected another indentation"},
+      {"unknown escape character",
+       "a '\\' that begins no escape in double quotes, expected '\\\\' or single quotes"},
+      {"bad character found while scanning hex",
+       "an escape that is no hexadecimal number, expected \\x41 or single quotes"},
+      {"invalid unicode", "an escape that is no character, expected another one"},
+      {"illegal EOF in scalar", kOpenQuote},
+      {"illegal document indicator in scalar",
+       "'---' or '...' inside quotes, expected the end of the quotes before it"},
+      {"unexpected character in block scalar",
+       "text behind '|' or '>', expected it in the next line, indented"},
+      {"cannot set zero indentation", "a 0 behind '|' or '>', expected 1 to 9"},
+      {"YAML major version too large", kVersionLine},
+      {"bad YAML version", kVersionLine},
+      {"YAML directives must", kVersionLine},
+      {"repeated YAML directive", kVersionLine},
   }};
   for (const Word& word : kWords) {
     if (message.starts_with(word.theirs)) return word.ours;  // 0.8 adds the name of the anchor
@@ -225,8 +260,18 @@ std::string_view in_words(std::string_view message) {
   return message;
 }
 
-/// The three values that people write without the quotes that YAML needs (behaviour.md §6).
-std::string_view quoting_hint(std::string_view line) {
+/// `key:value`: to YAML that is one word, which goes on in the next line.
+bool has_tight_key(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of(" -"), line.size()));
+  const std::size_t colon = line.find(':');
+  if (colon == line.npos || colon + 1 >= line.size()) return false;
+  const bool is_word = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == colon;
+  return is_word && line[colon + 1] != ' ' && line[colon + 1] != '/';
+}
+
+/// The three values that people write without the quotes that YAML needs (behaviour.md §6), and the
+/// missing space.
+std::string_view quoting_hint(std::string_view line, std::string_view line_before) {
   if (line.find("${") != line.npos && line.find_first_of("{[") != line.npos) {
     return "; inside {} and [] write \"${NAME}\" in quotes";
   }
@@ -234,14 +279,18 @@ std::string_view quoting_hint(std::string_view line) {
   if (line.find("]:") != line.npos || line.find("::") != line.npos) {
     return "; write an IPv6 address in quotes: \"[::1]:8080\"";
   }
+  if (has_tight_key(line_before) || has_tight_key(line)) return "; write a space behind 'key:'";
   return "";
 }
 
 Problem syntax_problem(SourceText& source, std::string_view file, std::size_t offset,
                        std::string_view what) {
   const Place at = source.place(offset);
+  const std::string_view line = source.line_of(offset);
+  const auto start = static_cast<std::size_t>(line.data() - source.text().data());
+  const std::string_view line_before = start > 0 ? source.line_of(start - 1) : "";
   return {{std::string(file), at.line, at.column},
-          fmt::format("syntax error: {}{}", what, quoting_hint(source.line_of(offset)))};
+          fmt::format("syntax error: {}{}", what, quoting_hint(line, line_before))};
 }
 
 std::variant<Node, Problem> parse_source(SourceText& source, std::string_view file) {
@@ -269,7 +318,7 @@ std::variant<Node, Problem> parse_yaml(std::string_view text, std::string_view f
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text.size() > kConfigFileMax) {
     return Problem{{std::string(file), 0, 0},
-                   fmt::format("larger than {} MiB", kConfigFileMax >> 20U)};
+                   fmt::format("too large, expected at most {} MiB", kConfigFileMax >> 20U)};
   }
   SourceText source(text);
   if (const auto bad = check_text(text))

@@ -6,36 +6,32 @@
 #include "config/sections.hpp"
 #include "config/utf8.hpp"
 #include "config/values.hpp"
-#include "sluice/core/limits.hpp"
 
 /// The top level of the file.
 namespace sluice::config {
 
 namespace {
 
-constexpr std::size_t kPathMax = 4096;  // PATH_MAX of Linux
-constexpr std::uint64_t kConnectionsMax = 10'000'000;
-
 void read_process_limits(Reader& in, Value value, Draft& draft) {
   const Section limits(in, value, tables::kProcessLimits, "'limits'");
-  const NumberRange range{1, kConnectionsMax};
+  Config& config = draft.config;
   if (const auto v = limits.get("connections")) {
-    read_number_or(in, *v, "auto", range, draft.config.connections);
     draft.connections_at = v->node->at;
+    read_number_or_word(in, *v, config.connections);
   }
   if (const auto v = limits.get("connections_per_address")) {
-    read_number_or(in, *v, "off", range, draft.config.connections_per_address);
+    read_number_or_word(in, *v, config.connections_per_address);
   }
 }
 
 void read_access_log(Reader& in, Value value, Config& config) {
-  if (value.is("off")) return;
+  if (value.is_word()) return;
   const Section log(in, value, tables::kAccessLog, "'access_log'");
   if (const auto v = log.require("path")) {
     std::string path;
-    if (read_text(in, *v, kPathMax, path)) config.access_log = path;
+    if (read_text(in, *v, path)) config.access_log = path;
   }
-  if (const auto v = log.get("format"); v && !v->is("json")) report_bad(in, *v);
+  if (const auto v = log.get("format"); v && !v->is_word()) report_bad(in, *v);
 }
 
 // The name when there is one that can be shown, else the number in the list.
@@ -49,7 +45,7 @@ std::string service_label(const Node& node, std::size_t number) {
 
 void read_services(Reader& in, Value list, Draft& draft) {
   std::map<std::string, int> first_line;
-  for (const Value item : items_of(in, list, {1, core::limits::kServicesMax})) {
+  for (const Value item : items_of(in, list)) {
     std::vector<Service>& services = draft.config.services;
     const std::size_t problems_before = in.problem_count();
     Service& service = services.emplace_back();
@@ -74,16 +70,14 @@ Draft read_config(Reader& in, const Node& root) {
   Draft draft;
   Config& config = draft.config;
   const Section top(in, {&root, &kFile}, tables::kTop, "the file");
-  if (const auto v = top.get("workers")) {
-    read_number_or(in, *v, "auto", {1, core::limits::kWorkersMax}, config.workers);
-  }
+  if (const auto v = top.get("workers")) read_number_or_word(in, *v, config.workers);
   if (const auto v = top.get("limits")) read_process_limits(in, *v, draft);
   if (const auto v = top.require("listeners")) read_listeners(in, *v, config.listeners);
   if (const auto v = top.get("admin")) read_admin(in, *v, config);
-  if (const auto v = top.get("state_dir")) read_text(in, *v, kPathMax, config.state_dir);
+  if (const auto v = top.get("state_dir")) read_text(in, *v, config.state_dir);
   if (const auto v = top.get("access_log")) read_access_log(in, *v, config);
   if (const auto v = top.get("trusted_proxies")) {
-    Networks trusted = read_networks(in, *v, {0, core::limits::kConfigNodesMax});
+    Networks trusted = read_networks(in, *v);
     config.trusted_proxies = std::move(trusted.networks);
     config.trusts_unix = trusted.has_unix;
   }

@@ -6,16 +6,12 @@
 #include "config/names.hpp"
 #include "config/sections.hpp"
 #include "config/values.hpp"
-#include "sluice/core/limits.hpp"
 
 /// Addresses that the process listens on: `listeners` and `admin`.
 namespace sluice::config {
 
 namespace {
 
-// sun_path holds 107 bytes (unix(7)); the socket is made under a temporary name that is a little
-// longer.
-constexpr std::size_t kSocketPathMax = 90;
 constexpr unsigned kModeMax = 0777;
 
 bool read_mode(Reader& in, Value value, unsigned& target) {
@@ -36,12 +32,12 @@ bool read_mode(Reader& in, Value value, unsigned& target) {
 
 void read_admin_socket(Reader& in, Value value, AdminSocket& socket) {
   const Section section(in, value, tables::kAdminSocket, "'admin.socket'");
-  if (const auto v = section.get("path")) read_text(in, *v, kSocketPathMax, socket.path);
+  if (const auto v = section.get("path")) read_text(in, *v, socket.path);
   if (const auto v = section.get("mode")) read_mode(in, *v, socket.mode);
 }
 
 void read_admin_http(Reader& in, Value value, Config& config) {
-  if (value.is("off")) return;
+  if (value.is_word()) return;
   const Section section(in, value, tables::kAdminHttp, "'admin.http'");
   const auto v = section.require("bind");
   core::SocketAddress bind;
@@ -73,7 +69,7 @@ void read_listener(Reader& in, Value item, Listener& listener) {
 
 void read_listeners(Reader& in, Value list, std::vector<Listener>& listeners) {
   std::map<std::string, int> first_line;
-  for (const Value item : items_of(in, list, {1, core::limits::kListenersMax})) {
+  for (const Value item : items_of(in, list)) {
     Listener& listener = listeners.emplace_back();
     listener.name = fmt::format("listener-{}", listeners.size());
     listener.at = in.position(item.node->at);

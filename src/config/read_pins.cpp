@@ -38,7 +38,7 @@ void read_pin_values(Reader& in, Value value, const std::string& label, model::H
 // Without `from` anyone on the internet could choose a pool; 0.0.0.0/0 and ::/0 say that on
 // purpose.
 void read_from(Reader& in, Value list, model::HeaderPin& pin) {
-  Networks from = read_networks(in, list, {1, core::limits::kConfigNodesMax});
+  Networks from = read_networks(in, list);
   pin.from = std::move(from.networks);
   pin.from_unix = from.has_unix;
 }
@@ -55,7 +55,7 @@ bool is_of_later_version(const Node& node) {
 
 void read_pins(Reader& in, Value list, const std::string& service_label,
                std::vector<model::HeaderPin>& pins) {
-  for (const Value item : items_of(in, list, {0, core::limits::kConfigNodesMax})) {
+  for (const Value item : items_of(in, list)) {
     const std::string label = fmt::format("a pin of {}", service_label);
     const Section section(in, item, tables::kPin, label);
     if (is_of_later_version(*item.node))

@@ -4,7 +4,6 @@
 
 #include "config/sections.hpp"
 #include "config/values.hpp"
-#include "sluice/core/limits.hpp"
 
 /// The pools of a service and their endpoints.
 namespace sluice::config {
@@ -32,7 +31,7 @@ void read_pool(Reader& in, Value value, const std::string& label, Pool& pool) {
   const Section section(in, value, tables::kPool, label);
   const auto list = section.require("endpoints");
   if (!list) return;
-  for (const Value item : items_of(in, *list, {1, core::limits::kEndpointsPerPoolMax})) {
+  for (const Value item : items_of(in, *list)) {
     read_endpoint(in, item, label, pool.endpoints);
   }
 }

@@ -4,16 +4,14 @@
 #include <array>
 
 #include "config/names.hpp"
+#include "config/nearest.hpp"
 #include "config/sections.hpp"
 #include "config/values.hpp"
-#include "sluice/core/limits.hpp"
 
 /// One entry of `services`, apart from its larger sections.
 namespace sluice::config {
 
 namespace {
-
-constexpr ItemCount kAnyCount{0, core::limits::kConfigNodesMax};
 
 std::string in_service(std::string_view section, const std::string& service_label) {
   return fmt::format("'{}' of {}", section, service_label);
@@ -33,7 +31,7 @@ void report_listed_twice(Reader& in, Value item, std::string_view text) {
 }
 
 void read_hosts(Reader& in, Value list, std::vector<std::string>& hosts) {
-  for (const Value item : items_of(in, list, kAnyCount)) {
+  for (const Value item : items_of(in, list)) {
     const auto host = item.is_scalar() ? normal_host(item.text()) : std::nullopt;
     if (!host) {
       report_bad(in, item, item.is("*") ? "; leave 'hosts' out for any host" : "");
@@ -57,14 +55,21 @@ void read_path_prefix(Reader& in, Value value, std::string& target) {
 }
 
 void report_unknown_listener(Reader& in, Value item, const std::vector<Listener>& listeners) {
+  constexpr std::size_t kListedMax = 8;
   std::vector<std::string_view> names;
-  for (const Listener& listener : listeners) names.push_back(listener.name);
+  std::string listed;
+  for (const Listener& listener : listeners) {
+    names.push_back(listener.name);
+    listed += (listed.empty() ? "; there is " : ", ") + listener.name;
+  }
+  const bool is_listed = names.size() <= kListedMax && !nearest(item.text(), names);
+  if (is_listed) return report_bad(in, item, listed);
   report_bad_word(in, item, names);
 }
 
 void read_listener_names(Reader& in, Value list, const std::vector<Listener>& listeners,
                          std::vector<std::string>& names) {
-  for (const Value item : items_of(in, list, kAnyCount)) {
+  for (const Value item : items_of(in, list)) {
     if (!item.is_scalar()) {
       report_bad(in, item);
     } else if (std::ranges::find(listeners, item.text(), &Listener::name) == listeners.end()) {
@@ -78,11 +83,10 @@ void read_listener_names(Reader& in, Value list, const std::vector<Listener>& li
 }
 
 void read_via(Reader& in, Value value, bool& adds_via) {
-  static constexpr std::array<std::string_view, 2> kWords{"on", "off"};
-  if (value.is("on") || value.is("off")) {
+  if (value.is_word()) {
     adds_via = value.is("on");
   } else {
-    report_bad_word(in, value, kWords);
+    report_bad_word(in, value);
   }
 }
 
@@ -96,13 +100,11 @@ void read_expose(Reader& in, Value list, model::Expose& expose) {
                                                  {"reason", &model::Expose::reason},
                                                  {"bucket", &model::Expose::bucket},
                                                  {"endpoint", &model::Expose::endpoint}}};
-  static constexpr std::array<std::string_view, 5> kWords{"pool", "generation", "reason", "bucket",
-                                                          "endpoint"};
-  for (const Value item : items_of(in, list, kAnyCount)) {
+  for (const Value item : items_of(in, list)) {
     const auto field =
         std::ranges::find_if(kFields, [&](const Field& f) { return item.is(f.word); });
     if (field == kFields.end()) {
-      report_bad_word(in, item, kWords);
+      report_bad_word(in, item);
     } else if (expose.*(field->member)) {
       report_listed_twice(in, item, field->word);
     } else {
@@ -124,15 +126,12 @@ void read_tunnel_policy(Reader& in, Value value, model::TunnelPolicy& target) {
     target = policy;
     return;
   }
-  static constexpr std::array<std::string_view, 3> kWords{"drain", "keep", "close"};
-  report_bad_word(in, value, kWords);
+  report_bad_word(in, value);
 }
 
 void read_drain(Reader& in, Value value, const std::string& label, Service& service) {
   const Section drain(in, value, tables::kDrain, in_service("drain", label));
-  const DurationRange range{core::Millis{1}, core::limits::kDrainDeadlineMax};
-  if (const auto v = drain.get("deadline"))
-    read_duration(in, *v, range, Off::Refused, service.drain_deadline);
+  if (const auto v = drain.get("deadline")) read_duration(in, *v, service.drain_deadline);
   if (const auto v = drain.get("websockets")) read_tunnel_policy(in, *v, service.tunnels);
 }
 

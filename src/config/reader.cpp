@@ -21,9 +21,9 @@ std::string kind_or_text(const Node& node) {
     case Node::Kind::Scalar:
       return fmt::format("'{}'", shown(node.text));
     case Node::Kind::List:
-      return "a list";
+      return node.children.empty() ? "an empty list" : "a list";
     case Node::Kind::Map:
-      return "a map";
+      return node.children.empty() ? "an empty map" : "a map";
   }
   core::unreachable();
 }
@@ -40,6 +40,18 @@ std::string joined_names(const Table& table) {
 std::string did_you_mean(std::string_view given, std::span<const std::string_view> names) {
   const auto found = nearest(given, names);
   return found ? fmt::format(", did you mean '{}'?", *found) : "";
+}
+
+/// Where `name` is a key: most unknown keys are good ones at a wrong indentation.
+std::string where_it_belongs(std::string_view name) {
+  std::string out;
+  for (const Table* table : all_tables()) {
+    const Key* key = table->find(name);
+    if (key == nullptr || key->support == Support::Later) continue;
+    const std::string_view path = table->path.empty() ? "the top level" : table->path;
+    out += fmt::format("{}{}", out.empty() ? "" : " and ", path);
+  }
+  return out.empty() ? "" : fmt::format("; it is a key of {}", out);
 }
 
 }  // namespace
@@ -63,6 +75,10 @@ void report_bad(Reader& in, Value value, std::string_view hint) {
           ? fmt::format("{} in '{}', expected {}", is, value.key->name, value.key->item)
           : fmt::format("'{}' is {}, expected {}", value.key->name, is, value.key->expects);
   in.report(*value.node, what + std::string(hint));
+}
+
+void report_bad_word(Reader& in, Value value) {
+  report_bad_word(in, value, value.key->words);
 }
 
 void report_bad_word(Reader& in, Value value, std::span<const std::string_view> words) {
@@ -109,23 +125,33 @@ void Section::check_key(const Node& child) const {
 }
 
 void Section::report_unknown(const Node& child) const {
+  if (child.key == "<<") {
+    in_.report(child.key_at, fmt::format("a merge key (<<) in {}, expected the keys themselves, or "
+                                         "an alias (*name) as a whole value",
+                                         label_));
+    return;
+  }
   std::vector<std::string_view> names;
   for (const Key& key : table_.keys) names.push_back(key.name);
   std::string hint = did_you_mean(child.key, names);
-  if (hint.empty()) hint = fmt::format(", expected one of {}", joined_names(table_));
+  if (hint.empty()) {
+    hint = fmt::format(", expected one of {}{}", joined_names(table_), where_it_belongs(child.key));
+  }
   in_.report(child.key_at, fmt::format("unknown key '{}' in {}{}", shown(child.key), label_, hint));
 }
 
-std::vector<Value> items_of(Reader& in, Value value, ItemCount count) {
+std::vector<Value> items_of(Reader& in, Value value) {
   std::vector<Value> items;
   const Node& node = *value.node;
   if (node.kind != Node::Kind::List) {
     report_bad(in, value);
     return items;
   }
-  if (node.children.size() < count.least || node.children.size() > count.most) {
-    in.report(node.at, fmt::format("'{}' has {} items, expected {}", value.key->name,
-                                   node.children.size(), value.key->expects));
+  const Range count = value.key->items;  // without `most` the nodes of the file bound it
+  const std::size_t size = node.children.size();
+  if (size < count.least || (count.most > 0 && size > count.most)) {
+    in.report(node.at, fmt::format("'{}' has {} items, expected {}", value.key->name, size,
+                                   value.key->expects));
     return items;
   }
   for (const Node& child : node.children) items.push_back({&child, value.key, Value::Role::Item});

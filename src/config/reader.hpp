@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,13 +41,16 @@ struct Value {
 
   bool is_scalar() const { return node->kind == Node::Kind::Scalar; }
   bool is(std::string_view word) const { return is_scalar() && node->text == word; }
+  /// One of the key's words.
+  bool is_word() const { return is_scalar() && std::ranges::count(key->words, node->text) > 0; }
   const std::string& text() const { return node->text; }
 };
 
 /// "'workers' is 'many', expected auto or a number from 1 to 64", or of an item "'x' in 'hosts',
 /// expected a host name ...", with `hint` behind it.
 void report_bad(Reader& in, Value value, std::string_view hint = "");
-/// As report_bad(), for one of `words`: adds the nearest one.
+/// As report_bad(); adds the nearest one of the key's words, or of `words`.
+void report_bad_word(Reader& in, Value value);
 void report_bad_word(Reader& in, Value value, std::span<const std::string_view> words);
 
 /// A map whose keys are those of a table. Reports, when it is made: a value that is no map, keys
@@ -73,12 +77,8 @@ class Section {
   const Node* map_ = nullptr;
 };
 
-/// Items of a list of `least` to `most`; anything else is reported and gives none.
-struct ItemCount {
-  std::size_t least = 0;
-  std::size_t most = 0;
-};
-std::vector<Value> items_of(Reader& in, Value value, ItemCount count);
+/// Items of a list, as many as the key may have; anything else is reported and gives none.
+std::vector<Value> items_of(Reader& in, Value value);
 
 /// Reports keys of `map` that were given before in it. For maps with free keys; Section does it for
 /// its own.

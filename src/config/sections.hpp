@@ -11,7 +11,7 @@ namespace sluice::config {
 /// A configuration while it is read; some of it may be missing or wrong, and then is reported.
 struct Draft {
   Config config;
-  Place connections_at;  // of 'limits.connections', when it is there
+  Place connections_at;  // `limits.connections`
   // Positions; rules between services would only repeat what was said.
   std::set<std::size_t> damaged_services;
 };

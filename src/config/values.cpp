@@ -26,6 +26,10 @@ std::string_view unit_hint(std::string_view text) {
   return is_whole_number(text) ? "; the unit is missing" : "";
 }
 
+bool is_within(Range range, std::uint64_t number) {
+  return number >= range.least && number <= range.most;
+}
+
 bool looks_like_host_name(std::string_view text) {
   const std::string_view host = text.substr(0, text.rfind(':'));
   const bool is_word = std::ranges::all_of(host, [](char c) {
@@ -43,6 +47,12 @@ bool is_unix_word(Value item) {
                            node.children[0].key == "unix" &&
                            node.children[0].kind == Node::Kind::Null;
   return is_unquoted || item.is("unix:");
+}
+
+// Of 10.0.0.1/8 the parser of networks says which one is perhaps meant: only that is of use here.
+std::string hint_of(const core::Error& error) {
+  const std::size_t at = error.what.find("it has bits behind the prefix");
+  return at == std::string::npos ? "" : "; " + error.what.substr(at);
 }
 
 void report_bad_address(Reader& in, Value value) {
@@ -73,9 +83,9 @@ std::optional<std::uint64_t> parse_whole_number(std::string_view text) {
   return number;
 }
 
-bool read_number(Reader& in, Value value, NumberRange range, std::uint32_t& target) {
+bool read_number(Reader& in, Value value, std::uint32_t& target) {
   const auto number = value.is_scalar() ? parse_whole_number(value.text()) : std::nullopt;
-  if (!number || *number < range.least || *number > range.most) {
+  if (!number || !is_within(value.key->range, *number)) {
     report_bad(in, value);
     return false;
   }
@@ -83,20 +93,19 @@ bool read_number(Reader& in, Value value, NumberRange range, std::uint32_t& targ
   return true;
 }
 
-bool read_number_or(Reader& in, Value value, std::string_view none, NumberRange range,
-                    std::optional<std::uint32_t>& target) {
-  if (value.is(none)) {
+bool read_number_or_word(Reader& in, Value value, std::optional<std::uint32_t>& target) {
+  if (value.is_word()) {
     target = std::nullopt;
     return true;
   }
   std::uint32_t number = 0;
-  if (!read_number(in, value, range, number)) return false;
+  if (!read_number(in, value, number)) return false;
   target = number;
   return true;
 }
 
-bool read_duration(Reader& in, Value value, DurationRange range, Off off, core::Millis& target) {
-  if (off == Off::Allowed && value.is("off")) {
+bool read_duration(Reader& in, Value value, core::Millis& target) {
+  if (value.is_word()) {
     target = core::Millis{0};
     return true;
   }
@@ -105,7 +114,7 @@ bool read_duration(Reader& in, Value value, DurationRange range, Off off, core::
     return false;
   }
   const auto duration = core::parse_duration(value.text(), "");
-  if (!duration || *duration < range.least || *duration > range.most) {
+  if (!duration || !is_within(value.key->range, static_cast<std::uint64_t>(duration->count()))) {
     report_bad(in, value, unit_hint(value.text()));
     return false;
   }
@@ -113,13 +122,13 @@ bool read_duration(Reader& in, Value value, DurationRange range, Off off, core::
   return true;
 }
 
-bool read_size(Reader& in, Value value, NumberRange range, std::uint64_t& target) {
+bool read_size(Reader& in, Value value, std::uint64_t& target) {
   if (!value.is_scalar()) {
     report_bad(in, value);
     return false;
   }
   const auto size = core::parse_size(value.text(), "");
-  if (!size || *size < range.least || *size > range.most) {
+  if (!size || !is_within(value.key->range, *size)) {
     report_bad(in, value, unit_hint(value.text()));
     return false;
   }
@@ -145,12 +154,14 @@ bool read_pool_name(Reader& in, Value value, core::PoolName& target) {
     return true;
   }
   static constexpr std::array<std::string_view, 2> kPoolNames{"blue", "green"};
-  report_bad_word(in, value, kPoolNames);
+  report_bad_word(in, value, kPoolNames);  // not the key's words: `values` of a pin has none
   return false;
 }
 
-bool read_text(Reader& in, Value value, std::size_t bytes_max, std::string& target) {
-  if (!value.is_scalar() || value.text().size() > bytes_max || !is_printable(value.text())) {
+bool read_text(Reader& in, Value value, std::string& target) {
+  const bool is_text = value.is_scalar() && is_within(value.key->range, value.text().size()) &&
+                       is_printable(value.text());
+  if (!is_text) {
     report_bad(in, value);
     return false;
   }
@@ -179,9 +190,9 @@ bool read_address(Reader& in, Value value, PortRange ports, core::SocketAddress&
   return true;
 }
 
-Networks read_networks(Reader& in, Value list, ItemCount count) {
+Networks read_networks(Reader& in, Value list) {
   Networks out;
-  for (const Value item : items_of(in, list, count)) {
+  for (const Value item : items_of(in, list)) {
     if (is_unix_word(item)) {
       out.has_unix = true;
       continue;
@@ -191,7 +202,7 @@ Networks read_networks(Reader& in, Value list, ItemCount count) {
     if (network) {
       out.networks.push_back(*network);
     } else {
-      report_bad(in, item);
+      report_bad(in, item, hint_of(network.error()));
     }
   }
   return out;

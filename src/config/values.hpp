@@ -10,34 +10,22 @@
 #include "sluice/core/units.hpp"
 
 /// Scalars of the configuration with their types. Each reader either sets its target or reports the
-/// value and leaves the target as it was; ranges include both ends and are the ones that the key's
-/// `expects` names.
+/// value and leaves the target as it was; ranges and words are those of the value's key.
 namespace sluice::config {
-
-struct NumberRange {
-  std::uint64_t least = 0;
-  std::uint64_t most = 0;
-};
-struct DurationRange {
-  core::Millis least{0};
-  core::Millis most{0};
-};
-/// Whether the word `off` is a value (then 0), for durations.
-enum class Off { Refused, Allowed };
 
 /// Digits only, no sign, no leading zero; nullopt: something else, or more than 18 digits.
 std::optional<std::uint64_t> parse_whole_number(std::string_view text);
 
-bool read_number(Reader& in, Value value, NumberRange range, std::uint32_t& target);
-/// As read_number(), where the word `none` (such as auto or off) means nullopt.
-bool read_number_or(Reader& in, Value value, std::string_view none, NumberRange range,
-                    std::optional<std::uint32_t>& target);
-bool read_duration(Reader& in, Value value, DurationRange range, Off off, core::Millis& target);
-bool read_size(Reader& in, Value value, NumberRange range, std::uint64_t& target);
+bool read_number(Reader& in, Value value, std::uint32_t& target);
+/// As read_number(), where a word of the key (auto, off) means nullopt.
+bool read_number_or_word(Reader& in, Value value, std::optional<std::uint32_t>& target);
+/// A word of the key (off) means 0.
+bool read_duration(Reader& in, Value value, core::Millis& target);
+bool read_size(Reader& in, Value value, std::uint64_t& target);
 bool read_percent(Reader& in, Value value, core::BasisPoints& target);
 bool read_pool_name(Reader& in, Value value, core::PoolName& target);
-/// Not empty, no control characters, at most `bytes_max` bytes.
-bool read_text(Reader& in, Value value, std::size_t bytes_max, std::string& target);
+/// Not empty, no control characters.
+bool read_text(Reader& in, Value value, std::string& target);
 
 enum class PortRange { AnyPort, RealPort };  // AnyPort: also 0, which lets the system choose
 /// IP and port. Host names and Unix sockets are refused by name: later versions have them.
@@ -48,6 +36,6 @@ struct Networks {
   bool has_unix = false;  // `unix:` was in the list
 };
 /// A list; what is wrong in it is reported and left out.
-Networks read_networks(Reader& in, Value list, ItemCount count);
+Networks read_networks(Reader& in, Value list);
 
 }  // namespace sluice::config

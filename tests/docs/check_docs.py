@@ -76,41 +76,6 @@ class Hash(unittest.TestCase):
         self.assertEqual(len(recipe), 6)
 
 
-class Configuration(unittest.TestCase):
-    def keys_of_program(self):
-        """Names of all keys of this version, by the table that they stand in (src/config/keys.cpp)."""
-        tables = {}
-        for name, body in re.findall(r"constexpr Key k(\w+)Keys\[\] = \{(.*?)^\};", read("src/config/keys.cpp"), flags=re.S | re.M):
-            tables[name] = re.findall(r'\.name = "(\w+)"', body)
-        return tables
-
-    def test_every_key_is_in_the_reference(self):
-        tables = self.keys_of_program()
-        self.assertGreater(len(tables), 10)
-        words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", read("docs/guide/configuration.md")))))
-        for table, keys in tables.items():
-            with self.subTest(table=table):
-                self.assertEqual([key for key in keys if key not in words], [], "not in the reference")
-
-    def test_every_key_of_the_reference_is_the_programs(self):
-        known = {key for keys in self.keys_of_program().values() for key in keys}
-        rows = re.findall(r"^\| `([\w.]+)` \|", read("docs/guide/configuration.md"), flags=re.M)
-        self.assertGreater(len(rows), 30)
-        for row in rows:
-            for word in row.split("."):
-                with self.subTest(row=row):
-                    self.assertIn(word, known)
-
-    def test_defaults_are_the_programs(self):
-        defaults = dict(re.findall(r'\.name = "(\w+)",[^{}]*?\.fallback = "([^"]+)"',
-                                   re.search(r"kTimeoutsKeys.*?kServiceLimitsKeys.*?^\};", read("src/config/keys.cpp"), flags=re.S | re.M)[0]))
-        self.assertEqual(len(defaults), 12)
-        reference = read("docs/guide/configuration.md")
-        for key, default in defaults.items():
-            with self.subTest(key=key):
-                self.assertTrue(re.search(rf"\| `{key}` \|[^\n]*`{default}`", reference), f"{default} is not in its row")
-
-
 class Metrics(unittest.TestCase):
     def test_the_documented_metrics_are_the_programs(self):
         sources = "".join(read(os.path.join("src", folder, name)) for folder in ("admin", "app")

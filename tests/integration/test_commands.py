@@ -162,6 +162,38 @@ class Commands(SluiceTest):
             self.assertIn(path + place, done.stderr)
         self.assertIn("pools", done.stderr)
 
+    def test_check_says_of_any_file_what_is_wrong_with_it(self):
+        directory = self.directory()
+
+        def said(name, content=None, **environment):
+            path = os.path.join(directory, name)
+            if content is not None:
+                with open(path, "wb") as file:
+                    file.write(content)
+            done = subprocess.run([BIN, "check", "-c", path], capture_output=True, timeout=PATIENCE, env={**os.environ, **environment})
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            *mistakes, summary = done.stderr.decode().replace(path, "FILE").splitlines()
+            self.assertEqual(summary, f"sluice check: FILE: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}")
+            return "\n".join(mistakes)
+
+        self.assertEqual(said("no such file"), "FILE: can't be read: No such file or directory")
+        os.mkdir(os.path.join(directory, "folder"))
+        self.assertEqual(said("folder"), "FILE: is a directory, expected a file")
+        self.assertEqual(said("empty", b""), "FILE:1:1: syntax error: the file is empty, expected 'listeners' and 'services'")
+        with open(BIN, "rb") as file:
+            self.assertEqual(said("program", file.read(100_000)), "FILE:1:1: syntax error: control character 0x7F, expected printable text")
+        self.assertEqual(said("utf-16", "listeners: []".encode("utf-16")), "FILE:1:1: syntax error: byte 0xFF is not UTF-8, expected UTF-8 text")
+        self.assertEqual(said("large", b"#" * (4 << 20) + b"\n"), "FILE: too large, expected at most 4 MiB")
+        self.assertEqual(said("deep", b"[" * 5000 + b"]" * 5000), "FILE:1:33: syntax error: nested too deep, expected at most 32 levels")
+        self.assertIn("FILE:1:12: ${SLUICE_NOT_SET} is not set, expected a value in the environment or a default: ${SLUICE_NOT_SET:-default}",
+                      said("variable", b"state_dir: ${SLUICE_NOT_SET}\n"))
+        self.assertIn("FILE:1:10: the value of ${SLUICE_EVIL} is not printable text, expected one line without control characters",
+                      said("injection", b"workers: ${SLUICE_EVIL}\n", SLUICE_EVIL="1\nadmin: off"))
+        if os.geteuid() != 0:  # root reads everything
+            path = os.path.join(directory, "secret")
+            os.close(os.open(path, os.O_CREAT, 0))
+            self.assertEqual(said("secret"), "FILE: can't be read: Permission denied")
+
     def test_check_print_is_a_configuration_that_prints_the_same(self):
         proxy = self.two_pools(pins=[{"header": "X-P", "values": {"a$b": "blue"}, "from": ["10.0.0.0/8", "unix:"]}],
                                identity=[{"cookie": "uid"}, {"mint_cookie": {"name": "sid", "max_age": "30d"}}])
@@ -175,6 +207,9 @@ class Commands(SluiceTest):
         self.assertEqual(first.stdout, second.stdout)
         proxy.split("10%")
         self.assertIn("the saved state rules", proxy.cli("check", "-c", proxy.config_file).stdout)
+        note, _, rest = proxy.cli("check", "-c", proxy.config_file, "--print").stdout.partition("\n")
+        self.assertRegex(note, "^# note: .*the saved state rules: live blue, split 10%")
+        self.assertEqual(rest, first.stdout)
 
 
 class AtOnce(SluiceTest):

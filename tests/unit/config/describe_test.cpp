@@ -235,19 +235,19 @@ TEST_CASE("describe: any configuration parses back to itself", "[config][describ
 }
 
 TEST_CASE("describe: the shipped examples describe themselves", "[config][describe]") {
-  for (const char* file :
-       {"example.yaml", "minimal.yaml", "two-services.yaml", "behind-load-balancer.yaml"}) {
+  for (const char* file : {"every-key.yaml", "minimal.yaml", "laptop.yaml", "two-services.yaml",
+                           "behind-load-balancer.yaml"}) {
     INFO(file);
     const config::Loaded loaded =
-        config::load(std::string(SLUICE_SOURCE_DIR) + "/config/" + file, no_environment);
+        config::load(std::string(SLUICE_SOURCE_DIR) + "/config/examples/" + file, no_environment);
     REQUIRE(loaded.config);
     check_same(*loaded.config, parse_back(config::describe(*loaded.config)));
   }
 }
 
 TEST_CASE("describe: what a person reads", "[config][describe]") {
-  const config::Loaded loaded =
-      config::load(std::string(SLUICE_SOURCE_DIR) + "/config/minimal.yaml", no_environment);
+  const config::Loaded loaded = config::load(
+      std::string(SLUICE_SOURCE_DIR) + "/config/examples/minimal.yaml", no_environment);
   REQUIRE(loaded.config);
   CHECK(config::describe(*loaded.config) == R"(workers: auto
 limits: {connections: auto, connections_per_address: off}

@@ -1,13 +1,17 @@
 #include "config/keys.hpp"
 
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "config/names.hpp"
 #include "config/nearest.hpp"
 #include "config/utf8.hpp"
+#include "config/values.hpp"
+#include "sluice/core/duration.hpp"
 #include "support/catch.hpp"
 
 using namespace sluice;
@@ -28,8 +32,97 @@ TEST_CASE("keys: each is named once in its section, with words for people", "[co
   }
 }
 
+namespace {
+
+using Parse = std::optional<std::uint64_t> (*)(std::string_view);
+
+std::optional<std::uint64_t> duration_of(std::string_view text) {
+  const auto duration = core::parse_duration(text, "");
+  if (!duration) return std::nullopt;
+  return static_cast<std::uint64_t>(duration->count());
+}
+std::optional<std::uint64_t> size_of(std::string_view text) {
+  const auto size = core::parse_size(text, "");
+  return size ? std::optional(*size) : std::nullopt;
+}
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  return config::parse_whole_number(text);
+}
+
+/// The words of `text` that `parse` takes, in order.
+std::vector<std::uint64_t> amounts_in(std::string_view text, Parse parse) {
+  std::vector<std::uint64_t> out;
+  std::istringstream words{std::string(text)};
+  for (std::string word; words >> word;) {
+    if (word.ends_with(',')) word.pop_back();
+    if (const auto amount = parse(word)) out.push_back(*amount);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("keys: the words for people name the range that is enforced", "[config][keys]") {
+  std::size_t count = 0;
+  for (const config::Table* table : config::all_tables()) {
+    for (const config::Key& key : table->keys) {
+      const Parse parse = key.form == config::Form::Duration ? duration_of
+                          : key.form == config::Form::Size   ? size_of
+                          : key.form == config::Form::Number ? number_of
+                                                             : nullptr;
+      if (parse == nullptr) continue;
+      ++count;
+      INFO(table->path << "." << key.name << ": " << key.expects);
+      const std::vector<std::uint64_t> named = amounts_in(key.expects, parse);
+      REQUIRE_FALSE(named.empty());
+      CHECK(named[0] == key.range.least);
+      if (key.expects.find(" to ") == key.expects.npos) continue;  // "at least 1B"
+      REQUIRE(named.size() >= 2);
+      CHECK(named[1] == key.range.most);
+    }
+  }
+  CHECK(count > 12);
+}
+
+TEST_CASE("keys: the words for people name the words and the counts that are enforced",
+          "[config][keys]") {
+  for (const config::Table* table : config::all_tables()) {
+    for (const config::Key& key : table->keys) {
+      INFO(table->path << "." << key.name << ": " << key.expects << "; " << key.item);
+      const std::string_view text = key.is_list() ? key.item : key.expects;
+      for (const std::string_view word : key.words) CHECK(text.find(word) != text.npos);
+      if (key.items.most == 0) continue;
+      const auto named = amounts_in(key.expects, number_of);
+      CHECK(named == std::vector<std::uint64_t>{key.items.least, key.items.most});
+    }
+  }
+}
+
+TEST_CASE("keys: each section is the value of a key", "[config][keys]") {
+  std::set<std::string> paths;
+  for (const config::Table* table : config::all_tables()) {
+    // "services[].pools.blue|green" is both.
+    const std::string path(table->path);
+    const std::size_t bar = path.find('|');
+    paths.insert(path.substr(0, bar));
+    if (bar != path.npos) paths.insert(path.substr(0, path.rfind('.') + 1) + path.substr(bar + 1));
+  }
+  CHECK(paths.erase("") == 1);
+  for (const config::Table* table : config::all_tables()) {
+    const std::string above(table->path.substr(0, table->path.find('|')));
+    for (const config::Key& key : table->keys) {
+      if (key.form != config::Form::Map) continue;
+      if (key.support == config::Support::Later) continue;
+      const std::string path = (above.empty() ? "" : above + ".") + std::string(key.name);
+      INFO(path);
+      CHECK(paths.erase(key.is_list() ? path + "[]" : path) == 1);
+    }
+  }
+  CHECK(paths.empty());
+}
+
 TEST_CASE("keys: the example shows every one that is supported", "[config][keys]") {
-  std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/config/example.yaml");
+  std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/config/examples/every-key.yaml");
   std::stringstream text;
   text << file.rdbuf();
   for (const config::Table* table : config::all_tables()) {

@@ -55,7 +55,7 @@ std::string problems_of(const std::string& text) {
 }
 
 std::string example(const std::string& name) {
-  return std::string(SLUICE_SOURCE_DIR) + "/config/" + name;
+  return std::string(SLUICE_SOURCE_DIR) + "/config/examples/" + name;
 }
 
 /// A path that is removed at the end of the test.
@@ -200,8 +200,8 @@ services:
 }
 
 TEST_CASE("config: the shipped examples load", "[config][parse]") {
-  for (const char* name :
-       {"example.yaml", "minimal.yaml", "two-services.yaml", "behind-load-balancer.yaml"}) {
+  for (const char* name : {"every-key.yaml", "minimal.yaml", "laptop.yaml", "two-services.yaml",
+                           "behind-load-balancer.yaml"}) {
     const config::Loaded loaded = config::load(example(name), no_environment);
     INFO(name << "\n" << messages(loaded));
     CHECK(loaded.config);
@@ -448,7 +448,9 @@ TEST_CASE("config: columns count characters", "[config][parse]") {
       "sluice.yaml:9:14: 'ä' in 'expose', expected one of pool, generation, reason, bucket, "
       "endpoint\n");
   CHECK(problems_of("{äöü: 1, wrong: [}\n") ==
-        "sluice.yaml:1:18: syntax error: a ']' or '}' that closes nothing here\n");
+        "sluice.yaml:1:18: syntax error: a ']' or '}' that closes nothing here, expected '[' or "
+        "'{' before "
+        "it, or quotes around the value\n");
 }
 
 TEST_CASE("config: a byte order mark and CRLF are taken as they come", "[config][parse]") {
@@ -489,8 +491,8 @@ TEST_CASE("config: nesting, aliases and size are bounded", "[config][parse]") {
   const std::size_t deepest = core::limits::kConfigDepthMax - 1;  // the file is a level of its own
   CHECK(problems_of(nested(deepest)).find("nested") == std::string::npos);
   CHECK(problems_of(nested(deepest + 1)) ==
-        "sluice.yaml:1:35: syntax error: nested deeper than 32 levels\n");
-  CHECK(problems_of(nested(100'000)).find("nested deeper") != std::string::npos);
+        "sluice.yaml:1:35: syntax error: nested too deep, expected at most 32 levels\n");
+  CHECK(problems_of(nested(100'000)).find("nested too deep") != std::string::npos);
 
   std::string laughs = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'z'; ++c) {
@@ -498,7 +500,8 @@ TEST_CASE("config: nesting, aliases and size are bounded", "[config][parse]") {
     laughs += std::string(1, c) + ": &" + c + " [" + before + "," + before + "," + before + "," +
               before + "]\n";
   }
-  CHECK(problems_of(laughs).find("syntax error: more than 300000 values, aliases included") !=
+  CHECK(problems_of(laughs).find(
+            "syntax error: too many values, expected at most 300000, aliases included") !=
         std::string::npos);
 
   const std::string comment = std::string(kMinimal) + "#";
@@ -507,7 +510,7 @@ TEST_CASE("config: nesting, aliases and size are bounded", "[config][parse]") {
   };
   CHECK(parse_good(filled(core::limits::kConfigFileMax)).services.size() == 1);
   CHECK(problems_of(filled(core::limits::kConfigFileMax + 1)) ==
-        "sluice.yaml: larger than 4 MiB\n");
+        "sluice.yaml: too large, expected at most 4 MiB\n");
 }
 
 TEST_CASE("config: one line of megabytes is read in linear time", "[config][parse]") {
@@ -516,7 +519,8 @@ TEST_CASE("config: one line of megabytes is read in linear time", "[config][pars
   std::string items;
   for (int i = 0; i < 1'900'000; ++i) items += "a,";
   CHECK(problems_of("x: [" + items + "]\n") ==
-        "sluice.yaml:1:600001: syntax error: more than 300000 values, aliases included\n");
+        "sluice.yaml:1:600001: syntax error: too many values, expected at most 300000, aliases "
+        "included\n");
 }
 
 TEST_CASE("config: services that share a host but no listener or prefix are fine",
@@ -572,7 +576,7 @@ TEST_CASE("config: a file that can't be read is one problem without a line", "[c
   if (::geteuid() != 0) CHECK(problem(secret) == secret + ": can't be read: Permission denied");
   const std::string large = directory.file("large.yaml");
   std::ofstream(large) << std::string(core::limits::kConfigFileMax + 1, '#');
-  CHECK(problem(large) == large + ": larger than 4 MiB");
+  CHECK(problem(large) == large + ": too large, expected at most 4 MiB");
 }
 
 TEST_CASE("config: the environment of the process is asked", "[config][load]") {

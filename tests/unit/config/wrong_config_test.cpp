@@ -31,7 +31,21 @@ constexpr const char* kGreen = "      green: {endpoints: [127.0.0.1:9002]}\n";
 std::optional<std::string> environment(std::string_view name) {
   if (name == "WORD") return "word";
   if (name == "BELL") return "ding\a";
+  if (name == "TWO_LINES") return "a\nworkers: 2";
+  if (name == "MAP") return "{socket: {path: /x}}";
+  if (name == "LIST") return "[10.0.0.0/8]";
+  if (name == "PAIR") return "10.0.0.0/8, 192.0.2.1";
+  if (name == "COMMENT") return "2 # two";
+  if (name == "NESTED") return "${WORD}";
+  if (name == "EMPTY") return "";
   return std::nullopt;
+}
+
+bool tells_what_to_do(const std::string& what) {
+  for (const char* words : {"expected ", "did you mean ", "not supported by this version"}) {
+    if (what.find(words) != what.npos) return true;
+  }
+  return false;
 }
 
 void check(const std::string& text, const std::string& message) {
@@ -40,6 +54,7 @@ void check(const std::string& text, const std::string& message) {
   CHECK_FALSE(loaded.config);
   std::string messages;
   for (const config::Problem& problem : loaded.problems) {
+    CHECK(tells_what_to_do(problem.what));
     messages += (messages.empty() ? "" : "\n") + problem.text();
   }
   CHECK(messages == message);
@@ -93,9 +108,8 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
        "sluice.yaml:8:1: 'listeners' is given twice in the file, expected it once (first in line "
        "1)"},
       {"    <<: {via: on}\n",
-       "sluice.yaml:8:5: unknown key '<<' in service 'shop', expected one of name, hosts, "
-       "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits"},
+       "sluice.yaml:8:5: a merge key (<<) in service 'shop', expected the keys themselves, or an "
+       "alias (*name) as a whole value"},
       {"limits: {conections: 5}\n",
        "sluice.yaml:8:10: unknown key 'conections' in 'limits', did you mean 'connections'?"},
       {"admin: {sockets: {path: /a}}\n",
@@ -116,6 +130,35 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
       {"    initial: {alive: blue}\n",
        "sluice.yaml:8:15: unknown key 'alive' in 'initial' of service 'shop', did you mean "
        "'live'?"},
+  }};
+  check_added(table);
+}
+
+TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") {
+  const std::array<Wrong, 6> table{{
+      {"    connect: 1s\n",
+       "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
+       "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
+       "timeouts, limits; it is a key of services[].timeouts"},
+      {"deadline: 5s\n",
+       "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
+       "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
+       "services[].drain"},
+      {"name: shop\n",
+       "sluice.yaml:8:1: unknown key 'name' in the file, expected one of workers, limits, "
+       "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
+       "listeners[] and services[] and services[].identity[].mint_cookie"},
+      {"    workers: 2\n",
+       "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
+       "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
+       "timeouts, limits; it is a key of the top level"},
+      {"    initial: {deadline: 5s}\n",
+       "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "
+       "live, split; it is a key of services[].drain"},
+      // A key of a later version is no help.
+      {"attempts: 1\n",
+       "sluice.yaml:8:1: unknown key 'attempts' in the file, expected one of workers, limits, "
+       "listeners, admin, state_dir, access_log, trusted_proxies, services"},
   }};
   check_added(table);
 }
@@ -162,7 +205,7 @@ TEST_CASE("wrong configuration: types", "[config][wrong]") {
        "sluice.yaml:8:13: 'path' is missing in 'access_log', expected the path of a file, or \"-\" "
        "for stdout"},
       {"state_dir: []\n",
-       "sluice.yaml:8:12: 'state_dir' is a list, expected the path of a directory"},
+       "sluice.yaml:8:12: 'state_dir' is an empty list, expected the path of a directory"},
       {"state_dir: ''\n", "sluice.yaml:8:12: 'state_dir' is '', expected the path of a directory"},
       {"state_dir: \"a\\tb\"\n",
        "sluice.yaml:8:12: 'state_dir' is 'a?b', expected the path of a directory"},
@@ -195,8 +238,8 @@ TEST_CASE("wrong configuration: types", "[config][wrong]") {
 
 TEST_CASE("wrong configuration: numbers", "[config][wrong]") {
   const std::array<Wrong, 15> table{{
-      {"workers: 4\nlimits: {connections: 3}\n",
-       "sluice.yaml:9:23: 'limits.connections' is 3 with 4 workers, expected at least one "
+      {"workers: 3\nlimits: {connections: 2}\n",
+       "sluice.yaml:9:23: 'limits.connections' is 2 with 3 workers, expected at least one "
        "connection for each worker"},
       {"workers: 0\n",
        "sluice.yaml:8:10: 'workers' is '0', expected auto or a number from 1 to 64"},
@@ -352,7 +395,8 @@ TEST_CASE("wrong configuration: addresses", "[config][wrong]") {
        "10.0.0.0/8, an address, or unix:"},
       {"trusted_proxies: [10.0.0.1/8]\n",
        "sluice.yaml:8:19: '10.0.0.1/8' in 'trusted_proxies', expected a network such as "
-       "10.0.0.0/8, an address, or unix:"},
+       "10.0.0.0/8, an address, or unix:; it has bits behind the prefix; meant is perhaps "
+       "10.0.0.0/8"},
       {"trusted_proxies: [proxy.local]\n",
        "sluice.yaml:8:19: 'proxy.local' in 'trusted_proxies', expected a network such as "
        "10.0.0.0/8, an address, or unix:"},
@@ -422,7 +466,8 @@ TEST_CASE("wrong configuration: hosts and paths", "[config][wrong]") {
        "sluice.yaml:8:17: 'listener1' in 'listeners', expected the name of a listener, did you "
        "mean 'listener-1'?"},
       {"    listeners: [main]\n",
-       "sluice.yaml:8:17: 'main' in 'listeners', expected the name of a listener"},
+       "sluice.yaml:8:17: 'main' in 'listeners', expected the name of a listener; there is "
+       "listener-1"},
       {"    listeners: [listener-1, listener-1]\n",
        "sluice.yaml:8:29: 'listener-1' is listed twice in 'listeners', expected it once"},
       {"    salt: ''\n",
@@ -509,7 +554,8 @@ TEST_CASE("wrong configuration: pins", "[config][wrong]") {
        "sluice.yaml:8:12: 'values' is missing in a pin of service 'shop', expected a map from "
        "header values to blue or green"},
       {"    pins: [{header: X-P, values: {}, from: [10.0.0.0/8]}]\n",
-       "sluice.yaml:8:34: 'values' is a map, expected a map from header values to blue or green"},
+       "sluice.yaml:8:34: 'values' is an empty map, expected a map from header values to blue or "
+       "green"},
       {"    pins: [{header: X-P, values: {a: red}, from: [10.0.0.0/8]}]\n",
        "sluice.yaml:8:38: 'red' in 'values', expected blue or green"},
       {"    pins: [{header: X-P, values: {a: blue, a: green}, from: [10.0.0.0/8]}]\n",
@@ -548,9 +594,159 @@ TEST_CASE("wrong configuration: variables", "[config][wrong]") {
        "${NOPE:-default}"},
       {"workers: ${WORD}\n",
        "sluice.yaml:8:10: 'workers' is 'word', expected auto or a number from 1 to 64"},
-      {"state_dir: ${BELL}\n", "sluice.yaml:8:12: the value of ${BELL} is not printable text"},
+      {"state_dir: ${BELL}\n",
+       "sluice.yaml:8:12: the value of ${BELL} is not printable text, expected "
+       "one line without control characters"},
   }};
   check_added(table);
+}
+
+TEST_CASE("wrong configuration: variables leave the structure as it is", "[config][wrong]") {
+  const std::array<Wrong, 9> table{{
+      {"state_dir: ${TWO_LINES}\n",
+       "sluice.yaml:8:12: the value of ${TWO_LINES} is not printable text, expected "
+       "one line without control characters"},
+      {"admin: ${MAP}\n",
+       "sluice.yaml:8:8: 'admin' is '{socket: {path: /x}}', expected a map with 'socket' and "
+       "'http'"},
+      {"trusted_proxies: ${LIST}\n",
+       "sluice.yaml:8:18: 'trusted_proxies' is '[10.0.0.0/8]', expected a list of networks such as "
+       "10.0.0.0/8"},
+      {"trusted_proxies: [\"${PAIR}\"]\n",
+       "sluice.yaml:8:19: '10.0.0.0/8, 192.0.2.1' in 'trusted_proxies', expected a network such as "
+       "10.0.0.0/8, an address, or unix:"},
+      {"workers: ${COMMENT}\n",
+       "sluice.yaml:8:10: 'workers' is '2 # two', expected auto or a number from 1 to 64"},
+      {"    salt: ${EMPTY}\n",
+       "sluice.yaml:8:11: 'salt' is '', expected text of 1 to 256 bytes without control "
+       "characters"},
+      {"    salt: ${EMPTY:-}\n",
+       "sluice.yaml:8:11: 'salt' is '', expected text of 1 to 256 bytes without control "
+       "characters"},
+      {"${WORD}: 1\n",
+       "sluice.yaml:8:1: unknown key '${WORD}' in the file, expected one of workers, limits, "
+       "listeners, admin, state_dir, access_log, trusted_proxies, services"},
+      // What a variable brings is not looked through again.
+      {"workers: ${NESTED}\n",
+       "sluice.yaml:8:10: 'workers' is '${WORD}', expected auto or a number from 1 to 64"},
+  }};
+  check_added(table);
+}
+
+TEST_CASE("wrong configuration: several mistakes, in the order of the file", "[config][wrong]") {
+  check(
+      "workers: none\n"
+      "listeners:\n"
+      "  - bind: 8080\n"
+      "  - bnd: 127.0.0.1:8081\n"
+      "services:\n"
+      "  - name: shop\n"
+      "    pools: {blue: {endpoints: [127.0.0.1:0]}}\n"
+      "    drain: {deadline: 2d, websocket: keep}\n"
+      "  - nam: blog\n"
+      "    pools: {blue: {endpoints: [127.0.0.1:9001]}}\n"
+      "acces_log: {path: /x}\n",
+      "sluice.yaml:1:10: 'workers' is 'none', expected auto or a number from 1 to 64\n"
+      "sluice.yaml:3:11: 'bind' is '8080', expected an address and port such as 0.0.0.0:8080 or "
+      "\"[::]:8080\"\n"
+      "sluice.yaml:4:5: unknown key 'bnd' in listener 'listener-2', did you mean 'bind'?\n"
+      "sluice.yaml:4:5: 'bind' is missing in listener 'listener-2', expected an address and port "
+      "such as 0.0.0.0:8080 or \"[::]:8080\"\n"
+      "sluice.yaml:7:32: '127.0.0.1:0' in 'endpoints', expected an address and port such as "
+      "127.0.0.1:9001 or \"[::1]:9001\"; 0 is no port\n"
+      "sluice.yaml:8:23: 'deadline' is '2d', expected a duration from 1ms to 24h such as 30s\n"
+      "sluice.yaml:8:27: unknown key 'websocket' in 'drain' of service 'shop', did you mean "
+      "'websockets'?\n"
+      "sluice.yaml:9:5: unknown key 'nam' in service 2, did you mean 'name'?\n"
+      "sluice.yaml:9:5: 'name' is missing in service 2, expected letters, digits, '.', '_' and "
+      "'-', at most 64, beginning with a letter or digit\n"
+      "sluice.yaml:11:1: unknown key 'acces_log' in the file, did you mean 'access_log'?");
+}
+
+TEST_CASE("wrong configuration: what is no text, or no plain YAML", "[config][wrong]") {
+  using namespace std::string_literals;
+  const std::array<Wrong, 9> table{{
+      {"\x7F"
+       "ELF\x02\x01\x01\0\0"s,
+       "sluice.yaml:1:1: syntax error: control character 0x7F, expected printable text"},
+      {"a: 1\nb: \0\n"s,
+       "sluice.yaml:2:4: syntax error: control character 0x00, expected printable text"},
+      {"\xFF\xFEl\0i\0"s,
+       "sluice.yaml:1:1: syntax error: byte 0xFF is not UTF-8, expected UTF-8 text"},
+      {"\xEF\xBB\xBF",
+       "sluice.yaml:1:1: syntax error: the file is empty, expected 'listeners' and 'services'"},
+      {"\xEF\xBB\xBF"
+       "lisseners: []\nservices: []\n",
+       "sluice.yaml:1:1: unknown key 'lisseners' in the file, did you mean 'listeners'?\n"
+       "sluice.yaml:1:1: 'listeners' is missing in the file, expected a list of 1 to 64 listeners\n"
+       "sluice.yaml:2:11: 'services' has 0 items, expected a list of 1 to 1024 services"},
+      {"a: !!int 5\n",
+       "sluice.yaml:1:4: syntax error: a tag (!), expected plain values; quote a value that begins "
+       "with '!'"},
+      {"%YAML 1.2\n---\na: &x 1\nb: *y\n",
+       "sluice.yaml:4:4: syntax error: an alias (*) of an anchor that is not defined, expected its "
+       "anchor (&) before it, or quotes around a value that begins with '*'"},
+      {std::string(33, '[') + std::string(33, ']'),
+       "sluice.yaml:1:33: syntax error: nested too deep, expected at most 32 levels"},
+      {"a: |\n  text\n b: 1\n",
+       "sluice.yaml:3:2: syntax error: text that belongs to nothing, expected 'key: value' at the "
+       "indentation of the keys above"},
+  }};
+  check_whole(table);
+}
+
+TEST_CASE("wrong configuration: rarer syntax", "[config][wrong]") {
+  const std::array<Wrong, 19> table{{
+      {"a: \"C:\\logs\"\n",
+       "sluice.yaml:1:9: syntax error: a '\\' that begins no escape in double quotes, expected "
+       "'\\\\' or single quotes"},
+      {"a: \"\\xZZ\"\n",
+       "sluice.yaml:1:9: syntax error: an escape that is no hexadecimal number, expected \\x41 or "
+       "single quotes"},
+      {"a: \"\\uD800\"\n",
+       "sluice.yaml:1:11: syntax error: an escape that is no character, expected another one"},
+      {"a: 1\nb: ]\n",
+       "sluice.yaml:2:4: syntax error: a ']' or '}' that closes nothing here, expected '[' or '{' "
+       "before it, or quotes around the value"},
+      {"a: &x &y 1\n",
+       "sluice.yaml:1:7: syntax error: two anchors (&) before one value, expected one"},
+      {"a: &\n", "sluice.yaml:1:5: syntax error: a '&' alone, expected quotes around it"},
+      {"a: *\n", "sluice.yaml:1:5: syntax error: a '*' alone, expected quotes around it"},
+      {"a: &x[ 1\n",
+       "sluice.yaml:1:6: syntax error: a character that no anchor (&) or alias (*) can have, "
+       "expected quotes around the value"},
+      {"a: \"x\n---\nb\"\n",
+       "sluice.yaml:2:1: syntax error: '---' or '...' inside quotes, expected the end of the "
+       "quotes "
+       "before it"},
+      {"a: |x\n  b\n",
+       "sluice.yaml:1:5: syntax error: text behind '|' or '>', expected it in the next line, "
+       "indented"},
+      {"a: |0\n  b\n", "sluice.yaml:1:6: syntax error: a 0 behind '|' or '>', expected 1 to 9"},
+      {"%YAML 2.0\n---\na: 1\n",
+       "sluice.yaml:1:1: syntax error: a %YAML line, expected none, or one '%YAML 1.2'"},
+      {"%YAML 1.2 3\n---\na: 1\n",
+       "sluice.yaml:1:1: syntax error: a %YAML line, expected none, or one '%YAML 1.2'"},
+      {"%YAML x\n---\na: 1\n",
+       "sluice.yaml:1:1: syntax error: a %YAML line, expected none, or one '%YAML 1.2'"},
+      {"a: - b\n",
+       "sluice.yaml:1:4: syntax error: a '-' where no list can stand, expected another "
+       "indentation"},
+      {"a:\n  - b\n c\n",
+       "sluice.yaml:3:2: syntax error: text that belongs to nothing, expected 'key: value' at the "
+       "indentation of the keys above"},
+      {"services:\n  - name: a\n   pools: {}\n",
+       "sluice.yaml:3:4: syntax error: text that belongs to nothing, expected '- value' at the "
+       "indentation of those above"},
+      {"services:\n  - name:shop\n    pools: {}\n",
+       "sluice.yaml:3:10: syntax error: a ':' where none can stand, expected another indentation "
+       "or "
+       "quotes around the value; write a space behind 'key:'"},
+      {"a: `x`\n",
+       "sluice.yaml:1:4: syntax error: a character that no value can begin with, expected quotes "
+       "around the value"},
+  }};
+  check_whole(table);
 }
 
 TEST_CASE("wrong configuration: syntax", "[config][wrong]") {
@@ -564,14 +760,19 @@ TEST_CASE("wrong configuration: syntax", "[config][wrong]") {
        "sluice.yaml:1:1: 'the file' is 'listeners', expected a map with 'listeners' and "
        "'services'"},
       {"[]\n",
-       "sluice.yaml:1:1: 'the file' is a list, expected a map with 'listeners' and 'services'"},
+       "sluice.yaml:1:1: 'the file' is an empty list, expected a map with 'listeners' and "
+       "'services'"},
       {"a: 1\n---\nb: 2\n",
        "sluice.yaml:2:1: syntax error: a second document begins, expected one per file"},
       {"a: 1\n...\nb: 2\n",
        "sluice.yaml:3:1: syntax error: a second document begins, expected one per file"},
       {"a:\n\tb: 1\n", "sluice.yaml:2:1: syntax error: a tab in the indentation, expected spaces"},
-      {"a: \"x\nb: 2\n", "sluice.yaml:1:4: syntax error: a quote that is never closed"},
-      {"a: 'it''s\n", "sluice.yaml:1:4: syntax error: a quote that is never closed"},
+      {"a: \"x\nb: 2\n",
+       "sluice.yaml:1:4: syntax error: a quote that is never closed, "
+       "expected the same one at the end of the value"},
+      {"a: 'it''s\n",
+       "sluice.yaml:1:4: syntax error: a quote that is never closed, "
+       "expected the same one at the end of the value"},
       {"a: b: c\n",
        "sluice.yaml:1:5: syntax error: a ':' where none can stand, expected another indentation or "
        "quotes around the value"},
@@ -594,9 +795,12 @@ TEST_CASE("wrong configuration: syntax", "[config][wrong]") {
       {"a: &x [*x]\n",
        "sluice.yaml:1:8: syntax error: an alias inside what it names, expected an anchor before "
        "it"},
-      {"*a : 1\n", "sluice.yaml:1:1: syntax error: an alias (*) of an anchor that is not defined"},
+      {"*a : 1\n",
+       "sluice.yaml:1:1: syntax error: an alias (*) of an anchor that is not defined, expected its "
+       "anchor (&) before it, or quotes around a value that begins with '*'"},
       {"a: 1\nhosts: [*.example.com]\n",
-       "sluice.yaml:2:9: syntax error: an alias (*) of an anchor that is not defined; write a "
+       "sluice.yaml:2:9: syntax error: an alias (*) of an anchor that is not defined, expected its "
+       "anchor (&) before it, or quotes around a value that begins with '*'; write a "
        "wildcard host in quotes: \"*.example.com\""},
       {"bind: [::1]:8080\n",
        "sluice.yaml:1:12: syntax error: text that belongs to nothing, expected 'key: value' at the "
@@ -622,7 +826,7 @@ TEST_CASE("wrong configuration: listeners", "[config][wrong]") {
       {std::string("listeners: []\n") + kShop,
        "sluice.yaml:1:12: 'listeners' has 0 items, expected a list of 1 to 64 listeners"},
       {std::string("listeners: {}\n") + kShop,
-       "sluice.yaml:1:12: 'listeners' is a map, expected a list of 1 to 64 listeners"},
+       "sluice.yaml:1:12: 'listeners' is an empty map, expected a list of 1 to 64 listeners"},
       {std::string("listeners:\n  - name: a\n") + kShop,
        "sluice.yaml:2:5: 'bind' is missing in listener 'listener-1', expected an address and port "
        "such as 0.0.0.0:8080 or \"[::]:8080\""},
@@ -675,7 +879,7 @@ TEST_CASE("wrong configuration: services", "[config][wrong]") {
       {std::string(kListener) + "services: []\n",
        "sluice.yaml:3:11: 'services' has 0 items, expected a list of 1 to 1024 services"},
       {std::string(kListener) + "services: {}\n",
-       "sluice.yaml:3:11: 'services' is a map, expected a list of 1 to 1024 services"},
+       "sluice.yaml:3:11: 'services' is an empty map, expected a list of 1 to 1024 services"},
       {std::string(kListener) + "services: [shop]\n",
        "sluice.yaml:3:12: 'shop' in 'services', expected a map with 'name' and 'pools'"},
       {std::string(kListener) + "services:\n  - pools: {blue: {endpoints: [127.0.0.1:1]}}\n",

@@ -1,0 +1,79 @@
+"""The guide's commands exist, with their options, and the messages that it quotes are the program's."""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from check_docs import ROOT, documents, read
+
+BIN = os.path.abspath(os.environ.get("SLUICE_BIN", os.path.join(ROOT, "build/release/sluice")))
+# Of the page about scripts: `sluice` is a host name there.
+NOT_A_COMMAND = {"process", "processes"}
+
+
+def help_of(verb, cache={}):
+    if verb not in cache:
+        done = subprocess.run([BIN, verb, "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        cache[verb] = done.stdout if done.returncode == 0 else None
+    return cache[verb]
+
+
+def commands(text):
+    """(verb, the rest of its line) of each `sluice VERB ...` in code."""
+    blocks = re.findall(r"^```(?:sh|console|text)?\n(.*?)^```", text, flags=re.S | re.M)
+    inline = re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
+    for piece in blocks + [" ".join(each.split()) for each in inline]:
+        for verb, rest in re.findall(r"(?:^|[\s/(])sluice ([a-z]+)\b([^\n#|;&,]*)", piece):
+            if verb not in NOT_A_COMMAND:
+                yield verb, rest
+
+
+def literals():
+    """Every string of the sources, neighbours joined as the compiler joins them."""
+    text = ""
+    for top in ("src", "include"):
+        for folder, _, names in os.walk(os.path.join(ROOT, top)):
+            for name in sorted(names):
+                if name.endswith((".cpp", ".hpp")):
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        text += file.read()
+    return re.sub(r'"\s*\n\s*"', "", text).replace('\\"', '"')
+
+
+class Guide(unittest.TestCase):
+    def test_every_command_exists_with_its_options(self):
+        count = 0
+        for document in documents():
+            if document.startswith(("docs/guide", "README")):
+                for verb, rest in commands(read(document)):
+                    count += 1
+                    with self.subTest(document=document, command=f"sluice {verb}{rest}"):
+                        self.assertIsNotNone(help_of(verb), "no such command")
+                        for option in re.findall(r"(?<!\S)(--[a-z][\w-]*|-[a-z])\b", rest):
+                            self.assertRegex(help_of(verb), rf"(^|[ ,]){option}\b")
+        self.assertGreater(count, 60)
+
+    def test_the_messages_of_troubleshooting_are_the_programs(self):
+        known = literals()
+        blocks = re.findall(r"^```text\n(.*?)^```", read("docs/guide/troubleshooting.md"), flags=re.S | re.M)
+        self.assertGreater(len(blocks), 10)
+        for line in "".join(blocks).splitlines():
+            message = re.sub(r"^FILE:\d+:\d+: '\w+' is '[^']*', |^[\d.]+:\d+: |^/\S+: |^  try: | at /\S+: No such file or directory$", "", line)
+            for part in re.split(r"…|expected |(?=; the unit)", message):
+                if part.strip():
+                    with self.subTest(line=line, part=part):
+                        self.assertTrue(part.strip(" ,") in known, "no message of the program")
+
+    def test_every_proxy_status_is_explained(self):
+        errors = set(re.findall(r'"((?:http|connection|destination)_[a-z_]+)"', read("src/proxy/exchange.cpp") + read("src/proxy/h1_session.cpp")))
+        self.assertGreater(len(errors), 6)
+        explained = set(re.findall(r"\| `([a-z_]+)` \|", read("docs/guide/troubleshooting.md")))
+        self.assertEqual(errors - explained, set())
+
+
+if __name__ == "__main__":
+    if not os.access(BIN, os.X_OK):
+        sys.exit(f"no binary at {BIN}: name it with SLUICE_BIN")
+    unittest.main()
