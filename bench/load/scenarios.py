@@ -135,7 +135,7 @@ SCENARIOS = {
                      Work(("--connections", 16, "--size", 1048576), round_requests=300, short_requests=100, long_requests=500)),
     "d": RequestCost("GET 1 KiB, a new client connection per request", Work(("--connections", 64, "--close"), round_requests=2000),
                      Goals(ratio=1.0)),
-    "h": IdleConnections("idle keep-alive connections", connections=10_000, kib_each=0.6, kib_at_rest=6 * 1024, kib_kept=1024),
+    "h": IdleConnections("idle keep-alive connections", connections=10_000, kib_each=0.6, kib_at_rest=6 * 1024, kib_kept=1536),
     "i": SwitchUnderLoad("switch under load, 64 connections", switches=500, per_second=50, p99_ms=10),
 }
 DAILY = ("a", "h", "i")

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "net/socket_calls.hpp"
 #include "net/uv_loop.hpp"
 #include "sluice/core/ensure.hpp"
 
@@ -43,7 +44,7 @@ ssize_t send_parts(int fd, std::span<const std::string_view> parts) {
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
-  const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  const ssize_t sent = send(fd, message);
   return sent < 0 && would_block(errno) ? 0 : sent;
 }
 
@@ -135,7 +136,7 @@ void SocketTransport::on_socket_error() {
 
 SocketTransport::Received SocketTransport::receive() {
   const std::span<char> buffer = loop_.read_buffer();
-  const ssize_t count = ::recv(fd_, buffer.data(), read_limit_, 0);
+  const ssize_t count = net::receive(fd_, buffer.first(read_limit_));
   if (count > 0) {
     events_->on_read({buffer.data(), static_cast<std::size_t>(count)});
     return Received::Bytes;

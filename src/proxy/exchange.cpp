@@ -67,6 +67,7 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
     return Next::Answered;
   }
   service_ = found.service;
+  counters_ = &context_.metrics.services[settings().id.raw];
   if (const auto refusal = check_limits(settings(), head, head_bytes)) {
     refuse(*refusal);
     return Next::Answered;
@@ -82,7 +83,7 @@ Exchange::Next Exchange::identify_user() {
   identity_ = identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
   choice_ = policy::choose_pool(service_->split_state(), find_pin(settings(), head, who_),
                                 identity_.value());
-  metrics::ServiceCounters& counted = *counters();
+  metrics::ServiceCounters& counted = *counters_;
   counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();
   return Next::GoOn;
@@ -92,7 +93,7 @@ Exchange::Next Exchange::identify_user() {
 Exchange::Next Exchange::admit() {
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
-  metrics::ServiceCounters& counted = *counters();
+  metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
   return Next::GoOn;
@@ -117,7 +118,7 @@ void Exchange::on_connected(net::Transport& transport) {
   const EventScope scope(context_.gather);
   connecting_ = nullptr;
   connect_time_ = context_.loop.now() - connect_started_;
-  counters()->endpoint_connects[pool_label()].observe(*connect_time_);
+  counters_->endpoint_connects[pool_label()].observe(*connect_time_);
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
     endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
   }
@@ -270,7 +271,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   connecting_ = nullptr;
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
-  counters()->endpoint_failures[pool_label()].add();
+  counters_->endpoint_failures[pool_label()].add();
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
@@ -306,7 +307,7 @@ void Exchange::no_endpoint_left() {
 /// (architecture.md §5).
 void Exchange::fall_back_to_live() {
   Hold fresh = context_.slot.hold();
-  metrics::ServiceCounters& counted = *counters();
+  metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
   const core::PoolName failed = choice_.pool;
   service_ = &fresh->service(settings().id);
@@ -462,7 +463,7 @@ bool Exchange::may_retry() const {
 
 void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
-  counters()->endpoint_failures[pool_label()].add();
+  counters_->endpoint_failures[pool_label()].add();
   const bool is_repeatable =
       answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
   upstream_ = nullptr;  // it closed itself
@@ -477,7 +478,7 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
 /// snapshot stay.
 void Exchange::retry() {
   ++retries_;
-  counters()->retries.add();
+  counters_->retries.add();
   needs_fresh_connection_ = true;
   avoid_ = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
   informational_ = 0;
@@ -576,7 +577,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
 
 void Exchange::break_answer(std::string_view why) {
   error_ = why;
-  counters()->broken_answers.add();  // an answer that began has a service
+  counters_->broken_answers.add();  // an answer that began has a service
   drop_upstream();
   client_.abort();
   finish(status_sent_);
@@ -592,7 +593,7 @@ void Exchange::on_client_gone() {
 void Exchange::cut(model::CutCause cause, core::Nanos) {
   const EventScope scope(context_.gather);
   const bool is_stop = cause == model::CutCause::Stop;
-  if (service_ != nullptr) counters()->cut_requests.add();
+  if (service_ != nullptr) counters_->cut_requests.add();
   answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline", Refusal::Cut);
 }
 
@@ -614,31 +615,26 @@ void Exchange::finish(std::uint16_t status) {
   if (lease_.is_taken()) lease_.release();
   held_.clear();
   service_ = nullptr;
+  counters_ = nullptr;
   hold_.release();
 }
 
 void Exchange::count(std::uint16_t status) {
   const std::size_t code = metrics::code_class(status);
-  metrics::ServiceCounters* const counted = counters();
   const core::Nanos duration = context_.loop.now() - started_;
-  if (counted == nullptr) return context_.metrics.unmatched[code].observe(duration);
-  counted->durations[pool_label()][code].observe(duration);
-  if (is_admitted_) counted->in_flight[pool_label()].subtract();
+  if (counters_ == nullptr) return context_.metrics.unmatched[code].observe(duration);
+  counters_->durations[pool_label()][code].observe(duration);
+  if (is_admitted_) counters_->in_flight[pool_label()].subtract();
 }
 
 void Exchange::count_refusal(Refusal why) {
-  metrics::ServiceCounters* const counted = counters();
-  auto& refusals = counted == nullptr ? context_.metrics.unmatched_refusals : counted->refusals;
+  auto& refusals = counters_ == nullptr ? context_.metrics.unmatched_refusals : counters_->refusals;
   refusals[static_cast<std::size_t>(why)].add();
 }
 
 void Exchange::note_first_byte() {
   first_byte_time_ = context_.loop.now() - started_;
-  counters()->endpoint_first_bytes[pool_label()].observe(context_.loop.now() - sent_);
-}
-
-metrics::ServiceCounters* Exchange::counters() const {
-  return service_ == nullptr ? nullptr : &context_.metrics.services[settings().id.raw];
+  counters_->endpoint_first_bytes[pool_label()].observe(context_.loop.now() - sent_);
 }
 
 std::size_t Exchange::pool_label() const {
@@ -712,7 +708,7 @@ void Exchange::arm_upload_timer() {
 void Exchange::on_response_timeout() {
   const EventScope scope(context_.gather);
   if (answer_ == Answer::None) {
-    counters()->endpoint_failures[pool_label()].add();
+    counters_->endpoint_failures[pool_label()].add();
     return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
   }
   if (is_response_paused_ && client_.queued() < last_client_queue_) {  // slow, but reading

@@ -135,7 +135,6 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   const model::Pool& pool() const { return settings().pool(choice_.pool); }
   bool is_candidate() const { return choice_.pool != service_->live; }
   bool closes_client() const;
-  metrics::ServiceCounters* counters() const;
   std::size_t pool_label() const;
 
   Context& context_;
@@ -149,6 +148,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // The decision; views point into the snapshot, the head or the buffers below.
   Hold hold_;
   const model::Service* service_ = nullptr;
+  metrics::ServiceCounters* counters_ = nullptr;  // of the service
   http::ClientIdentity who_;
   policy::Identity identity_;
   policy::PoolChoice choice_;
