@@ -3,6 +3,7 @@
 #include "cli/config_view.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/verbs.hpp"
+#include "sluice/config/describe.hpp"
 #include "sluice/config/parse.hpp"
 
 namespace sluice::cli {
@@ -17,7 +18,7 @@ int run_check(const CheckOptions& options, const Console& console) {
     return kFailed;
   }
   if (options.prints) {
-    console.print(config_text(*loaded.config));
+    console.print(config::describe(*loaded.config));
     return kDone;
   }
   console.print(fmt::format("{}: good\n", options.config_file));

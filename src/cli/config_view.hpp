@@ -5,10 +5,6 @@
 
 namespace sluice::cli {
 
-/// The effective configuration as YAML, every default filled in: reading it again gives the same
-/// configuration.
-std::string config_text(const config::Config& config);
-
 /// One line for each service whose saved traffic state differs from `initial` and `salt` in the
 /// file: the state rules (behaviour.md §1). Empty when there is no readable state.
 std::string state_notes(const config::Config& config);

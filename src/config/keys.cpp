@@ -15,6 +15,7 @@ constexpr std::string_view kName =
     "letters, digits, '.', '_' and '-', at most 64, beginning with a letter or digit";
 constexpr std::string_view kHeaderName = "the name of a header field, at most 64 characters";
 constexpr std::string_view kCookieName = "the name of a cookie, at most 64 characters";
+constexpr std::string_view kTarget = "blue, green, live or candidate";
 constexpr std::string_view kTimeout = "a duration from 1ms to 24h such as 30s";
 constexpr std::string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
 
@@ -74,6 +75,10 @@ constexpr Key kListenerKeys[] = {
     {.name = "bind",
      .expects = "an address and port such as 0.0.0.0:8080 or \"[::]:8080\"",
      .about = "where to listen"},
+    {.name = "mode",
+     .expects = "octal permissions such as \"0660\"",
+     .about = "of a Unix socket: who may connect",
+     .fallback = "\"0660\""},
     later("tls", "certificates and versions"),
     later("proxy_protocol_from", "who sends PROXY headers"),
 };
@@ -149,10 +154,10 @@ constexpr Key kServiceKeys[] = {
      .expects = "a map with 'deadline' and 'websockets'",
      .about = "how the old pool ends"},
     {.name = "pins",
-     .expects = "a list of pins",
+     .expects = "a list of at most 256 pins",
      .about = "rules that decide before the split",
      .fallback = "[]",
-     .item = "a map with 'header', 'values' and 'from'"},
+     .item = "a map with 'header', 'cookie', 'identity_in' or 'segment'"},
     {.name = "via",
      .expects = "on or off",
      .about = "whether a Via field is added",
@@ -233,16 +238,41 @@ constexpr Key kDrainKeys[] = {
 
 constexpr Key kPinKeys[] = {
     {.name = "header", .expects = kHeaderName, .about = "the header field that pins"},
+    {.name = "cookie", .expects = kCookieName, .about = "the cookie that pins"},
     {.name = "values",
-     .expects = "a map from header values to blue or green",
-     .about = "which value selects which pool"},
+     .expects = "a map of 1 to 256 values to blue, green, live or candidate",
+     .about = "which value of the field or cookie selects which pool",
+     .item = kTarget},
     {.name = "from",
      .expects = "a list of at least one network such as 10.0.0.0/8",
-     .about = "clients whose header counts",
+     .about = "clients whose field or cookie counts",
      .item = kNetwork},
-    later("cookie", "a cookie that pins"),
-    later("identity_in", "a file of identities"),
-    later("pool", "where those of identity_in go"),
+    {.name = "identity_in",
+     .expects = "the path of a file with one identity per line",
+     .about = "users by their identity; read again when it changes"},
+    {.name = "segment",
+     .expects = "a map of conditions: 'header' and 'value', 'path_prefix', 'network', 'percent' "
+                "and 'salt'",
+     .about = "requests that meet all of these conditions"},
+    {.name = "pool", .expects = kTarget, .about = "where those of identity_in or segment go"},
+};
+
+constexpr Key kSegmentKeys[] = {
+    {.name = "header", .expects = kHeaderName, .about = "a header field ..."},
+    {.name = "value",
+     .expects = "text of at most 1024 bytes without control characters",
+     .about = "... that has this value"},
+    {.name = "path_prefix",
+     .expects = "a path such as /admin",
+     .about = "whole segments that the path begins with"},
+    {.name = "network",
+     .expects = "a list of at least one network such as 10.0.0.0/8",
+     .about = "where the client is",
+     .item = kNetwork},
+    {.name = "percent",
+     .expects = "a percentage from 0.01% to 100% with at most two decimals",
+     .about = "a share of the users, by their identity ..."},
+    {.name = "salt", .expects = kSaltWanted, .about = "... hashed with this salt"},
 };
 
 constexpr Key kTimeoutsKeys[] = {
@@ -322,16 +352,17 @@ constinit const Table kPool{"services[].pools.blue|green", kPoolKeys};
 constinit const Table kInitial{"services[].initial", kInitialKeys};
 constinit const Table kDrain{"services[].drain", kDrainKeys};
 constinit const Table kPin{"services[].pins[]", kPinKeys};
+constinit const Table kSegment{"services[].pins[].segment", kSegmentKeys};
 constinit const Table kTimeouts{"services[].timeouts", kTimeoutsKeys};
 constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
 }  // namespace tables
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 17> kAll{
-      &kTop,       &kProcessLimits, &kListener, &kAdmin,      &kAdminSocket,  &kAdminHttp,
-      &kAccessLog, &kService,       &kIdentity, &kMintCookie, &kPools,        &kPool,
-      &kInitial,   &kDrain,         &kPin,      &kTimeouts,   &kServiceLimits};
+  static constexpr std::array<const Table*, 18> kAll{
+      &kTop,       &kProcessLimits, &kListener, &kAdmin,      &kAdminSocket, &kAdminHttp,
+      &kAccessLog, &kService,       &kIdentity, &kMintCookie, &kPools,       &kPool,
+      &kInitial,   &kDrain,         &kPin,      &kSegment,    &kTimeouts,    &kServiceLimits};
   return kAll;
 }
 

@@ -28,7 +28,7 @@ struct Table {
 
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
-    kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kTimeouts,
+    kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
     kServiceLimits;
 }
 

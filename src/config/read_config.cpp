@@ -13,7 +13,6 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::size_t kPathMax = 4096;  // PATH_MAX of Linux
 constexpr std::uint64_t kConnectionsMax = 10'000'000;
 
 void read_process_limits(Reader& in, Value value, Config& config) {
@@ -51,8 +50,7 @@ void read_services(Reader& in, Value list, Draft& draft) {
     std::vector<Service>& services = draft.config.services;
     const std::size_t problems_before = in.problem_count();
     Service& service = services.emplace_back();
-    read_service(in, item, service_label(*item.node, services.size()), draft.config.listeners,
-                 service);
+    read_service(in, item, service_label(*item.node, services.size()), draft.config, service);
     const auto [first, is_new] = first_line.emplace(service.name, service.at.line);
     if (!is_new && !service.name.empty()) {
       in.report(
@@ -81,7 +79,7 @@ Draft read_config(Reader& in, const Node& root) {
   if (const auto v = top.get("state_dir")) read_text(in, *v, kPathMax, config.state_dir);
   if (const auto v = top.get("access_log")) read_access_log(in, *v, config);
   if (const auto v = top.get("trusted_proxies")) {
-    Networks trusted = read_networks(in, *v, {0, core::limits::kConfigNodesMax});
+    model::ClientSet trusted = read_networks(in, *v, {0, core::limits::kConfigNodesMax});
     config.trusted_proxies = std::move(trusted.networks);
     config.trusts_unix = trusted.has_unix;
   }
