@@ -90,9 +90,8 @@ bool ClientSet::contains(const std::optional<core::IpAddress>& client) const {
       networks, [&](const core::Network& network) { return network.contains(*client); });
 }
 
-std::optional<PinHit> find_pin(std::span<const Pin> pins, const IdentityLists& lists,
-                               const PinnedRequest& request) {
-  if (pins.empty()) return std::nullopt;
+std::optional<PinHit> find_pin_among(std::span<const Pin> pins, const IdentityLists& lists,
+                                     const PinnedRequest& request) {
   Matcher matcher(lists, request);
   for (const Pin& pin : pins) {
     if (const auto hit = std::visit(matcher, pin)) return hit;
