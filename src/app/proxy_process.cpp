@@ -64,7 +64,10 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version)
       connector_(control_),
       cells_(worker_count_),
       parts_(config::build_static(config_, cells_)),
-      publication_(worker_count_) {}
+      publication_(worker_count_) {
+  // From here on a list lives as long as the snapshots that have it.
+  for (config::IdentityFile& file : config_.identity_files) file.list.reset();
+}
 
 ProxyProcess::~ProxyProcess() {
   end();

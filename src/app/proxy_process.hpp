@@ -54,7 +54,7 @@ class ProxyProcess {
   void end();
   void end_log();
 
-  const config::Config config_;
+  config::Config config_;  // constant after construction, which hands the identities on to parts_
   const std::string version_;
   const std::size_t worker_count_;
   net::SystemClock clock_;

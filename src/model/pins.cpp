@@ -26,21 +26,13 @@ std::optional<std::string_view> value_of(const ValuePin& pin, const http::Reques
   core::unreachable();
 }
 
-bool has_path_under(const http::RequestHead& head, std::string_view prefix) {
-  std::array<char, core::limits::kRequestHeadMax> scratch;
-  std::string_view path = "/";
-  const bool has_path = head.form != http::TargetForm::Asterisk;
-  if (has_path && http::normalize_path(head.path, scratch, path)) return false;
-  return covers_path(prefix, path);
-}
-
 /// One kind of pin each; false or nullopt: it does not match.
 class Matcher {
  public:
   Matcher(const IdentityLists& lists, const PinnedRequest& request)
       : lists_(lists), request_(request) {}
 
-  std::optional<PinHit> operator()(const ValuePin& pin) const {
+  std::optional<PinHit> operator()(const ValuePin& pin) {
     const auto value = value_of(pin, request_.head);
     if (!value || !pin.from.contains(request_.client)) return std::nullopt;
     const auto found = std::ranges::find_if(
@@ -50,15 +42,15 @@ class Matcher {
     return PinHit{found->second, is_header ? Reason::PinHeader : Reason::PinCookie};
   }
 
-  std::optional<PinHit> operator()(const ListPin& pin) const {
+  std::optional<PinHit> operator()(const ListPin& pin) {
     if (!request_.identity || !lists_[pin.list]->contains(*request_.identity)) return std::nullopt;
     return PinHit{pin.target, Reason::PinList};
   }
 
-  std::optional<PinHit> operator()(const SegmentPin& pin) const {
+  std::optional<PinHit> operator()(const SegmentPin& pin) {
     const bool is_in = (!pin.network || pin.network->contains(request_.client)) &&
                        (!pin.header || has(*pin.header)) && (!pin.share || is_below(*pin.share)) &&
-                       (!pin.path_prefix || has_path_under(request_.head, *pin.path_prefix));
+                       (!pin.path_prefix || covers_path(*pin.path_prefix, path()));
     return is_in ? std::optional(PinHit{pin.target, Reason::PinSegment}) : std::nullopt;
   }
 
@@ -71,8 +63,23 @@ class Matcher {
            policy::bucket_of(share.salt, *request_.identity) < share.percent.count();
   }
 
+  /// Made once, however many segments look at it: a long path full of escapes takes microseconds.
+  std::string_view path() {
+    if (path_.empty()) {
+      const http::RequestHead& head = request_.head;
+      path_ = "/";
+      if (head.form != http::TargetForm::Asterisk) {
+        const auto refusal = http::normalize_path(head.path, scratch_, path_);
+        ENSURE(!refusal, "the path of a request that has a service has a normal form");
+      }
+    }
+    return path_;
+  }
+
   const IdentityLists& lists_;
   const PinnedRequest& request_;
+  std::string_view path_;  // empty: not asked for yet
+  std::array<char, core::limits::kRequestHeadMax> scratch_;
 };
 
 }  // namespace
@@ -83,9 +90,9 @@ bool ClientSet::contains(const std::optional<core::IpAddress>& client) const {
       networks, [&](const core::Network& network) { return network.contains(*client); });
 }
 
-std::optional<PinHit> find_pin(std::span<const Pin> pins, const IdentityLists& lists,
-                               const PinnedRequest& request) {
-  const Matcher matcher(lists, request);
+std::optional<PinHit> find_pin_among(std::span<const Pin> pins, const IdentityLists& lists,
+                                     const PinnedRequest& request) {
+  Matcher matcher(lists, request);
   for (const Pin& pin : pins) {
     if (const auto hit = std::visit(matcher, pin)) return hit;
   }

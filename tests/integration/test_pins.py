@@ -3,8 +3,9 @@
 import os
 import subprocess
 import threading
+import unittest
 
-from harness import BIN, PATIENCE, SluiceTest, pool_of, service, wait_until
+from harness import BIN, BUILD, PATIENCE, SluiceTest, pool_of, service, wait_until
 
 EVERYONE = ["0.0.0.0/0", "::/0", "unix:"]
 
@@ -107,6 +108,16 @@ class Pins(SluiceTest):
             self.replace("")
             wait_until(lambda: word("user-2") == "live", "the empty list counts")
         self.assertEqual(proxy.status()["generation"], before)
+
+    @unittest.skipIf(BUILD != "release", "sanitizers keep freed memory")
+    def test_a_list_that_was_replaced_leaves_memory(self):
+        names = "".join(f"123e4567-e89b-12d3-a456-{i:012d}\n" for i in range(500_000))
+        proxy = self.two_pools(pins=[self.KINDS["pin_list"][0]], top=self.with_list(names))
+        full = proxy.rss_kib()
+        self.assertGreater(full, 18_000)
+        self.replace("user-1\n")
+        wait_until(lambda: "1 identities read" in proxy.errors(), "the new list is read")
+        wait_until(lambda: proxy.rss_kib() < full - 17_000, "the old list is gone")
 
     def test_no_request_fails_while_a_large_list_is_exchanged_under_load(self):
         count = 50_000

@@ -70,10 +70,17 @@ struct PinnedRequest {
   std::optional<std::string_view> identity;
 };
 
+std::optional<policy::PinHit> find_pin_among(std::span<const Pin> pins, const IdentityLists& lists,
+                                             const PinnedRequest& request);
+
 /// The first pin that matches. The path that segments look at is that of service matching
-/// (behaviour.md §3). Allocates nothing. Requires: `lists` has every list that `pins` name, none of
-/// them nullptr; the path of the request has a normal form.
-std::optional<policy::PinHit> find_pin(std::span<const Pin> pins, const IdentityLists& lists,
-                                       const PinnedRequest& request);
+/// (behaviour.md §3). Allocates nothing, and costs a service without pins nothing. Requires:
+/// `lists` has every list that `pins` name, none of them nullptr; the path of the request has a
+/// normal form.
+inline std::optional<policy::PinHit> find_pin(std::span<const Pin> pins, const IdentityLists& lists,
+                                              const PinnedRequest& request) {
+  if (pins.empty()) return std::nullopt;
+  return find_pin_among(pins, lists, request);
+}
 
 }  // namespace sluice::model

@@ -142,6 +142,18 @@ TEST_CASE("pins: a segment by path takes whole segments of the normal form", "[m
   }
 }
 
+TEST_CASE("pins: several segments look at one path", "[model][pins]") {
+  SegmentPin first;
+  first.path_prefix = "/admin";
+  first.target = PinTarget::Live;
+  SegmentPin second;
+  second.path_prefix = "/app";
+  const std::vector<model::Pin> pins{first, second};
+  CHECK(Asked("", "/a/../%61pp/x").hit(pins)->target == PinTarget::Candidate);
+  CHECK(Asked("", "/a/../%61dmin").hit(pins)->target == PinTarget::Live);
+  CHECK_FALSE(Asked("", "/a/../%61").hit(pins));
+}
+
 TEST_CASE("pins: a segment by network takes its clients", "[model][pins]") {
   SegmentPin pin;
   pin.network = {.networks = {network("10.0.0.0/8"), network("2001:db8::/32")}, .has_unix = false};
