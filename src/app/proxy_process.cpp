@@ -65,7 +65,10 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version)
       connector_(control_),
       cells_(worker_count_),
       parts_(config::build_static(config_, cells_)),
-      publication_(worker_count_) {}
+      publication_(worker_count_) {
+  // From here on a list lives as long as the snapshots that have it.
+  for (config::IdentityFile& file : config_.identity_files) file.list.reset();
+}
 
 ProxyProcess::~ProxyProcess() {
   end();
@@ -103,6 +106,7 @@ core::Status ProxyProcess::start(control::StateSource source) {
                                                                       .notice = notice},
                                             std::move(*state));
   controller_->start();
+  watch_identity_files();
   if (core::Status started = start_admin(); !started) return started;
   return start_workers();
 }
@@ -131,7 +135,10 @@ core::Status ProxyProcess::open_log() {
 
 core::Status ProxyProcess::open_listeners() {
   for (const config::Listener& listener : config_.listeners) {
-    auto opened = net::open_listeners(listener.bind, static_cast<unsigned>(worker_count_));
+    const auto workers = static_cast<unsigned>(worker_count_);
+    auto opened = listener.bind.is_unix()
+                      ? net::open_unix_listeners(listener.bind.unix_path, listener.mode, workers)
+                      : net::open_listeners(listener.bind, workers);
     if (!opened) return opened.error();
     listeners_.push_back(std::move(*opened));
   }
@@ -217,6 +224,23 @@ core::Status ProxyProcess::start_admin() {
   return core::ok();
 }
 
+void ProxyProcess::watch_identity_files() {
+  if (config_.identity_files.empty()) return;
+  identity_watcher_ = std::make_unique<IdentityWatcher>(
+      config_.identity_files, control_.core().mailbox(),
+      [this](IdentityWatcher::News news) { on_identity_file(std::move(news)); });
+}
+
+void ProxyProcess::on_identity_file(IdentityWatcher::News news) {
+  if (!news.list) {
+    return notice(news.list.error().text() + "; the list read before stays in force");
+  }
+  notice(config_.identity_files[news.file].path + ": " + std::to_string((*news.list)->size()) +
+         " identities read");
+  parts_.lists[news.file] = std::move(*news.list);
+  controller_->republish();
+}
+
 void ProxyProcess::write_metrics(metrics::Exposition& out) const {
   write_process_metrics(out);
   out.family({"sluice_loop_turn_seconds", metrics::MetricType::Histogram,
@@ -269,11 +293,16 @@ void ProxyProcess::on_signal(int number) {
 void ProxyProcess::begin_stop() {
   is_stopping_ = true;
   notice("stopping: waiting for the requests in progress");
+  remove_socket_files();
   parts_running_ = 1 + workers_.size();
   for (const auto& worker : workers_) worker->begin_stop([this] { on_part_stopped(); });
   const core::Nanos deadline = longest_drain(config_);
   controller_->begin_stop(deadline, [this] { on_part_stopped(); });
   control_.core().timers().arm(farewell_, control_.core().now() + deadline + kFarewell);
+}
+
+void ProxyProcess::remove_socket_files() {
+  for (net::ListenSockets& listener : listeners_) listener.file.remove();
 }
 
 void ProxyProcess::on_part_stopped() {
@@ -291,6 +320,8 @@ void ProxyProcess::end() {
   admin_.reset();
   admin_local_.reset();
   admin_remote_.reset();
+  remove_socket_files();
+  identity_watcher_.reset();
   for (const auto& worker : workers_) worker->end();
   control_.core().mailbox().run();  // their last reports
   controller_.reset();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "admin/admin_server.hpp"
+#include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
@@ -42,15 +43,18 @@ class ProxyProcess {
   core::Status start_admin();
   std::unique_ptr<net::UvAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
   core::Result<std::size_t> connections_max() const;
+  void watch_identity_files();
+  void on_identity_file(IdentityWatcher::News news);
   void write_metrics(metrics::Exposition& out) const;
   void on_signal(int number);
   void begin_stop();
+  void remove_socket_files();
   void on_part_stopped();
   void on_farewell() { control_.stop(); }
   void end();
   void end_log();
 
-  const config::Config config_;
+  config::Config config_;  // constant after construction, which hands the identities on to parts_
   const std::string version_;
   const std::size_t worker_count_;
   net::SystemClock clock_;
@@ -60,13 +64,14 @@ class ProxyProcess {
   net::UvLoop control_;
   net::UvConnector connector_;
   config::CellRegistry cells_;
-  config::StaticParts parts_;
+  config::StaticParts parts_;  // lists: replaced when their files change, then republished
   model::Publication publication_;
   std::shared_ptr<control::StateDirectory> directory_;
   std::vector<net::ListenSockets> listeners_;  // by position in the configuration
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<control::StateStore> store_;
   std::unique_ptr<control::Controller> controller_;
+  std::unique_ptr<IdentityWatcher> identity_watcher_;
   std::unique_ptr<admin::AdminServer> admin_;
   std::unique_ptr<net::UvAcceptor> admin_local_;   // the Unix socket
   std::unique_ptr<net::UvAcceptor> admin_remote_;  // admin.http, read-only

@@ -62,13 +62,43 @@ std::string source(const policy::IdentitySource& source) {
   core::unreachable();
 }
 
-std::string pin(const model::HeaderPin& pin) {
-  const std::string values = list(pin.values, [](const auto& value) {
-    return fmt::format("{}: {}", quoted_key(value.first), core::text(value.second));
-  });
-  return fmt::format("{{header: {}, values: {{{}}}, from: {}}}", in_quotes(pin.header),
-                     values.substr(1, values.size() - 2), networks(pin.from, pin.from_unix));
+std::string networks(const model::ClientSet& clients) {
+  return networks(clients.networks, clients.has_unix);
 }
+
+/// Pins as one line each.
+struct PinText {
+  const Config& config;
+
+  std::string operator()(const model::ValuePin& pin) const {
+    const bool is_header = pin.field == model::ValuePin::Field::Header;
+    const std::string values = list(pin.values, [](const auto& value) {
+      return fmt::format("{}: {}", quoted_key(value.first), policy::text(value.second));
+    });
+    return fmt::format("{{{}: {}, values: {{{}}}, from: {}}}", is_header ? "header" : "cookie",
+                       in_quotes(pin.name), values.substr(1, values.size() - 2),
+                       networks(pin.from));
+  }
+  std::string operator()(const model::ListPin& pin) const {
+    return fmt::format("{{identity_in: {}, pool: {}}}",
+                       in_quotes(config.identity_files[pin.list].text), policy::text(pin.target));
+  }
+  std::string operator()(const model::SegmentPin& pin) const {
+    std::vector<std::string> parts;
+    if (pin.header) {
+      parts.push_back("header: " + in_quotes(pin.header->name));
+      parts.push_back("value: " + in_quotes(pin.header->value));
+    }
+    if (pin.path_prefix) parts.push_back("path_prefix: " + in_quotes(*pin.path_prefix));
+    if (pin.network) parts.push_back("network: " + networks(*pin.network));
+    if (pin.share) {
+      parts.push_back("percent: " + pin.share->percent.percent());
+      parts.push_back("salt: " + in_quotes(pin.share->salt));
+    }
+    return fmt::format("{{segment: {{{}}}, pool: {}}}", fmt::join(parts, ", "),
+                       policy::text(pin.target));
+  }
+};
 
 std::string expose(const model::Expose& expose) {
   std::vector<std::string> words;
@@ -91,11 +121,12 @@ std::string pools(const Service& service) {
   return out;
 }
 
-std::string identity_and_pins(const Service& service) {
+std::string identity_and_pins(const Config& config, const Service& service) {
   std::string out = "    identity:\n";
   for (const policy::IdentitySource& s : service.identity) out += "      - " + source(s) + "\n";
   out += service.pins.empty() ? "    pins: []\n" : "    pins:\n";
-  for (const model::HeaderPin& p : service.pins) out += "      - " + pin(p) + "\n";
+  for (const model::Pin& p : service.pins)
+    out += "      - " + std::visit(PinText{config}, p) + "\n";
   return out;
 }
 
@@ -124,13 +155,13 @@ std::string limits(const Service& service) {
       service.body_bytes_max ? core::format_size(*service.body_bytes_max) : "unlimited");
 }
 
-std::string describe_service(const Service& s) {
+std::string describe_service(const Config& config, const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out +=
       fmt::format("    hosts: {}\n    path_prefix: {}\n    listeners: {}\n",
                   list(s.hosts, in_quotes), in_quotes(s.path_prefix), list(s.listeners, in_quotes));
   out += fmt::format("    salt: {}\n", in_quotes(s.salt));
-  out += identity_and_pins(s) + pools(s);
+  out += identity_and_pins(config, s) + pools(s);
   out += fmt::format("    initial: {{live: {}, split: {}}}\n", core::text(s.initial_live),
                      s.initial_split.percent());
   out += fmt::format("    drain: {{deadline: {}, websockets: {}}}\n",
@@ -150,7 +181,9 @@ std::string describe_process(const Config& c) {
                      number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"));
   out += "listeners:\n";
   for (const Listener& l : c.listeners) {
-    out += fmt::format("  - {{name: {}, bind: {}}}\n", in_quotes(l.name), in_quotes(l.bind.text()));
+    const std::string mode = l.bind.is_unix() ? fmt::format(", mode: \"{:04o}\"", l.mode) : "";
+    out += fmt::format("  - {{name: {}, bind: {}{}}}\n", in_quotes(l.name),
+                       in_quotes(l.bind.text()), mode);
   }
   out += fmt::format("admin:\n  socket: {{path: {}, mode: \"{:04o}\"}}\n",
                      in_quotes(c.admin_socket.path), c.admin_socket.mode);
@@ -167,7 +200,7 @@ std::string describe_process(const Config& c) {
 
 std::string describe(const Config& config) {
   std::string out = describe_process(config) + "services:\n";
-  for (const Service& service : config.services) out += describe_service(service);
+  for (const Service& service : config.services) out += describe_service(config, service);
   return out;
 }
 

@@ -21,6 +21,7 @@ constexpr string_view kName =
     "letters, digits, '.', '_' and '-', at most 64, beginning with a letter or digit";
 constexpr string_view kHeaderName = "the name of a header field, at most 64 characters";
 constexpr string_view kCookieName = "the name of a cookie, at most 64 characters";
+constexpr string_view kTarget = "blue, green, live or candidate";
 constexpr string_view kTimeout = "a duration from 1ms to 24h such as 30s";
 constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
 
@@ -30,6 +31,7 @@ constexpr string_view kUnlimited[] = {"unlimited"};
 constexpr string_view kOnOff[] = {"on", "off"};
 constexpr string_view kFormats[] = {"json"};
 constexpr string_view kPoolNames[] = {"blue", "green"};
+constexpr string_view kTargets[] = {"blue", "green", "live", "candidate"};
 constexpr string_view kTunnelPolicies[] = {"drain", "keep", "close"};
 constexpr string_view kExposed[] = {"pool", "generation", "reason", "bucket", "endpoint"};
 constexpr string_view kBareSources[] = {"client_address", "mint_cookie"};
@@ -46,6 +48,7 @@ constexpr std::uint64_t kPathMax = 4096;  // PATH_MAX of Linux
 // sun_path holds 107 bytes (unix(7)); the socket is made under a temporary name that is a little
 // longer.
 constexpr std::uint64_t kSocketPathMax = 90;
+constexpr std::uint64_t kUnixPathMax = 107;
 constexpr std::uint64_t kSizeMax = std::numeric_limits<std::int64_t>::max();
 
 /// A key of a later version.
@@ -133,9 +136,16 @@ constexpr Key kListenerKeys[] = {
     {.name = "bind",
      .expects = "an address and port such as 0.0.0.0:8080 or \"[::]:8080\"",
      .about = "where to listen; port 0 takes a free one, which `sluice status` shows; an IPv6 "
-              "address takes IPv6 only",
-     .form = Form::Address,
+              "address takes IPv6 only; `unix:` and an absolute path of at most 90 bytes is a Unix "
+              "socket",
+     .form = Form::AddressOrPath,
+     .range = {0, kSocketPathMax},
      .presence = Presence::Required},
+    {.name = "mode",
+     .expects = "octal permissions such as \"0660\"",
+     .about = "of a Unix socket, and of nothing else: who may connect",
+     .form = Form::Mode,
+     .fallback = "\"0660\""},
     later("tls", "certificates and versions"),
     later("proxy_protocol_from", "who sends PROXY headers"),
 };
@@ -246,11 +256,12 @@ constexpr Key kServiceKeys[] = {
      .about = "how the old pool ends",
      .form = Form::Map},
     {.name = "pins",
-     .expects = "a list of pins",
+     .expects = "a list of at most 256 pins",
      .about = "rules that decide before the split",
      .form = Form::Map,
      .fallback = "[]",
-     .item = "a map with 'header', 'values' and 'from'"},
+     .item = "a map with 'header', 'cookie', 'identity_in' or 'segment'",
+     .items = {0, limits::kPinsPerServiceMax}},
     {.name = "via",
      .expects = "on or off",
      .about = "a `Via` field on requests and answers",
@@ -326,8 +337,10 @@ constexpr Key kPoolsKeys[] = {
 constexpr Key kPoolKeys[] = {
     {.name = "endpoints",
      .expects = "a list of 1 to 256 addresses",
-     .about = "where the application runs",
-     .form = Form::Address,
+     .about = "where the application runs; `unix:` and an absolute path of at most 107 bytes is a "
+              "Unix socket",
+     .form = Form::AddressOrPath,
+     .range = {0, kUnixPathMax},
      .item = "an address and port such as 127.0.0.1:9001 or \"[::1]:9001\"",
      .items = {1, limits::kEndpointsPerPoolMax},
      .presence = Presence::Required},
@@ -367,25 +380,82 @@ constexpr Key kDrainKeys[] = {
 constexpr Key kPinKeys[] = {
     {.name = "header",
      .expects = kHeaderName,
-     .about = "the header field that pins; not `Sluice-*`",
-     .form = Form::Token,
-     .presence = Presence::Required},
+     .about = "its value selects the pool; not `Sluice-*`",
+     .form = Form::Token},
+    {.name = "cookie",
+     .expects = kCookieName,
+     .about = "its value selects the pool",
+     .form = Form::Token},
     {.name = "values",
-     .expects = "a map from header values to blue or green",
-     .about = "which value selects which pool",
+     .expects = "a map of 1 to 256 values to blue, green, live or candidate",
+     .about = "which value of the field or cookie selects which pool, compared exactly; other "
+              "values match nothing",
      .form = Form::PoolMap,
-     .presence = Presence::Required},
+     .words = kTargets,
+     .item = kTarget,
+     .items = {1, limits::kPinValuesMax}},
     {.name = "from",
      .expects = "a list of at least one network such as 10.0.0.0/8",
-     .about = "clients whose field counts",
+     .about = "clients whose field or cookie counts; `[0.0.0.0/0, \"::/0\"]` says everyone on "
+              "purpose",
      .form = Form::Network,
      .item = kNetwork,
-     .items = {1, 0},
-     .presence = Presence::Required},
-    later("cookie", "a cookie that pins"),
-    later("identity_in", "a file of identities"),
-    later("pool", "where those of identity_in go"),
+     .items = {1, 0}},
+    {.name = "identity_in",
+     .expects = "the path of a file with one identity per line",
+     .about =
+         "users whose identity stands in the file; read again when it changes; a relative path "
+         "begins where the configuration is",
+     .form = Form::Text,
+     .range = {1, kPathMax}},
+    {.name = "segment",
+     .expects = "a map of conditions: 'header' and 'value', 'path_prefix', 'network', 'percent' "
+                "and 'salt'",
+     .about = "requests that meet all of these conditions",
+     .form = Form::Map},
+    {.name = "pool",
+     .expects = kTarget,
+     .about = "where those of `identity_in` or `segment` go; `live` and `candidate` are whichever "
+              "pool that is at the moment",
+     .form = Form::Word,
+     .words = kTargets},
 };
+constexpr string_view kOfHeader[] = {"header", "values", "from"};
+constexpr string_view kOfCookie[] = {"cookie", "values", "from"};
+constexpr string_view kOfIdentityIn[] = {"identity_in", "pool"};
+constexpr string_view kOfSegment[] = {"segment", "pool"};
+constexpr KeySet kPinSets[] = {kOfHeader, kOfCookie, kOfIdentityIn, kOfSegment};
+
+constexpr Key kSegmentKeys[] = {
+    {.name = "header", .expects = kHeaderName, .about = "a header field ...", .form = Form::Token},
+    {.name = "value",
+     .expects = "text of at most 1024 bytes without control characters",
+     .about = "... that has this value",
+     .form = Form::Text,
+     .range = {1, limits::kIdentityMax}},
+    {.name = "path_prefix",
+     .expects = "a path such as /admin",
+     .about = "whole segments that the path begins with",
+     .form = Form::Path},
+    {.name = "network",
+     .expects = "a list of at least one network such as 10.0.0.0/8",
+     .about = "where the client is",
+     .form = Form::Network,
+     .item = kNetwork,
+     .items = {1, 0}},
+    {.name = "percent",
+     .expects = "a percentage from 0.01% to 100% with at most two decimals",
+     .about = "a share of the users, by their identity ...",
+     .form = Form::Percent},
+    {.name = "salt",
+     .expects = kSaltWanted,
+     .about = "... hashed with this salt",
+     .form = Form::Text,
+     .range = {1, limits::kSaltMax}},
+};
+constexpr string_view kHeaderIs[] = {"header", "value"};
+constexpr string_view kShare[] = {"percent", "salt"};
+constexpr KeySet kSegmentPairs[] = {kHeaderIs, kShare};
 
 /// `off` is refused where nothing else would bound a hostile client or a dead endpoint, or where it
 /// could be read both ways.
@@ -494,17 +564,19 @@ constinit const Table kPools{"services[].pools", kPoolsKeys, {1, 2}};
 constinit const Table kPool{"services[].pools.blue|green", kPoolKeys};
 constinit const Table kInitial{"services[].initial", kInitialKeys};
 constinit const Table kDrain{"services[].drain", kDrainKeys};
-constinit const Table kPin{"services[].pins[]", kPinKeys};
+constinit const Table kPin{"services[].pins[]", kPinKeys, {}, kPinSets};
+constinit const Table kSegment{
+    "services[].pins[].segment", kSegmentKeys, {1, 0}, {}, kSegmentPairs};
 constinit const Table kTimeouts{"services[].timeouts", kTimeoutsKeys};
 constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
 }  // namespace tables
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 17> kAll{
-      &kTop,       &kProcessLimits, &kListener, &kAdmin,      &kAdminSocket,  &kAdminHttp,
-      &kAccessLog, &kService,       &kIdentity, &kMintCookie, &kPools,        &kPool,
-      &kInitial,   &kDrain,         &kPin,      &kTimeouts,   &kServiceLimits};
+  static constexpr std::array<const Table*, 18> kAll{
+      &kTop,       &kProcessLimits, &kListener, &kAdmin,      &kAdminSocket, &kAdminHttp,
+      &kAccessLog, &kService,       &kIdentity, &kMintCookie, &kPools,       &kPool,
+      &kInitial,   &kDrain,         &kPin,      &kSegment,    &kTimeouts,    &kServiceLimits};
   return kAll;
 }
 

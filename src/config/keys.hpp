@@ -12,23 +12,24 @@ enum class Support { Now, Later };  // Later: known, refused with "not supported
 
 /// What a value looks like; of a list, what its items look like.
 enum class Form {
-  Map,        // its keys are those of the table at its path
-  Number,     // digits, within `range`
-  Duration,   // within `range`, in milliseconds
-  Size,       // within `range`, in bytes
-  Percent,    // of 100, at most two decimals
-  Word,       // one of `words` and nothing else
-  Text,       // printable, at most range.most bytes when that is given
-  Name,       // config::is_object_name()
-  Token,      // config::is_token()
-  QueryName,  // config::is_query_name()
-  Host,       // config::normal_host()
-  Path,       // config::normal_path_prefix()
-  Mode,       // octal permissions
-  Address,    // IP and port
-  Network,    // CIDR block, address, or unix:
-  PoolMap,    // free keys, pools as values
-  Nothing,    // no value
+  Map,            // its keys are those of the table at its path
+  Number,         // digits, within `range`
+  Duration,       // within `range`, in milliseconds
+  Size,           // within `range`, in bytes
+  Percent,        // of 100, at most two decimals
+  Word,           // one of `words` and nothing else
+  Text,           // printable, at most range.most bytes when that is given
+  Name,           // config::is_object_name()
+  Token,          // config::is_token()
+  QueryName,      // config::is_query_name()
+  Host,           // config::normal_host()
+  Path,           // config::normal_path_prefix()
+  Mode,           // octal permissions
+  Address,        // IP and port
+  AddressOrPath,  // or unix: and a path of at most range.most bytes
+  Network,        // CIDR block, address, or unix:
+  PoolMap,        // free keys, one of `words` as values; `items`: how many
+  Nothing,        // no value
 };
 
 enum class Presence { Optional, Required };
@@ -48,19 +49,24 @@ struct Key {
   std::span<const std::string_view> words{};  // beside what `form` says: auto, off, unlimited ...
   std::string_view fallback = "";        // the value when the key is absent, as YAML; empty: none
   std::string_view fallback_words = "";  // what that is where no one value can be given
-  std::string_view item = "";  // "expected ..." of one item; not empty: the value is a list
+  std::string_view item = "";  // "expected ..." of one item; not empty: a list, or a PoolMap
   Range items{};               // how many; most 0: any number
   Presence presence = Presence::Optional;
   Support support = Support::Now;
 
-  bool is_list() const { return !item.empty(); }
+  bool is_list() const { return !item.empty() && form != Form::PoolMap; }
 };
+
+/// Names of keys that belong together.
+using KeySet = std::span<const std::string_view>;
 
 struct Table {
   std::string_view
       path;  // where it stands in the file: "services[].timeouts", "...pools.blue|green"
   std::span<const Key> keys;
-  Range count{};  // how many keys a map of it has; {0, 0}: any number
+  Range count{};                       // how many keys a map of it has; most 0: no bound
+  std::span<const KeySet> one_of{};    // a map has all keys of one of these sets, and no others
+  std::span<const KeySet> together{};  // a map has all keys of such a set, or none of them
 
   /// nullptr: no such key.
   const Key* find(std::string_view name) const;
@@ -68,7 +74,7 @@ struct Table {
 
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
-    kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kTimeouts,
+    kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
     kServiceLimits;
 }
 

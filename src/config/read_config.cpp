@@ -49,8 +49,7 @@ void read_services(Reader& in, Value list, Draft& draft) {
     std::vector<Service>& services = draft.config.services;
     const std::size_t problems_before = in.problem_count();
     Service& service = services.emplace_back();
-    read_service(in, item, service_label(*item.node, services.size()), draft.config.listeners,
-                 service);
+    read_service(in, item, service_label(*item.node, services.size()), draft.config, service);
     const auto [first, is_new] = first_line.emplace(service.name, service.at.line);
     if (!is_new && !service.name.empty()) {
       in.report(
@@ -77,7 +76,7 @@ Draft read_config(Reader& in, const Node& root) {
   if (const auto v = top.get("state_dir")) read_text(in, *v, config.state_dir);
   if (const auto v = top.get("access_log")) read_access_log(in, *v, config);
   if (const auto v = top.get("trusted_proxies")) {
-    Networks trusted = read_networks(in, *v);
+    model::ClientSet trusted = read_networks(in, *v);
     config.trusted_proxies = std::move(trusted.networks);
     config.trusts_unix = trusted.has_unix;
   }

@@ -22,15 +22,6 @@ IdentitySource minted_by_default() {
   return {.kind = IdentityKind::MintCookie, .name = "sluice_id", .max_age = std::chrono::days(30)};
 }
 
-bool read_cookie_name(Reader& in, Value value, std::string& target) {
-  if (!value.is_scalar() || !is_token(value.text())) {
-    report_bad(in, value);
-    return false;
-  }
-  target = value.text();
-  return true;
-}
-
 bool read_query_name(Reader& in, Value value, std::string& target) {
   if (!value.is_scalar() || !is_query_name(value.text())) {
     report_bad(in, value);
@@ -138,6 +129,15 @@ std::string order_problem(const std::vector<IdentitySource>& before, const Ident
 }
 
 }  // namespace
+
+bool read_cookie_name(Reader& in, Value value, std::string& target) {
+  if (!value.is_scalar() || !is_token(value.text())) {
+    report_bad(in, value);
+    return false;
+  }
+  target = value.text();
+  return true;
+}
 
 bool read_header_name(Reader& in, Value value, std::string& target) {
   if (!value.is_scalar() || !is_token(value.text())) {

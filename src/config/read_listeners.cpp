@@ -12,24 +12,6 @@ namespace sluice::config {
 
 namespace {
 
-constexpr unsigned kModeMax = 0777;
-
-bool read_mode(Reader& in, Value value, unsigned& target) {
-  const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
-  const bool is_number = value.is_scalar() && value.text().size() >= 3 &&
-                         value.text().size() <= 4 && std::ranges::all_of(value.text(), is_octal);
-  unsigned mode = 0;
-  if (is_number) {
-    for (const char c : value.text()) mode = mode * 8 + static_cast<unsigned>(c - '0');
-  }
-  if (!is_number || mode > kModeMax) {
-    report_bad(in, value);
-    return false;
-  }
-  target = mode;
-  return true;
-}
-
 void read_admin_socket(Reader& in, Value value, AdminSocket& socket) {
   const Section section(in, value, tables::kAdminSocket, "'admin.socket'");
   if (const auto v = section.get("path")) read_text(in, *v, socket.path);
@@ -60,8 +42,14 @@ void read_listener(Reader& in, Value item, Listener& listener) {
     }
   }
   if (const auto v = section.require("bind")) {
-    read_address(in, *v, PortRange::AnyPort, listener.bind);
+    read_address_or_path(in, *v, PortRange::AnyPort, listener.bind);
     listener.at = in.position(v->node->at);
+  }
+  if (const auto v = section.get("mode")) {
+    read_mode(in, *v, listener.mode);
+    if (!listener.bind.is_unix())
+      in.report(v->node->key_at,
+                "'mode' is of a Unix socket, expected it only with 'bind: unix:/path'");
   }
 }
 

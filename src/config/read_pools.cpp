@@ -13,7 +13,7 @@ namespace {
 void read_endpoint(Reader& in, Value item, const std::string& pool_label,
                    std::vector<Endpoint>& endpoints) {
   Endpoint endpoint;
-  if (!read_address(in, item, PortRange::RealPort, endpoint.address)) return;
+  if (!read_address_or_path(in, item, PortRange::RealPort, endpoint.address)) return;
   endpoint.text = item.text();
   endpoint.at = in.position(item.node->at);
   const auto first = std::ranges::find(endpoints, endpoint.address, &Endpoint::address);

@@ -43,17 +43,6 @@ void read_hosts(Reader& in, Value list, std::vector<std::string>& hosts) {
   }
 }
 
-void read_path_prefix(Reader& in, Value value, std::string& target) {
-  const auto prefix = value.is_scalar() ? normal_path_prefix(value.text()) : std::nullopt;
-  if (prefix) {
-    target = *prefix;
-  } else {
-    const bool is_path = value.is_scalar() && value.text().starts_with('/');
-    report_bad(in, value,
-               is_path ? "; without query, empty or dot segments and needless escapes" : "");
-  }
-}
-
 void report_unknown_listener(Reader& in, Value item, const std::vector<Listener>& listeners) {
   constexpr std::size_t kListedMax = 8;
   std::vector<std::string_view> names;
@@ -135,11 +124,6 @@ void read_drain(Reader& in, Value value, const std::string& label, Service& serv
   if (const auto v = drain.get("websockets")) read_tunnel_policy(in, *v, service.tunnels);
 }
 
-void read_salt(Reader& in, Value value, std::string& target) {
-  if (!value.is_scalar() || !is_salt(value.text())) return report_bad(in, value);
-  target = value.text();
-}
-
 // Everyone would get 503 from the first request on.
 void check_live_pool(Reader& in, Place at, const std::string& label, const Service& service) {
   if (!service.pools[core::index(service.initial_live)].endpoints.empty()) return;
@@ -153,8 +137,29 @@ void check_live_pool(Reader& in, Place at, const std::string& label, const Servi
 
 }  // namespace
 
-void read_service(Reader& in, Value item, const std::string& label,
-                  const std::vector<Listener>& listeners, Service& service) {
+bool read_path_prefix(Reader& in, Value value, std::string& target) {
+  const auto prefix = value.is_scalar() ? normal_path_prefix(value.text()) : std::nullopt;
+  if (!prefix) {
+    const bool is_path = value.is_scalar() && value.text().starts_with('/');
+    report_bad(in, value,
+               is_path ? "; without query, empty or dot segments and needless escapes" : "");
+    return false;
+  }
+  target = *prefix;
+  return true;
+}
+
+bool read_salt(Reader& in, Value value, std::string& target) {
+  if (!value.is_scalar() || !is_salt(value.text())) {
+    report_bad(in, value);
+    return false;
+  }
+  target = value.text();
+  return true;
+}
+
+void read_service(Reader& in, Value item, const std::string& label, Config& config,
+                  Service& service) {
   const std::size_t problems_before = in.problem_count();
   const Section section(in, item, tables::kService, label);
   service.at = in.position(item.node->at);
@@ -163,17 +168,17 @@ void read_service(Reader& in, Value item, const std::string& label,
   if (const auto v = section.get("hosts")) read_hosts(in, *v, service.hosts);
   if (const auto v = section.get("path_prefix")) read_path_prefix(in, *v, service.path_prefix);
   if (const auto v = section.get("listeners"))
-    read_listener_names(in, *v, listeners, service.listeners);
+    read_listener_names(in, *v, config.listeners, service.listeners);
   if (const auto v = section.get("salt")) read_salt(in, *v, service.salt);
   if (const auto v = section.get("identity")) read_identity(in, *v, label, service.identity);
   if (const auto v = section.require("pools")) read_pools(in, *v, label, service);
   if (const auto v = section.get("initial")) read_initial(in, *v, label, service);
   if (const auto v = section.get("drain")) read_drain(in, *v, label, service);
-  if (const auto v = section.get("pins")) read_pins(in, *v, label, service.pins);
   if (const auto v = section.get("via")) read_via(in, *v, service.adds_via);
   if (const auto v = section.get("expose")) read_expose(in, *v, service.expose);
   if (const auto v = section.get("timeouts")) read_timeouts(in, *v, label, service.timeouts);
   if (const auto v = section.get("limits")) read_service_limits(in, *v, label, service);
+  if (const auto v = section.get("pins")) read_pins(in, *v, label, service, config.identity_files);
   const bool is_whole = in.problem_count() == problems_before;
   if (is_whole) check_live_pool(in, item.node->at, label, service);
 }

@@ -22,6 +22,7 @@ class Reader {
     if (!node.is_reported) report(node.at, std::move(what));
   }
   void report(Place at, std::string what) { problems_.push_back({position(at), std::move(what)}); }
+  const std::string& file() const { return file_; }
   Position position(Place at) const { return {file_, at.line, at.column}; }
   std::size_t problem_count() const { return problems_.size(); }
   /// In file order, each once (an anchor's value is read wherever it is used).

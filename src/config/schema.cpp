@@ -5,7 +5,9 @@
 namespace sluice::config {
 
 std::string Position::text() const {
-  return line == 0 ? file : fmt::format("{}:{}:{}", file, line, column);
+  if (line == 0) return file;
+  return column == 0 ? fmt::format("{}:{}", file, line)
+                     : fmt::format("{}:{}:{}", file, line, column);
 }
 
 std::string Problem::text() const {

@@ -20,13 +20,15 @@ Draft read_config(Reader& in, const Node& root);
 
 void read_listeners(Reader& in, Value list, std::vector<Listener>& listeners);
 void read_admin(Reader& in, Value value, Config& config);
-void read_service(Reader& in, Value item, const std::string& label,
-                  const std::vector<Listener>& listeners, Service& service);
+/// `config`: what was read so far; its identity files grow.
+void read_service(Reader& in, Value item, const std::string& label, Config& config,
+                  Service& service);
 void read_pools(Reader& in, Value value, const std::string& service_label, Service& service);
 void read_identity(Reader& in, Value list, const std::string& service_label,
                    std::vector<policy::IdentitySource>& sources);
-void read_pins(Reader& in, Value list, const std::string& service_label,
-               std::vector<model::HeaderPin>& pins);
+/// After everything else of `service`: some rules compare pins with it.
+void read_pins(Reader& in, Value list, const std::string& service_label, Service& service,
+               std::vector<IdentityFile>& files);
 void read_timeouts(Reader& in, Value value, const std::string& service_label,
                    model::Timeouts& timeouts);
 void read_service_limits(Reader& in, Value value, const std::string& service_label,
@@ -35,6 +37,10 @@ void read_service_limits(Reader& in, Value value, const std::string& service_lab
 /// The name of a header field; `Sluice-*` is refused, as such fields of clients are removed before
 /// anyone looks.
 bool read_header_name(Reader& in, Value value, std::string& target);
+bool read_cookie_name(Reader& in, Value value, std::string& target);
+/// As normal_path_prefix() wants it; `/admin/` becomes `/admin`.
+bool read_path_prefix(Reader& in, Value value, std::string& target);
+bool read_salt(Reader& in, Value value, std::string& target);
 
 /// Rules between parts: addresses used twice, services that can't be reached.
 void validate(Reader& in, const Draft& draft);

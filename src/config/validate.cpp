@@ -15,13 +15,23 @@ namespace {
 void check_binds(Reader& in, const std::vector<Listener>& listeners) {
   std::map<core::SocketAddress, const Listener*> taken;
   for (const Listener& listener : listeners) {
-    if (listener.bind.port == 0) continue;  // also one whose address was refused
+    const bool is_any_port = !listener.bind.is_unix() && listener.bind.port == 0;
+    if (is_any_port) continue;  // also one whose address was refused
     const auto [first, is_new] = taken.emplace(listener.bind, &listener);
     if (is_new) continue;
     in.report({listener.at.line, listener.at.column},
               fmt::format("'{}' is the address of listener '{}' (line {}), expected another one",
                           listener.bind.text(), first->second->name, first->second->at.line));
   }
+}
+
+void check_admin_socket(Reader& in, const Config& config) {
+  const auto same = std::ranges::find_if(config.listeners, [&](const Listener& listener) {
+    return listener.bind.unix_path == config.admin_socket.path;
+  });
+  if (same == config.listeners.end()) return;
+  in.report({same->at.line, same->at.column},
+            fmt::format("'{}' is the admin socket, expected another path", same->bind.text()));
 }
 
 // An endpoint that is this proxy: each request would run in a circle until a limit ends it.
@@ -122,6 +132,7 @@ class Reachability {
 
 void validate(Reader& in, const Draft& draft) {
   check_binds(in, draft.config.listeners);
+  check_admin_socket(in, draft.config);
   check_circles(in, draft.config);
   check_connections(in, draft);
   Reachability reachability(in, draft.config);

@@ -190,8 +190,57 @@ bool read_address(Reader& in, Value value, PortRange ports, core::SocketAddress&
   return true;
 }
 
-Networks read_networks(Reader& in, Value list) {
-  Networks out;
+bool read_address_or_path(Reader& in, Value value, PortRange ports, core::SocketAddress& target) {
+  const std::uint64_t path_max = value.key->range.most;
+  constexpr std::string_view kScheme = "unix:";
+  const bool is_path = value.is_scalar() && value.text().starts_with(kScheme);
+  if (value.is_scalar() && value.text().starts_with('/')) {
+    report_bad(in, value, "; a Unix socket is written as unix:/path");
+    return false;
+  }
+  if (!is_path) return read_address(in, value, ports, target);
+  const auto address = core::SocketAddress::parse(value.text(), "");
+  if (!address || address->unix_path.size() > path_max || !is_printable(value.text())) {
+    report_bad(in, value,
+               fmt::format("; the path of a Unix socket begins with / and has at most {} bytes",
+                           path_max));
+    return false;
+  }
+  target = *address;
+  return true;
+}
+
+bool read_pin_target(Reader& in, Value value, policy::PinTarget& target) {
+  using policy::PinTarget;
+  for (const PinTarget known :
+       {PinTarget::Blue, PinTarget::Green, PinTarget::Live, PinTarget::Candidate}) {
+    if (!value.is(policy::text(known))) continue;
+    target = known;
+    return true;
+  }
+  report_bad_word(in, value);
+  return false;
+}
+
+bool read_mode(Reader& in, Value value, unsigned& target) {
+  constexpr unsigned kModeMax = 0777;
+  const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
+  const bool is_number = value.is_scalar() && value.text().size() >= 3 &&
+                         value.text().size() <= 4 && std::ranges::all_of(value.text(), is_octal);
+  unsigned mode = 0;
+  if (is_number) {
+    for (const char c : value.text()) mode = mode * 8 + static_cast<unsigned>(c - '0');
+  }
+  if (!is_number || mode > kModeMax) {
+    report_bad(in, value);
+    return false;
+  }
+  target = mode;
+  return true;
+}
+
+model::ClientSet read_networks(Reader& in, Value list) {
+  model::ClientSet out;
   for (const Value item : items_of(in, list)) {
     if (is_unix_word(item)) {
       out.has_unix = true;

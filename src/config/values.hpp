@@ -8,6 +8,7 @@
 #include "sluice/core/address.hpp"
 #include "sluice/core/clock.hpp"
 #include "sluice/core/units.hpp"
+#include "sluice/model/pins.hpp"
 
 /// Scalars of the configuration with their types. Each reader either sets its target or reports the
 /// value and leaves the target as it was; ranges and words are those of the value's key.
@@ -28,14 +29,14 @@ bool read_pool_name(Reader& in, Value value, core::PoolName& target);
 bool read_text(Reader& in, Value value, std::string& target);
 
 enum class PortRange { AnyPort, RealPort };  // AnyPort: also 0, which lets the system choose
-/// IP and port. Host names and Unix sockets are refused by name: later versions have them.
+/// IP and port. Host names are refused by name: later versions have them.
 bool read_address(Reader& in, Value value, PortRange ports, core::SocketAddress& target);
+/// The same, or `unix:` and a path.
+bool read_address_or_path(Reader& in, Value value, PortRange ports, core::SocketAddress& target);
 
-struct Networks {
-  std::vector<core::Network> networks;
-  bool has_unix = false;  // `unix:` was in the list
-};
-/// A list; what is wrong in it is reported and left out.
-Networks read_networks(Reader& in, Value list);
+/// A list of networks and `unix:`; what is wrong in it is reported and left out.
+model::ClientSet read_networks(Reader& in, Value list);
+bool read_pin_target(Reader& in, Value value, policy::PinTarget& target);
+bool read_mode(Reader& in, Value value, unsigned& target);
 
 }  // namespace sluice::config

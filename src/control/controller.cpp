@@ -45,6 +45,10 @@ Controller::Controller(Deps deps, StartState start)
       watchdog_(deps_.loop, deps_.workers) {}
 
 void Controller::start() {
+  publish();
+}
+
+void Controller::publish() {
   const core::Epoch epoch = publisher_.next_epoch();
   publisher_.prepare(config::build_snapshot(deps_.config, deps_.parts, truth(), epoch));
   publisher_.flip(epoch);
@@ -72,7 +76,21 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
   deps_.loop.defer(run_);
 }
 
+void Controller::republish() {
+  is_republish_due_ = true;
+  republish_if_due();
+}
+
+/// Epochs go live in the order of their numbers, and a change that is being written has its own.
+void Controller::republish_if_due() {
+  const bool has_prepared = running_ && running_->phase == Phase::Persisting;
+  if (!is_republish_due_ || has_prepared) return;
+  is_republish_due_ = false;
+  publish();
+}
+
 void Controller::run_queue() {
+  republish_if_due();
   // Replies may submit again; those come in the next round of the loop's deferred work.
   const auto replies = std::move(replies_);
   replies_.clear();

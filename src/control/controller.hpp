@@ -63,6 +63,10 @@ class Controller {
   /// then.
   void submit(ChangeRequest request, ChangeReply reply);
 
+  /// What has changed in Deps::parts becomes live: a new epoch, the same generation, nothing on
+  /// disk. At once, or right behind the change that is being written.
+  void republish();
+
   /// Graceful end (behaviour.md §4 "Signals"): not ready any more; when nobody uses any pool, or
   /// `deadline` has passed and the rest is cut with cause Stop, `stopped` runs. A second call
   /// shortens the deadline.
@@ -98,6 +102,8 @@ class Controller {
   void note(const std::string& line) const;
 
   void run_queue();
+  void publish();
+  void republish_if_due();
   std::optional<Queued> next_queued();
   static Queued first_of(std::deque<Queued>& queue);
   void supersede_for(const Queued& rollback, const ChangePlan& plan);
@@ -133,6 +139,7 @@ class Controller {
   std::deque<Queued> changes_;
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
+  bool is_republish_due_ = false;
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
 

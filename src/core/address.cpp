@@ -314,6 +314,10 @@ bool Network::contains(const IpAddress& address) const {
   return rest == 0 || ((a[whole] ^ b[whole]) & (0xFF00U >> rest) & 0xFFU) == 0;
 }
 
+bool Network::covers(const Network& other) const {
+  return prefix_ <= other.prefix_ && contains(other.base_);
+}
+
 std::string Network::text() const {
   return base_.text() + "/" + std::to_string(prefix_);
 }

@@ -43,12 +43,12 @@ class LowerCase {
   std::size_t size_;
 };
 
-bool covers(std::string_view prefix, std::string_view path) {
+}  // namespace
+
+bool covers_path(std::string_view prefix, std::string_view path) {
   if (prefix == "/") return true;
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
-
-}  // namespace
 
 ServiceTable::ServiceTable(std::vector<ServiceMatch> matches) {
   for (ServiceMatch& match : matches) {
@@ -111,7 +111,7 @@ std::optional<core::ServiceId> ServiceTable::find_in(const Entries& entries, std
   for (const Entry& entry : entries) {
     const bool answers = entry.listeners.empty() ||
                          std::ranges::find(entry.listeners, listener) != entry.listeners.end();
-    if (answers && covers(entry.prefix, path)) return entry.service;
+    if (answers && covers_path(entry.prefix, path)) return entry.service;
   }
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "net/raw_address.hpp"
 #include "net/socket_options.hpp"
@@ -98,7 +99,7 @@ Result<OwnedFd> bind_unix(const std::string& path, unsigned mode) {
 }  // namespace
 
 Result<ListenSockets> open_listeners(const core::SocketAddress& address, unsigned workers) {
-  ListenSockets listeners{.sockets = {}, .address = address};
+  ListenSockets listeners{.sockets = {}, .address = address, .file = {}};
   if (address.port != 0) {
     const Result<OwnedFd> probe = bind_one(address, Sharing::Alone);
     if (!probe) return probe.error();
@@ -145,6 +146,46 @@ Result<OwnedFd> open_unix_listener(const std::string& path, unsigned mode) {
     return io_error(path, "listen", error_number);
   }
   return socket;
+}
+
+Result<ListenSockets> open_unix_listeners(const std::string& path, unsigned mode,
+                                          unsigned workers) {
+  Result<OwnedFd> socket = open_unix_listener(path, mode);
+  if (!socket) return socket.error();
+  ListenSockets listeners{.sockets = {}, .address = {{}, 0, path}, .file = SocketFile(path)};
+  for (unsigned i = 1; i < workers; ++i) {
+    Result<OwnedFd> copy = duplicate(*socket);
+    if (!copy) return copy.error();
+    listeners.sockets.push_back(*std::move(copy));
+  }
+  listeners.sockets.push_back(*std::move(socket));
+  return listeners;
+}
+
+SocketFile::SocketFile(std::string path) : path_(std::move(path)) {
+  struct stat found {};
+  if (::lstat(path_.c_str(), &found) != 0) return;
+  device_ = found.st_dev;
+  inode_ = found.st_ino;
+}
+
+SocketFile::SocketFile(SocketFile&& from) noexcept
+    : path_(std::exchange(from.path_, {})), device_(from.device_), inode_(from.inode_) {}
+
+SocketFile& SocketFile::operator=(SocketFile&& from) noexcept {
+  if (this == &from) return *this;
+  remove();
+  path_ = std::exchange(from.path_, {});
+  device_ = from.device_;
+  inode_ = from.inode_;
+  return *this;
+}
+
+void SocketFile::remove() {
+  const std::string path = std::exchange(path_, {});
+  struct stat found {};
+  if (path.empty() || ::lstat(path.c_str(), &found) != 0) return;
+  if (found.st_dev == device_ && found.st_ino == inode_) ::unlink(path.c_str());
 }
 
 Result<OwnedFd> duplicate(const OwnedFd& socket) {

@@ -35,6 +35,8 @@ std::string_view text(Reason reason) {
       return "pin_cookie";
     case Reason::PinList:
       return "pin_list";
+    case Reason::PinSegment:
+      return "pin_segment";
     case Reason::PinClosed:
       return "pin_closed";
     case Reason::NoIdentity:
@@ -45,13 +47,42 @@ std::string_view text(Reason reason) {
   core::unreachable();
 }
 
+std::string_view text(PinTarget target) {
+  switch (target) {
+    case PinTarget::Blue:
+      return "blue";
+    case PinTarget::Green:
+      return "green";
+    case PinTarget::Live:
+      return "live";
+    case PinTarget::Candidate:
+      return "candidate";
+  }
+  core::unreachable();
+}
+
+core::PoolName pool_of(PinTarget target, core::PoolName live) {
+  switch (target) {
+    case PinTarget::Blue:
+      return core::PoolName::Blue;
+    case PinTarget::Green:
+      return core::PoolName::Green;
+    case PinTarget::Live:
+      return live;
+    case PinTarget::Candidate:
+      return core::other(live);
+  }
+  core::unreachable();
+}
+
 PoolChoice choose_pool(const SplitState& state, std::optional<PinHit> pin,
                        std::optional<std::string_view> identity) {
   PoolChoice choice{.pool = state.live, .reason = Reason::Live, .bucket = std::nullopt};
   if (identity) choice.bucket = bucket_of(state.salt, *identity);
   if (pin) {
-    const bool is_selectable = pin->pool == state.live || state.is_candidate_open;
-    choice.pool = is_selectable ? pin->pool : state.live;
+    const core::PoolName asked = pool_of(pin->target, state.live);
+    const bool is_selectable = asked == state.live || state.is_candidate_open;
+    choice.pool = is_selectable ? asked : state.live;
     choice.reason = is_selectable ? pin->reason : Reason::PinClosed;
     return choice;
   }

@@ -1,7 +1,5 @@
 #include "proxy/decision.hpp"
 
-#include <algorithm>
-
 #include "sluice/http/cookies.hpp"
 #include "sluice/http/target.hpp"
 
@@ -61,30 +59,6 @@ policy::Identity identify(const model::ServiceSettings& settings, const http::Re
       policy::choose_identity(std::span<const policy::IdentitySource>(settings.identity), look_up);
   if (identity.mint != nullptr) identity.octets = http::make_identity(rng, buffers.minted);
   return identity;
-}
-
-namespace {
-
-bool comes_from(const model::HeaderPin& pin, const http::ClientIdentity& client) {
-  if (!client.address) return pin.from_unix;
-  return std::any_of(pin.from.begin(), pin.from.end(), [&](const core::Network& network) {
-    return network.contains(*client.address);
-  });
-}
-
-}  // namespace
-
-std::optional<policy::PinHit> find_pin(const model::ServiceSettings& settings,
-                                       const http::RequestHead& head,
-                                       const http::ClientIdentity& client) {
-  for (const model::HeaderPin& pin : settings.pins) {
-    const auto value = head.fields.find(pin.header);
-    if (!value || !comes_from(pin, client)) continue;
-    for (const auto& [wanted, pool] : pin.values) {
-      if (*value == wanted) return policy::PinHit{pool, policy::Reason::PinHeader};
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace sluice::proxy

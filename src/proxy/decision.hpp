@@ -46,9 +46,4 @@ policy::Identity identify(const model::ServiceSettings& settings, const http::Re
                           const http::ClientIdentity& client, core::Rng& rng,
                           IdentityBuffers& buffers);
 
-/// The first header pin that matches by value and network.
-std::optional<policy::PinHit> find_pin(const model::ServiceSettings& settings,
-                                       const http::RequestHead& head,
-                                       const http::ClientIdentity& client);
-
 }  // namespace sluice::proxy

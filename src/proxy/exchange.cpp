@@ -81,8 +81,10 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
 
 Exchange::Next Exchange::identify_user() {
   identity_ = identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
-  choice_ = policy::choose_pool(service_->split_state(), find_pin(settings(), head, who_),
-                                identity_.value());
+  const auto pin =
+      model::find_pin(settings().pins, hold_->lists,
+                      {.head = head, .client = who_.address, .identity = identity_.value()});
+  choice_ = policy::choose_pool(service_->split_state(), pin, identity_.value());
   metrics::ServiceCounters& counted = *counters_;
   counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,7 +62,8 @@ def sample(path, key):
         "map": lambda: minimal(path_of(path, key)), "number": lambda: least, "duration": lambda: f"{least}ms",
         "size": lambda: f"{least}B", "percent": lambda: "1%", "word": lambda: key["words"][0], "text": lambda: "x",
         "name": lambda: "listener-1", "token": lambda: "X-A", "query_name": lambda: "q", "host": lambda: "a.example",
-        "path": lambda: "/a", "mode": lambda: "0600", "address": lambda: "127.0.0.1:" + ("0" if key["name"] == "bind" else "9001"), "network": lambda: "10.0.0.0/8",
+        "path": lambda: "/a", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
+        "address_or_path": lambda: "127.0.0.1:" + ("0" if key["name"] == "bind" else "9001"),
         "pool_map": lambda: {"a": "blue"}, "nothing": lambda: None,
     }[key["form"]]()
     return [value] if key["item"] else value
@@ -69,10 +71,26 @@ def sample(path, key):
 
 def minimal(path):
     table = TABLES[path]
-    keys = [key for key in table["keys"] if key["required"]]
-    while len(keys) < table["count"][0]:
-        keys.append(next(key for key in table["keys"] if key not in keys))
+    needed = [key["name"] for key in table["keys"] if key["required"]] + (table["one_of"][0] if table["one_of"] else [])
+    if len(needed) < table["count"][0]:
+        first = table["keys"][0]["name"]
+        needed = next((names for names in table["together"] if first in names), [first])
+    keys = [key for key in table["keys"] if key["name"] in needed]
     return {key["name"]: sample(path, key) for key in keys}
+
+
+def make_room(path, section, name):
+    """What must or must not stand beside a key of a section."""
+    table = TABLES[path]
+    if table["count"][1] == 1 or table["one_of"]:
+        section.clear()
+    names = next((names for names in table["one_of"] + table["together"] if name in names), [])
+    section.update({key["name"]: sample(path, key) for key in table["keys"] if key["name"] in names})
+    section.update(NEEDS.get((path, name), {}))
+
+
+# What else a key needs beside it to make sense.
+NEEDS = {("listeners[]", "mode"): {"bind": "unix:/run/http.sock"}}
 
 
 def with_section(path):
@@ -81,10 +99,10 @@ def with_section(path):
     at, where = whole, ""
     for part in path.split(".") if path else []:
         name, is_list = part.removesuffix("[]"), part.endswith("[]")
+        if name not in at:
+            make_room(where, at, name)
         where = f"{where}.{part}" if where else part
         if name not in at:
-            if TABLES[where.rpartition(".")[0]]["count"][1] == 1:
-                at.clear()
             at[name] = [minimal(where)] if is_list else minimal(where)
         at = at[name][0] if is_list else at[name]
     return whole, at
@@ -92,9 +110,16 @@ def with_section(path):
 
 def with_value(path, key, value):
     whole, section = with_section(path)
-    if TABLES[path]["count"][1] == 1:
-        section.clear()
+    make_room(path, section, key["name"])
     section[key["name"]] = copy.deepcopy(value)
+    return whole
+
+
+def without_value(path, key):
+    """The same, and the key is absent."""
+    whole, section = with_section(path)
+    make_room(path, section, key["name"])
+    section.pop(key["name"], None)
     return whole
 
 
@@ -114,7 +139,10 @@ GOOD = {
     ("services[]", "hosts"): [["Shop.Example.COM."], ["*.example.com", "localhost"], ["192.0.2.1", "[2001:db8::1]"], []],
     ("services[]", "path_prefix"): ["/", "/app/", "/a/b%2Fc", "/a.b/..c", "/a$$b"],
     ("admin.socket", "mode"): ["0660", "660", 600],
-    ("listeners[]", "bind"): ["0.0.0.0:0", "[::]:8080", "127.0.0.1:65535"],
+    ("listeners[]", "bind"): ["0.0.0.0:0", "[::]:8080", "127.0.0.1:65535", "unix:/run/http.sock"],
+    ("services[].pins[]", "pool"): ["blue", "green", "live", "candidate"],
+    ("services[].pins[]", "values"): [{"a": "live", "b": "${POOL:-blue}"}],
+    ("services[].pins[]", "segment"): [{"header": "X-A", "value": "b"}, {"percent": "5%", "salt": "x"}, {"path_prefix": "/a"}],
     ("", "trusted_proxies"): [["10.0.0.0/8", "192.0.2.7", "fd00::/8", "::1", "unix:"], [{"unix": None}], []],
     ("", "workers"): ["auto", 64, "64", "${W:-2}"],
     ("", "access_log"): ["off", {"path": "-"}],
@@ -132,9 +160,10 @@ BAD = {
     "host": ["*", "a:80", "http://a", "a..b", "-a", "a.*.b", "ä", "", "a" * 64, None],
     "path": ["app", "//", "/a//b", "/a/../b", "/.", "/a?b", "/a b", "/%zz", "", None],
     "mode": ["rw", "1777", "0888", "77", "00660", None],
+    "address_or_path": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:x", "unix:", "/x", "127.0.0.1:x", "", None],
     "address": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:/x", "127.0.0.1:x", "", None],
     "network": ["proxy.local", "10.0.0.0/8 ", "10.0.0.0/", "", "10.0.0", {"unix": "x"}, {"tcp": None}, None],
-    "pool_map": [{}, {"a": "red"}, "a", ["a"], None], "nothing": ["x", 1],
+    "pool_map": [{}, {"a": "red"}, {f"a{i}": "blue" for i in range(257)}, "a", ["a"], None], "nothing": ["x", 1],
 }
 
 
@@ -183,7 +212,7 @@ class Schema(unittest.TestCase):
         defaults = [(path, name, key["default"]) for path, section in self.sections(SCHEMA)
                     for name, key in section["properties"].items() if "default" in key]
         self.assertGreater(len(defaults), 30)
-        absent = ask("describe", [with_section(path)[0] for path, _, _ in defaults])
+        absent = ask("describe", [without_value(path, {"name": name}) for path, name, _ in defaults])
         given = ask("describe", [with_value(path, {"name": name}, value) for path, name, value in defaults])
         for (path, name, value), without, explicit in zip(defaults, absent, given):
             with self.subTest(path=path, key=name, default=value):
@@ -285,12 +314,30 @@ class BothJudges(unittest.TestCase):
     def test_counts_of_items_are_refused_by_both(self):
         cases = []
         for path, key in all_keys():
-            least, most = key["items"]
+            least, most = key["items"] if key["item"] else (0, 0)
             if least:
                 cases.append((f"{path}.{key['name']}: none", with_value(path, key, [])))
             if most:
                 cases.append((f"{path}.{key['name']}: {most + 1}", with_value(path, key, sample(path, key) * (most + 1))))
         self.assertGreater(len(cases), 6)
+        self.both_refuse(cases)
+
+    def test_keys_that_belong_together_are_refused_apart_by_both(self):
+        cases = []
+        for path, table in TABLES.items():
+            for names in table["together"] + table["one_of"]:
+                for name in names:
+                    whole, section = with_section(path)
+                    make_room(path, section, name)
+                    del section[name]
+                    cases.append((f"{path}: {names} without {name}", whole))
+            for one in table["one_of"]:
+                for other in table["one_of"]:
+                    if one != other:
+                        whole, section = with_section(path)
+                        section.clear()
+                        section.update({key["name"]: sample(path, key) for key in table["keys"] if key["name"] in one + other})
+                        cases.append((f"{path}: {one} and {other}", whole))
         self.both_refuse(cases)
 
     def test_the_same_item_twice_is_refused_by_both(self):
@@ -335,10 +382,13 @@ class Examples(unittest.TestCase):
             first = check("--print", "-c", os.path.join(ROOT, path))
             self.assertEqual((first.returncode, first.stderr), (0, ""))
             VALIDATOR.validate(yaml.load(first.stdout, CoreLoader))
-            with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-                file.write(first.stdout)
-                file.flush()
-                second = check("--print", "-c", file.name)
+            with tempfile.TemporaryDirectory() as directory:
+                # Beside the files that it names: relative paths begin where the configuration is.
+                shutil.copy(os.path.join(ROOT, "config/examples/beta-users.txt"), directory)
+                again = os.path.join(directory, "again.yaml")
+                with open(again, "w", encoding="utf-8") as file:
+                    file.write(first.stdout)
+                second = check("--print", "-c", again)
             self.assertEqual((second.returncode, second.stdout), (0, first.stdout))
 
     def test_check_prints_every_key(self):

@@ -77,12 +77,17 @@ DEFINITIONS = {
              "type": ["string", "integer"], "pattern": "^0?[0-7]{3}$", "minimum": 0, "maximum": 777},
     "address": {"description": "IP and port; IPv6 in brackets and quotes", "type": "string",
                 "pattern": rf"^({IPV4}|\[{IPV6}\]):[0-9]{{1,5}}$"},
+    "address_or_path": {"description": "IP and port, IPv6 in brackets and quotes; or unix: and an absolute path", "type": "string",
+                        "pattern": rf"^({IPV4}|\[{IPV6}\]):[0-9]{{1,5}}$|^unix:/[^\u0000-\u001f\u007f]*$"},
     "network": {"description": "a CIDR block, an address, or unix:",
                 "anyOf": [{"type": "string", "pattern": rf"^({IPV4}(/[0-9]{{1,2}})?|{IPV6}(/[0-9]{{1,3}})?|unix:)$"},
                           {"description": "unix: without quotes, which YAML reads as a map", "type": "object",
                            "properties": {"unix": {"type": "null"}}, "required": ["unix"], "additionalProperties": False}]},
 }
-UNIQUE = ("word", "name", "host", "address", "map")  # lists that refuse the same item twice; of maps: identity and names
+UNIQUE = ("word", "name", "host", "address", "address_or_path", "map")  # lists that refuse the same item twice; of maps: identity and names
+
+
+MAY_REPEAT = ("pins",)  # told apart by more than their text: the parser says which one no request can reach
 
 
 class Schema:
@@ -104,8 +109,13 @@ class Schema:
         required = [key["name"] for key in table["keys"] if key["required"]]
         if required:
             out["required"] = required
-        if table["count"][1]:
-            out["minProperties"], out["maxProperties"] = table["count"]
+        for word, bound in zip(("minProperties", "maxProperties"), table["count"]):
+            if bound:
+                out[word] = bound
+        if table["one_of"]:
+            out["oneOf"] = [{"required": names, "propertyNames": {"enum": names}} for names in table["one_of"]]
+        if table["together"]:
+            out["dependentRequired"] = {name: [other for other in names if other != name] for names in table["together"] for name in names}
         return out
 
     def of_key(self, path, key):
@@ -118,7 +128,7 @@ class Schema:
                 out["minItems"] = least
             if most:
                 out["maxItems"] = most
-            if key["form"] in UNIQUE:
+            if key["form"] in UNIQUE and key["name"] not in MAY_REPEAT:
                 out["uniqueItems"] = True
         else:
             out.update(value)
@@ -137,8 +147,9 @@ class Schema:
         elif form == "text":
             ways.append({"type": SCALAR, "minLength": 1, "maxLength": key["range"][1], "pattern": "^[^\\u0000-\\u001f\\u007f]*$"})
         elif form == "pool_map":
-            values = {"anyOf": [{"enum": ["blue", "green"]}, {"$ref": "#/$defs/variable"}]}
-            return {"type": "object", "minProperties": 1, "additionalProperties": values}
+            values = {"anyOf": [{"enum": key["words"]}, {"$ref": "#/$defs/variable"}]}
+            least, most = key["items"]
+            return {"type": "object", "minProperties": least, "maxProperties": most, "additionalProperties": values}
         elif form == "nothing":
             return {"type": "null"}
         elif form != "word":

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "config/keys.hpp"
@@ -50,6 +51,8 @@ std::string_view text(config::Form form) {
       return "mode";
     case Form::Address:
       return "address";
+    case Form::AddressOrPath:
+      return "address_or_path";
     case Form::Network:
       return "network";
     case Form::PoolMap:
@@ -64,6 +67,14 @@ Json as_json(config::Range range) {
   return Json::array({range.least, range.most});
 }
 
+Json as_json(std::span<const config::KeySet> sets) {
+  Json out = Json::array();
+  for (const config::KeySet set : sets) {
+    out.push_back(std::vector<std::string>(set.begin(), set.end()));
+  }
+  return out;
+}
+
 Json as_json(const config::Key& key) {
   return {{"name", key.name},
           {"expects", key.expects},
@@ -73,7 +84,7 @@ Json as_json(const config::Key& key) {
           {"words", std::vector<std::string>(key.words.begin(), key.words.end())},
           {"fallback", key.fallback},
           {"fallback_words", key.fallback_words},
-          {"item", key.item},
+          {"item", key.is_list() ? key.item : ""},
           {"items", as_json(key.items)},
           {"required", key.presence == config::Presence::Required}};
 }
@@ -85,7 +96,11 @@ Json all() {
     for (const config::Key& key : table->keys) {
       if (key.support == config::Support::Now) keys.push_back(as_json(key));
     }
-    tables.push_back({{"path", table->path}, {"count", as_json(table->count)}, {"keys", keys}});
+    tables.push_back({{"path", table->path},
+                      {"count", as_json(table->count)},
+                      {"one_of", as_json(table->one_of)},
+                      {"together", as_json(table->together)},
+                      {"keys", keys}});
   }
   return tables;
 }

@@ -218,10 +218,12 @@ class Judge {
                                    .is_candidate_open = traffic.is_candidate_open,
                                    .salt = traffic.salt};
     std::optional<policy::PinHit> pin;
-    for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
-      if (entry.plan.fields.find("X-Pin: " + std::string(core::text(name))) != std::string::npos)
-        pin = policy::PinHit{name};
+    for (const policy::PinTarget target : {policy::PinTarget::Blue, policy::PinTarget::Green}) {
+      if (entry.plan.fields.find("X-Pin: " + std::string(policy::text(target))) !=
+          std::string::npos)
+        pin = policy::PinHit{target};
     }
+    if (!pin) pin = entry.plan.pin;
     std::optional<std::string_view> identity;
     if (!entry.plan.user.empty()) identity = entry.plan.user;
     const policy::PoolChoice choice = policy::choose_pool(state, pin, identity);

@@ -6,6 +6,7 @@
 #include "sim/strict_reader.hpp"
 #include "sluice/core/clock.hpp"
 #include "sluice/core/units.hpp"
+#include "sluice/policy/split.hpp"
 
 /// What clients and origins are going to do, fixed before the run.
 namespace sluice::sim {
@@ -46,12 +47,13 @@ struct RequestPlan {
   BodyForm form = BodyForm::None;
   std::size_t body = 0;
   bool has_trailers = false;
-  bool expects = false;      // 100-continue
-  bool upgrades = false;     // to `echo`
-  bool breaks_body = false;  // a chunked body with a malformed chunk-size line in it
-  std::string user{};        // the identity; empty: none
-  std::string fields{};      // further field lines
-  std::string raw{};         // instead of a head: malformed
+  bool expects = false;                 // 100-continue
+  bool upgrades = false;                // to `echo`
+  bool breaks_body = false;             // a chunked body with a malformed chunk-size line in it
+  std::string user{};                   // the identity; empty: none
+  std::string fields{};                 // further field lines
+  std::optional<policy::PinHit> pin{};  // that of the world's own pins which takes it
+  std::string raw{};                    // instead of a head: malformed
   std::size_t tunnel_up = 0;
   std::size_t tunnel_down = 0;
   std::vector<AnswerPlan> answers{};  // by attempt; the last one counts for all that follow

@@ -7,7 +7,7 @@ namespace sluice::sim {
 using core::PoolName;
 
 SimControl::SimControl(std::size_t workers, const ServiceOptions& options)
-    : options_(options), publication_(workers) {
+    : options_(options), publication_(workers), lists_(options.lists) {
   for (auto& cell : pool_cells_) cell = std::make_unique<model::PoolCell>(workers);
   for (std::size_t i = 0; i < options.endpoints[0] + options.endpoints[1]; ++i) {
     endpoint_cells_.push_back(std::make_unique<model::EndpointCell>());
@@ -39,11 +39,14 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
                                   .name = "sid",
                                   .max_age = std::chrono::hours(1)});
   }
-  model::HeaderPin pin{.header = "X-Pin",
-                       .values = {{"blue", PoolName::Blue}, {"green", PoolName::Green}},
-                       .from = {}};
-  pin.from.push_back(*core::Network::parse("192.0.2.0/24", "pin"));
-  settings->pins.push_back(std::move(pin));
+  using policy::PinTarget;
+  model::ValuePin pin{.field = model::ValuePin::Field::Header,
+                      .name = "X-Pin",
+                      .values = {{"blue", PinTarget::Blue}, {"green", PinTarget::Green}},
+                      .from = {}};
+  pin.from.networks.push_back(*core::Network::parse("192.0.2.0/24", "pin"));
+  settings->pins.emplace_back(std::move(pin));
+  settings->pins.insert(settings->pins.end(), options.pins.begin(), options.pins.end());
   std::uint32_t id = 0;
   for (const PoolName name : {PoolName::Blue, PoolName::Green}) {
     const std::size_t index = core::index(name);
@@ -84,6 +87,7 @@ std::shared_ptr<const model::Snapshot> SimControl::make_snapshot(const Generatio
                                 .is_candidate_open = state.traffic.is_candidate_open,
                                 .salt = state.traffic.salt});
   snapshot->table = table_;
+  snapshot->lists = lists_;
   snapshot->request_header_timeout = options_.timeouts.request_header;
   snapshot->keep_alive_idle = options_.timeouts.keep_alive_idle;
   all_.push_back(snapshot);
@@ -138,6 +142,11 @@ void SimControl::republish() {
   prepared_ = make_snapshot(*next_, active_);
   publication_.prepare(prepared_);
   flip();
+}
+
+void SimControl::replace_lists(model::IdentityLists lists) {
+  lists_ = std::move(lists);
+  republish();
 }
 
 void SimControl::take_back(std::shared_ptr<const model::Snapshot> snapshot) {

@@ -17,6 +17,8 @@ struct ServiceOptions {
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::optional<std::uint64_t> body_bytes_max{};
   bool has_minted_cookie = false;  // as the last source of identity
+  std::vector<model::Pin> pins{};  // behind the header pin that every run has
+  model::IdentityLists lists{};
 };
 
 /// The control side of a run: truth, snapshots with epochs, the history of generations.
@@ -49,6 +51,8 @@ class SimControl {
   std::optional<core::PoolName> drains() const { return drains_; }
   /// A new epoch without a new generation, as a change of limits would make it.
   void republish();
+  /// As a changed file of identities does it.
+  void replace_lists(model::IdentityLists lists);
 
   /// Snapshots that workers gave back; they die here.
   void take_back(std::shared_ptr<const model::Snapshot> snapshot);
@@ -72,6 +76,7 @@ class SimControl {
   std::vector<std::unique_ptr<model::EndpointCell>> endpoint_cells_;
   std::shared_ptr<const model::ServiceSettings> settings_;
   std::shared_ptr<const model::ServiceTable> table_;
+  model::IdentityLists lists_;
   std::vector<Generation> history_;
   core::Generation active_{0};
   core::Epoch epoch_{0};

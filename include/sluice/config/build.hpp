@@ -34,11 +34,12 @@ class CellRegistry {
   std::map<std::string, EndpointEntry> endpoints_;
 };
 
-/// The parts of a snapshot that stay the same until the configuration changes: built once, shared
-/// by all snapshots.
+/// The parts of a snapshot that do not depend on the traffic state: built once, shared by all
+/// snapshots.
 struct StaticParts {
   std::vector<std::shared_ptr<const model::ServiceSettings>> services;
   std::shared_ptr<const model::ServiceTable> table;
+  model::IdentityLists lists;  // the only part that changes while the process runs
 };
 StaticParts build_static(const Config& config, CellRegistry& cells);
 

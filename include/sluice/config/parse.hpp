@@ -20,12 +20,13 @@ struct Loaded {
 using Environment = std::function<std::optional<std::string>(std::string_view)>;
 Environment process_environment();
 
-/// Parses and validates `text`; `file` is used in messages and to resolve nothing else. One syntax
-/// error ends the run; every semantic one is collected (behaviour.md §6). No exception leaves this
-/// function.
+/// Parses and validates `text`, and opens no file; `file` is used in messages and gives relative
+/// paths in `text` their directory. One syntax error ends the run; every semantic one is collected
+/// (behaviour.md §6). No exception leaves this function.
 Loaded parse(std::string_view text, std::string_view file, const Environment& environment);
 
-/// Reads the file and parses it. An unreadable file is a Problem at line 0.
+/// Reads the file and parses it, and reads the files of identities that it names. An unreadable
+/// file is a Problem at line 0.
 Loaded load(const std::string& file, const Environment& environment);
 
 }  // namespace sluice::config

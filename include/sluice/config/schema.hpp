@@ -1,11 +1,13 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sluice/config/identity_file.hpp"
 #include "sluice/core/address.hpp"
 #include "sluice/core/units.hpp"
 #include "sluice/http/head_scanner.hpp"
@@ -32,13 +34,14 @@ struct Problem {
 };
 
 struct Listener {
-  std::string name;  // default: `listener-1`, ...
-  core::SocketAddress bind;
+  std::string name;          // default: `listener-1`, ...
+  core::SocketAddress bind;  // an IP and a port, or a Unix socket
+  unsigned mode = 0660;      // of a Unix socket
   Position at;
 };
 
 struct Endpoint {
-  core::SocketAddress address;  // an IP and a port in this version
+  core::SocketAddress address;  // an IP and a port, or a Unix socket
   std::string text;             // as written
   Position at;
 };
@@ -60,13 +63,22 @@ struct Service {
   core::BasisPoints initial_split;
   core::Millis drain_deadline{30'000};
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
-  std::vector<model::HeaderPin> pins;
+  std::vector<model::Pin> pins;
   model::Expose expose;
   bool adds_via = true;
   model::Timeouts timeouts;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
   Position at;
+};
+
+/// A file that `identity_in` names; each path once, whoever names it.
+struct IdentityFile {
+  std::string path;  // as the process opens it: relative ones begin at the configuration file
+  std::string text;  // as written
+  Position at;       // where it is named first
+  std::optional<FileStamp> read;                     // which file `list` is
+  std::shared_ptr<const policy::IdentityList> list;  // nullptr: not read (parse() reads no file)
 };
 
 struct AdminSocket {
@@ -87,6 +99,7 @@ struct Config {
   std::vector<core::Network> trusted_proxies;
   bool trusts_unix = false;  // `unix:` in trusted_proxies
   std::vector<Service> services;
+  std::vector<IdentityFile> identity_files;  // by position in the list pins
 };
 
 /// Where a configuration is looked for without -c.

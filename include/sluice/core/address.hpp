@@ -57,6 +57,8 @@ class Network {
  public:
   static Result<Network> parse(std::string_view text, std::string_view where);
   bool contains(const IpAddress& address) const;
+  /// Whether all addresses of `other` are in this.
+  bool covers(const Network& other) const;
   std::string text() const;
 
  private:

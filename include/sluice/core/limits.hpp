@@ -67,6 +67,16 @@ inline constexpr std::size_t kServicesMax = 1024;
 inline constexpr std::size_t kEndpointsPerPoolMax = 256;
 inline constexpr std::size_t kListenersMax = 64;
 inline constexpr std::size_t kWorkersMax = 64;
+/// Pins of one service, and values of one pin: a request that none of them takes is compared with
+/// all of them.
+inline constexpr std::size_t kPinsPerServiceMax = 256;
+inline constexpr std::size_t kPinValuesMax = 256;
+/// A file of identities: seven million of 36 octets. While it is read it is in memory twice.
+inline constexpr std::size_t kIdentityFileMax = 256 * 1024 * 1024;
+static_assert(kIdentityFileMax < UINT32_MAX / 2);  // offsets are 32 bit
+/// How often such files are looked at. A new one is read when two looks in a row find it alike, so
+/// that one is not read while it is written.
+inline constexpr std::chrono::milliseconds kFileLook{1000};
 
 /// accept4 calls per readiness event: the loop must turn also in a connection storm (nghttpx).
 inline constexpr unsigned kAcceptsPerEvent = 16;

@@ -20,6 +20,10 @@ struct ServiceMatch {
   std::vector<std::size_t> listeners;  // positions; empty: all
 };
 
+/// Whether `path` lies under `prefix` by whole segments: `/app` covers `/app` and `/app/x`, not
+/// `/apple`. Requires: `prefix` as ServiceMatch has it.
+bool covers_path(std::string_view prefix, std::string_view path);
+
 class ServiceTable {
  public:
   explicit ServiceTable(std::vector<ServiceMatch> matches);

@@ -12,6 +12,7 @@
 #include "sluice/core/limits.hpp"
 #include "sluice/core/units.hpp"
 #include "sluice/http/head_scanner.hpp"
+#include "sluice/model/pins.hpp"
 #include "sluice/model/service_table.hpp"
 #include "sluice/policy/identity.hpp"
 #include "sluice/policy/split.hpp"
@@ -53,13 +54,6 @@ struct Pool {
   std::vector<Endpoint> endpoints;
 };
 
-struct HeaderPin {
-  std::string header;
-  std::vector<std::pair<std::string, core::PoolName>> values;
-  std::vector<core::Network> from;
-  bool from_unix = false;  // `unix:` in `from`: peers on a Unix socket
-};
-
 enum class TunnelPolicy : std::uint8_t { Drain, Keep, Close };
 std::string_view text(TunnelPolicy policy);
 
@@ -87,7 +81,7 @@ struct ServiceSettings {
   core::ServiceId id;
   std::string name;
   std::vector<policy::IdentitySource> identity;
-  std::vector<HeaderPin> pins;
+  std::vector<Pin> pins;      // the first that matches decides
   std::array<Pool, 2> pools;  // by core::index(PoolName)
   Timeouts timeouts;
   http::HeadLimits head_limits;
@@ -117,6 +111,7 @@ struct Snapshot {
   core::Generation generation;
   std::vector<Service> services;  // by ServiceId
   std::shared_ptr<const ServiceTable> table;
+  IdentityLists lists;  // what the list pins name by position
   std::vector<core::Network> trusted_proxies;
   bool trusts_unix = false;
   /// The widest limits of all services: judged before the service is known; the service's own are

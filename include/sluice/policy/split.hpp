@@ -24,6 +24,7 @@ enum class Reason : std::uint8_t {
   PinHeader,
   PinCookie,
   PinList,
+  PinSegment,
   PinClosed,
   NoIdentity,
   Fallback
@@ -39,9 +40,14 @@ struct SplitState {
   std::string_view salt;
 };
 
+/// Where a pin sends: to a pool by its name, or by the part that it plays at the moment.
+enum class PinTarget : std::uint8_t { Blue, Green, Live, Candidate };
+std::string_view text(PinTarget target);
+core::PoolName pool_of(PinTarget target, core::PoolName live);
+
 /// What a pin rule asked for, when one matched.
 struct PinHit {
-  core::PoolName pool = core::PoolName::Blue;
+  PinTarget target = PinTarget::Blue;
   Reason reason = Reason::PinHeader;
 };
 

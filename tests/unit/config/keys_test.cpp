@@ -93,7 +93,9 @@ TEST_CASE("keys: the words for people name the words and the counts that are enf
       for (const std::string_view word : key.words) CHECK(text.find(word) != text.npos);
       if (key.items.most == 0) continue;
       const auto named = amounts_in(key.expects, number_of);
-      CHECK(named == std::vector<std::uint64_t>{key.items.least, key.items.most});
+      REQUIRE_FALSE(named.empty());
+      CHECK(named.back() == key.items.most);
+      CHECK((named.size() == 1 ? 0 : named.front()) == key.items.least);
     }
   }
 }

@@ -190,13 +190,14 @@ services:
   CHECK(s.pools[0].endpoints.size() == 2);
   CHECK(s.pools[1].endpoints.size() == 1);
   REQUIRE(s.pins.size() == 1);
-  CHECK(s.pins[0].header == "X-Sluice-Pool");
-  REQUIRE(s.pins[0].values.size() == 2);
-  CHECK(s.pins[0].values[1].first == "green");
-  CHECK(s.pins[0].values[1].second == PoolName::Green);
-  REQUIRE(s.pins[0].from.size() == 1);
-  CHECK(s.pins[0].from[0].text() == "10.0.0.0/8");
-  CHECK_FALSE(s.pins[0].from_unix);
+  const auto& pin = std::get<model::ValuePin>(s.pins[0]);
+  CHECK(pin.name == "X-Sluice-Pool");
+  REQUIRE(pin.values.size() == 2);
+  CHECK(pin.values[1].first == "green");
+  CHECK(pin.values[1].second == policy::PinTarget::Green);
+  REQUIRE(pin.from.networks.size() == 1);
+  CHECK(pin.from.networks[0].text() == "10.0.0.0/8");
+  CHECK_FALSE(pin.from.has_unix);
 }
 
 TEST_CASE("config: the shipped examples load", "[config][parse]") {
@@ -253,7 +254,7 @@ services:
   CHECK(s.initial_split.count() == 1250);
   CHECK(s.drain_deadline == 90s);
   CHECK(s.tunnels == model::TunnelPolicy::Keep);
-  CHECK(s.pins[0].from_unix);
+  CHECK(std::get<model::ValuePin>(s.pins[0]).from.has_unix);
   CHECK_FALSE(s.adds_via);
   CHECK((s.expose.pool && s.expose.generation && s.expose.reason && s.expose.bucket &&
          s.expose.endpoint));

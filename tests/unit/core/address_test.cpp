@@ -206,3 +206,15 @@ TEST_CASE("network: malformed ones and bits behind the prefix are refused", "[co
   CHECK(Network::parse("10.0.0.0/8", "x")->text() == "10.0.0.0/8");
   CHECK(Network::parse("2001:DB8::/32", "x")->text() == "2001:db8::/32");
 }
+
+TEST_CASE("network: covers those whose addresses are all in it", "[core][address]") {
+  const auto network = [](const char* text) { return *Network::parse(text, ""); };
+  CHECK(network("10.0.0.0/8").covers(network("10.0.0.0/8")));
+  CHECK(network("10.0.0.0/8").covers(network("10.1.0.0/16")));
+  CHECK(network("0.0.0.0/0").covers(network("192.0.2.7")));
+  CHECK(network("::/0").covers(network("2001:db8::/32")));
+  CHECK_FALSE(network("10.1.0.0/16").covers(network("10.0.0.0/8")));
+  CHECK_FALSE(network("10.0.0.0/8").covers(network("11.0.0.0/8")));
+  CHECK_FALSE(network("0.0.0.0/0").covers(network("::/0")));
+  CHECK_FALSE(network("::/0").covers(network("0.0.0.0/0")));
+}

@@ -345,3 +345,64 @@ TEST_CASE("descriptor limit: the soft limit is raised to the hard one", "[net][l
   CHECK(limit->now == before.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &before);
 }
+
+TEST_CASE("unix listeners: all workers poll one socket, and each connection is accepted once",
+          "[net][listen]") {
+  const TempDir dir;
+  const std::string path = dir.path + "/http.sock";
+  auto opened = sluice::net::open_unix_listeners(path, 0600, 3);
+  REQUIRE(opened);
+  REQUIRE(opened->sockets.size() == 3);
+  CHECK(opened->address.text() == "unix:" + path);
+  REQUIRE(sluice::net::listen_all(opened->sockets));
+  const auto raw = sluice::net::to_raw(opened->address);
+  std::vector<OwnedFd> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(clients.back().get(), raw->get(), raw->size) == 0);
+  }
+  sluice::net::SystemClock clock;
+  UvLoop first_loop(clock, 1);
+  UvLoop second_loop(clock, 2);
+  Accepts first;
+  Accepts second;
+  const auto acceptor_on = [&](UvLoop& loop, std::size_t number, Accepts& accepts) {
+    std::vector<ListenSocket> sockets;
+    sockets.push_back({std::move(opened->sockets[number]), 0});
+    return std::make_unique<UvAcceptor>(loop, std::move(sockets), accepts);
+  };
+  const auto one = acceptor_on(first_loop, 0, first);
+  const auto two = acceptor_on(second_loop, 1, second);
+  one->resume();
+  two->resume();
+  REQUIRE(run_until(first_loop, [&] { return first.all.size() == 5; }));
+  CHECK(busy_turns(second_loop) == 0);
+  CHECK(second.all.empty());
+  one->stop();
+  clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::connect(clients.back().get(), raw->get(), raw->size) == 0);
+  REQUIRE(run_until(second_loop, [&] { return second.all.size() == 1; }));
+}
+
+TEST_CASE("socket file: goes with its listener, but not when another one has taken its place",
+          "[net][listen]") {
+  const TempDir dir;
+  const std::string path = dir.path + "/http.sock";
+  {
+    auto opened = sluice::net::open_unix_listeners(path, 0600, 1);
+    REQUIRE(opened);
+    const auto moved = std::move(*opened);
+    CHECK(std::filesystem::exists(path));
+  }
+  CHECK_FALSE(std::filesystem::exists(path));
+  auto old = sluice::net::open_unix_listeners(path, 0600, 1);
+  REQUIRE(old);
+  old->sockets.clear();
+  auto next = sluice::net::open_unix_listeners(path, 0600, 1);
+  REQUIRE(next);
+  old->file.remove();
+  CHECK(std::filesystem::exists(path));
+  next->file.remove();
+  CHECK_FALSE(std::filesystem::exists(path));
+  next->file.remove();
+}

@@ -11,6 +11,7 @@
 using namespace sluice;
 using core::BasisPoints;
 using core::PoolName;
+using policy::PinTarget;
 using policy::Reason;
 
 namespace {
@@ -128,8 +129,8 @@ TEST_CASE("split: without identity the live pool answers, at any split", "[polic
 }
 
 TEST_CASE("split: a pin decides before the split", "[policy][split]") {
-  const policy::PinHit to_blue{.pool = PoolName::Blue, .reason = Reason::PinHeader};
-  const policy::PinHit to_green{.pool = PoolName::Green, .reason = Reason::PinCookie};
+  const policy::PinHit to_blue{.target = PinTarget::Blue, .reason = Reason::PinHeader};
+  const policy::PinHit to_green{.target = PinTarget::Green, .reason = Reason::PinCookie};
   const auto live = policy::choose_pool(state_of(percent("100%")), to_blue, "user-1");
   CHECK(live.pool == PoolName::Blue);
   CHECK(live.reason == Reason::PinHeader);
@@ -144,14 +145,36 @@ TEST_CASE("split: a pin does not open a closed candidate", "[policy][split]") {
   policy::SplitState closed = state_of({});
   closed.is_candidate_open = false;
   const auto ignored =
-      policy::choose_pool(closed, policy::PinHit{PoolName::Green, Reason::PinHeader}, "user-1");
+      policy::choose_pool(closed, policy::PinHit{PinTarget::Green, Reason::PinHeader}, "user-1");
   CHECK(ignored.pool == PoolName::Blue);
   CHECK(ignored.reason == Reason::PinClosed);
   CHECK(ignored.bucket == 8756);
   const auto obeyed =
-      policy::choose_pool(closed, policy::PinHit{PoolName::Blue, Reason::PinHeader}, "user-1");
+      policy::choose_pool(closed, policy::PinHit{PinTarget::Blue, Reason::PinHeader}, "user-1");
   CHECK(obeyed.pool == PoolName::Blue);
   CHECK(obeyed.reason == Reason::PinHeader);
+}
+
+TEST_CASE("split: a pin to live or candidate follows the switch", "[policy][split]") {
+  const policy::PinHit to_live{.target = PinTarget::Live, .reason = Reason::PinSegment};
+  const policy::PinHit to_candidate{.target = PinTarget::Candidate, .reason = Reason::PinList};
+  for (const PoolName live : {PoolName::Blue, PoolName::Green}) {
+    policy::SplitState state = state_of({});
+    state.live = live;
+    CHECK(policy::choose_pool(state, to_live, "user-1").pool == live);
+    CHECK(policy::choose_pool(state, to_candidate, "user-1").pool == core::other(live));
+    state.is_candidate_open = false;
+    CHECK(policy::choose_pool(state, to_live, "user-1").reason == Reason::PinSegment);
+    CHECK(policy::choose_pool(state, to_candidate, "user-1").pool == live);
+    CHECK(policy::choose_pool(state, to_candidate, "user-1").reason == Reason::PinClosed);
+  }
+}
+
+TEST_CASE("split: targets have the words of the configuration", "[policy][split]") {
+  CHECK(policy::text(PinTarget::Blue) == "blue");
+  CHECK(policy::text(PinTarget::Green) == "green");
+  CHECK(policy::text(PinTarget::Live) == "live");
+  CHECK(policy::text(PinTarget::Candidate) == "candidate");
 }
 
 TEST_CASE("split: reasons have the words of the access log", "[policy][split]") {
@@ -160,6 +183,7 @@ TEST_CASE("split: reasons have the words of the access log", "[policy][split]") 
   CHECK(policy::text(Reason::PinHeader) == "pin_header");
   CHECK(policy::text(Reason::PinCookie) == "pin_cookie");
   CHECK(policy::text(Reason::PinList) == "pin_list");
+  CHECK(policy::text(Reason::PinSegment) == "pin_segment");
   CHECK(policy::text(Reason::PinClosed) == "pin_closed");
   CHECK(policy::text(Reason::NoIdentity) == "no_identity");
   CHECK(policy::text(Reason::Fallback) == "fallback");

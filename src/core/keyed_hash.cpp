@@ -1,0 +1,60 @@
+#include "sluice/core/keyed_hash.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+namespace sluice::core {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "words are read as they lie in memory");
+
+struct State {
+  std::uint64_t v0, v1, v2, v3;
+
+  void round() {
+    v0 += v1;
+    v2 += v3;
+    v1 = std::rotl(v1, 13) ^ v0;
+    v3 = std::rotl(v3, 16) ^ v2;
+    v0 = std::rotl(v0, 32);
+    v2 += v1;
+    v0 += v3;
+    v1 = std::rotl(v1, 17) ^ v2;
+    v3 = std::rotl(v3, 21) ^ v0;
+    v2 = std::rotl(v2, 32);
+  }
+  void absorb(std::uint64_t word) {
+    v3 ^= word;
+    round();
+    round();
+    v0 ^= word;
+  }
+};
+
+}  // namespace
+
+std::uint64_t siphash_2_4(std::string_view bytes, HashKey key) {
+  State state{.v0 = key.low ^ 0x736f6d6570736575U,
+              .v1 = key.high ^ 0x646f72616e646f6dU,
+              .v2 = key.low ^ 0x6c7967656e657261U,
+              .v3 = key.high ^ 0x7465646279746573U};
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  std::uint64_t last = static_cast<std::uint64_t>(bytes.size()) << 56U;
+  while (bytes.size() >= kWord) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), kWord);
+    state.absorb(word);
+    bytes.remove_prefix(kWord);
+  }
+  std::uint64_t rest = 0;
+  std::memcpy(&rest, bytes.data(), bytes.size());
+  last |= rest;
+  state.absorb(last);
+  state.v2 ^= 0xFF;
+  for (int i = 0; i < 4; ++i) state.round();
+  return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
+}  // namespace sluice::core
