@@ -136,7 +136,7 @@ void take_common(Members& members, ChangeRequest& request) {
 void take_drain(Members& members, ChangeRequest& request) {
   request.drain = members.duration("drain");
   if (members.flag("wait")) request.answer = control::AnswerWhen::Drained;
-  if (members.flag("force")) request.connect_check = control::ConnectCheckMode::Skipped;
+  if (members.flag("force")) request.check = control::SafetyCheck::Skipped;
 }
 
 core::Result<ChangeRequest> finished(const Members& members, ChangeRequest request) {
@@ -201,6 +201,22 @@ core::Result<ChangeRequest> parse_rollback(std::string_view body) {
   ChangeRequest request;
   request.reason = members.string("reason").value_or("");
   request.orders.emplace_back().action = control::Action::Rollback;
+  return finished(members, std::move(request));
+}
+
+core::Result<ChangeRequest> parse_endpoint(std::string_view body, model::EndpointMode mode) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"endpoint", "force", "reason", "if_generation"});
+  ChangeRequest request;
+  take_common(members, request);
+  if (members.flag("force")) request.check = control::SafetyCheck::Skipped;
+  const auto endpoint = members.string("endpoint");
+  members.require(endpoint.has_value(), "endpoint");
+  ServiceOrder& order = request.orders.emplace_back();
+  order.action = control::Action::Endpoint;
+  order.endpoint = endpoint.value_or("");
+  order.mode = mode;
   return finished(members, std::move(request));
 }
 

@@ -29,6 +29,11 @@ void submit(const Context& context, const Call& call, core::Result<control::Chan
   });
 }
 
+void submit_endpoint(const Context& context, const Call& call, model::EndpointMode mode,
+                     const Responder& respond) {
+  submit(context, call, parse_endpoint(call.request.body, mode), respond);
+}
+
 }  // namespace
 
 void post_switch(const Context& context, const Call& call, const Responder& respond) {
@@ -41,6 +46,18 @@ void post_split(const Context& context, const Call& call, const Responder& respo
 
 void post_rollback(const Context& context, const Call& call, const Responder& respond) {
   submit(context, call, parse_rollback(call.request.body), respond);
+}
+
+void post_endpoint_drain(const Context& context, const Call& call, const Responder& respond) {
+  submit_endpoint(context, call, model::EndpointMode::Draining, respond);
+}
+
+void post_endpoint_enable(const Context& context, const Call& call, const Responder& respond) {
+  submit_endpoint(context, call, model::EndpointMode::Enabled, respond);
+}
+
+void post_endpoint_disable(const Context& context, const Call& call, const Responder& respond) {
+  submit_endpoint(context, call, model::EndpointMode::Disabled, respond);
 }
 
 void post_changes(const Context& context, const Call& call, const Responder& respond) {

@@ -12,12 +12,15 @@ namespace {
 std::uint16_t status_of(control::RefusalCode code) {
   switch (code) {
     case control::RefusalCode::UnknownService:
+    case control::RefusalCode::UnknownEndpoint:
       return 404;
     case control::RefusalCode::BadRequest:
+    case control::RefusalCode::AmbiguousEndpoint:
     case control::RefusalCode::ServiceRequired:
       return 400;
     case control::RefusalCode::GenerationMismatch:
     case control::RefusalCode::PoolUnreachable:
+    case control::RefusalCode::LastEndpoint:
     case control::RefusalCode::Superseded:
       return 409;
     case control::RefusalCode::StorageUnavailable:

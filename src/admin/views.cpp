@@ -73,17 +73,29 @@ Json report_json(const std::optional<control::DrainReport>& report) {
           {"tunnels_kept", report->tunnels_kept}};
 }
 
+/// As in the status.
+std::string_view state_text(model::EndpointMode mode) {
+  return mode == model::EndpointMode::Enabled ? control::text(control::EndpointState::Up)
+                                              : text(mode);
+}
+
 Json service_change_json(const control::ChangeAnswer& answer,
                          const control::ServiceAnswer& service) {
-  return {{"changed", service.changed},
-          {"generation", service.generation.raw},
-          {"service", service.service},
-          {"live", core::text(service.live)},
-          {"split_basis_points", service.split.count()},
-          {"durable", answer.is_durable},
-          {"took_us", took_json(answer.took)},
-          {"workers", workers_json(answer.workers)},
-          {"drain", report_json(service.drain)}};
+  Json json{{"changed", service.changed},
+            {"generation", service.generation.raw},
+            {"service", service.service},
+            {"live", core::text(service.live)},
+            {"split_basis_points", service.split.count()},
+            {"durable", answer.is_durable},
+            {"took_us", took_json(answer.took)},
+            {"workers", workers_json(answer.workers)},
+            {"drain", report_json(service.drain)}};
+  if (service.endpoint) {
+    json["endpoint"] = {{"pool", core::text(service.endpoint->pool)},
+                        {"address", service.endpoint->address},
+                        {"state", state_text(service.endpoint->mode)}};
+  }
+  return json;
 }
 
 }  // namespace

@@ -15,6 +15,11 @@ std::string candidate_of(const ChangeAnswer& change) {
   return change.live == "blue" ? "green" : "blue";
 }
 
+std::string endpoint_is(const ChangeAnswer& change) {
+  if (change.endpoint_state == "up") return change.endpoint + " takes requests";
+  return change.endpoint + " is " + change.endpoint_state;
+}
+
 std::string what_is_true(Verb verb, const ChangeAnswer& change) {
   const std::string candidate = candidate_of(change);
   if (!change.changed) {
@@ -26,6 +31,10 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
                            percent_text(change.split_basis_points));
       case Verb::Rollback:
         return fmt::format("nothing to roll back, {} stays live", change.live);
+      case Verb::EndpointDrain:
+      case Verb::EndpointEnable:
+      case Verb::EndpointDisable:
+        return endpoint_is(change) + " already, nothing to do";
     }
   }
   switch (verb) {
@@ -36,6 +45,11 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
                          percent_text(change.split_basis_points));
     case Verb::Rollback:
       return fmt::format("rolled back: {} is live, {} is closed", change.live, candidate);
+    case Verb::EndpointDrain:
+    case Verb::EndpointDisable:
+      return endpoint_is(change) + ": no new requests; what runs there ends by itself";
+    case Verb::EndpointEnable:
+      return endpoint_is(change) + " again";
   }
   return "";
 }

@@ -29,6 +29,7 @@ struct Parsed {
   SwitchOptions switch_to;
   SplitOptions split;
   RollbackOptions rollback;
+  EndpointOptions endpoint;
   VersionOptions version;
 };
 
@@ -162,6 +163,51 @@ void add_rollback(CLI::App& app, Parsed& parsed) {
   add_where(*verb, options.where);
 }
 
+struct EndpointWords {
+  EndpointVerb verb;
+  const char* name;
+  const char* help;
+};
+constexpr EndpointWords kEndpointVerbs[] = {
+    {EndpointVerb::Drain, "drain",
+     "No new requests; what runs there ends by itself (status: draining)"},
+    {EndpointVerb::Enable, "enable", "Takes requests again"},
+    {EndpointVerb::Disable, "disable",
+     "Out of use: no new requests until it is enabled (status: disabled)"},
+};
+
+void add_endpoint(CLI::App& app, Parsed& parsed) {
+  EndpointOptions& options = parsed.endpoint;
+  CLI::App* group = app.add_subcommand(
+      "endpoint", "Take one endpoint of a pool out, or back in; lasts over restarts");
+  group->require_subcommand(1);
+  for (const EndpointWords& words : kEndpointVerbs) {
+    CLI::App* verb = group->add_subcommand(words.name, words.help);
+    verb->add_option("ENDPOINT", options.endpoint,
+                     "As `sluice status` shows it; POOL/ENDPOINT when it is in both pools")
+        ->required()
+        ->type_name("");
+    add_service(*verb, options.service);
+    verb->add_option("--if-generation", options.if_generation,
+                     "Only when nothing changed since this generation")
+        ->type_name("N");
+    if (words.verb != EndpointVerb::Enable) {
+      verb->add_flag("--force", options.is_forced,
+                     "Also the last usable endpoint of the live pool");
+    }
+    add_change_options(*verb, options);
+    add_where(*verb, options.where);
+  }
+}
+
+EndpointVerb chosen_endpoint_verb(const CLI::App& group) {
+  const std::string name = group.get_subcommands().front()->get_name();
+  for (const EndpointWords& words : kEndpointVerbs) {
+    if (name == words.name) return words.verb;
+  }
+  core::unreachable();
+}
+
 void add_version(CLI::App& app, Parsed& parsed) {
   CLI::App* verb = app.add_subcommand("version", "Print the version");
   verb->add_flag("--json", parsed.version.as_json, "JSON instead of text");
@@ -179,8 +225,11 @@ std::optional<std::string> wrong_command(const CLI::App& app, int argc, const ch
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
   const CLI::App* verb = &app;
-  if (const auto chosen = app.get_subcommands(); !chosen.empty()) verb = chosen.front();
-  const std::string name = verb == &app ? "sluice" : "sluice " + verb->get_name();
+  std::string name = "sluice";
+  while (!verb->get_subcommands().empty()) {
+    verb = verb->get_subcommands().front();
+    name += " " + verb->get_name();
+  }
   console.complain(name + ": " + error.what() + "\n  try: " + name + " --help\n");
   return kUsage;
 }
@@ -206,6 +255,10 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
   if (verb == "switch") return run_switch(parsed.switch_to, console);
   if (verb == "split") return run_split(parsed.split, console);
   if (verb == "rollback") return run_rollback(parsed.rollback, console);
+  if (verb == "endpoint") {
+    parsed.endpoint.verb = chosen_endpoint_verb(*app.get_subcommands().front());
+    return run_endpoint(parsed.endpoint, console);
+  }
   return run_version(parsed.version, hooks.version, console);
 }
 
@@ -227,6 +280,7 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   add_switch(app, parsed);
   add_split(app, parsed);
   add_rollback(app, parsed);
+  add_endpoint(app, parsed);
   add_version(app, parsed);
   if (const auto wrong = wrong_command(app, argc, argv)) {
     console.complain("sluice: " + *wrong + "\n  try: sluice --help\n");

@@ -58,6 +58,19 @@ struct RollbackOptions {
 };
 int run_rollback(const RollbackOptions& options, const Console& console);
 
+enum class EndpointVerb { Drain, Enable, Disable };
+struct EndpointOptions {
+  SocketChoice where;
+  EndpointVerb verb = EndpointVerb::Drain;
+  std::string endpoint;
+  std::optional<std::string> service;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+  bool is_forced = false;
+  bool as_json = false;
+};
+int run_endpoint(const EndpointOptions& options, const Console& console);
+
 struct VersionOptions {
   bool as_json = false;
 };

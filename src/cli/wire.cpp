@@ -104,6 +104,11 @@ ChangeAnswer change_answer(const Json& json) {
     change.tunnels_cut = drain.value("tunnels_cut", std::uint64_t{0});
     change.tunnels_kept = drain.value("tunnels_kept", std::uint64_t{0});
   }
+  if (json.contains("endpoint") && json.at("endpoint").is_object()) {
+    const Json& endpoint = json.at("endpoint");
+    change.endpoint = endpoint.value("pool", "") + "/" + endpoint.value("address", "");
+    change.endpoint_state = endpoint.value("state", "");
+  }
   return change;
 }
 
@@ -170,6 +175,12 @@ std::string write_body(const RollbackBody& body) {
   Json json = Json::object();
   if (body.reason) json["reason"] = *body.reason;
   return text_of(json);
+}
+
+std::string write_body(const EndpointBody& body) {
+  Json json{{"endpoint", body.endpoint}};
+  if (body.is_forced) json["force"] = true;
+  return text_of(with_precondition(std::move(json), body));
 }
 
 std::string write_body(const ChangesBody& body) {

@@ -66,6 +66,8 @@ struct ChangeAnswer {
   std::vector<unsigned> workers_missing;
   DrainOutcome drain = DrainOutcome::None;
   std::uint64_t requests_cut = 0, tunnels_cut = 0, tunnels_kept = 0;
+  std::string endpoint;        // `blue/127.0.0.1:9001`; empty: the change was about none
+  std::string endpoint_state;  // as in EndpointState
 };
 core::Result<ChangeAnswer> read_change(std::string_view json);
 /// `POST /v1/changes`: one entry per service; generation, durability, times and workers are those
@@ -103,6 +105,14 @@ struct RollbackBody {
   std::optional<std::string> reason;
 };
 std::string write_body(const RollbackBody& body);
+
+struct EndpointBody {
+  std::string endpoint;
+  bool is_forced = false;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+};
+std::string write_body(const EndpointBody& body);
 
 struct ChangesBody {
   std::string action;  // switch, rollback

@@ -12,6 +12,8 @@ std::string_view text(Action action) {
       return "split";
     case Action::Rollback:
       return "rollback";
+    case Action::Endpoint:
+      return "endpoint";
   }
   core::unreachable();
 }
@@ -28,6 +30,12 @@ std::string_view text(RefusalCode code) {
       return "generation_mismatch";
     case RefusalCode::PoolUnreachable:
       return "pool_unreachable";
+    case RefusalCode::UnknownEndpoint:
+      return "unknown_endpoint";
+    case RefusalCode::AmbiguousEndpoint:
+      return "ambiguous_endpoint";
+    case RefusalCode::LastEndpoint:
+      return "last_endpoint";
     case RefusalCode::Superseded:
       return "superseded";
     case RefusalCode::StorageUnavailable:

@@ -11,11 +11,12 @@
 #include "sluice/core/clock.hpp"
 #include "sluice/core/ids.hpp"
 #include "sluice/core/units.hpp"
+#include "sluice/model/traffic.hpp"
 
 /// What is asked of the controller, and what it answers (behaviour.md §1 and §5).
 namespace sluice::control {
 
-enum class Action : std::uint8_t { Switch, Split, Rollback };
+enum class Action : std::uint8_t { Switch, Split, Rollback, Endpoint };
 std::string_view text(Action action);
 
 /// One service's part of a change.
@@ -25,20 +26,24 @@ struct ServiceOrder {
   core::PoolName pool = core::PoolName::Blue;  // of Switch
   core::BasisPoints split;                     // of Split
   std::optional<std::string> salt;             // of Split; absent: the one in force stays
+  std::string endpoint = {};                   // of Endpoint: `ADDRESS` or `POOL/ADDRESS`
+  model::EndpointMode mode = model::EndpointMode::Enabled;  // of Endpoint
 };
 
 /// Which generation `if_generation` is compared with: the service's own when one is named, else the
 /// installation's.
 enum class Scope : std::uint8_t { Service, List };
-enum class ConnectCheckMode : std::uint8_t { Required, Skipped };  // `force` skips it
-enum class AnswerWhen : std::uint8_t { Adopted, Drained };         // `wait`
+/// What is asked of the target before the change: a pool that answers, a live pool that keeps a
+/// usable endpoint. `force` skips both.
+enum class SafetyCheck : std::uint8_t { Required, Skipped };
+enum class AnswerWhen : std::uint8_t { Adopted, Drained };  // `wait`
 
 struct ChangeRequest {
   Scope scope = Scope::Service;
   std::vector<ServiceOrder> orders;  // of Scope::Service: exactly one
   std::optional<std::uint64_t> if_generation;
   std::optional<core::Millis> drain;  // absent: the service's own deadline
-  ConnectCheckMode connect_check = ConnectCheckMode::Required;
+  SafetyCheck check = SafetyCheck::Required;
   AnswerWhen answer = AnswerWhen::Adopted;
   std::string reason;
   Actor actor;
@@ -50,6 +55,9 @@ enum class RefusalCode : std::uint8_t {
   ServiceRequired,
   GenerationMismatch,
   PoolUnreachable,
+  UnknownEndpoint,
+  AmbiguousEndpoint,
+  LastEndpoint,
   Superseded,
   StorageUnavailable,
   Busy,  // kChangeQueueMax changes wait already
@@ -72,13 +80,20 @@ struct DrainReport {
   std::uint32_t tunnels_kept = 0;
 };
 
+struct EndpointAnswer {
+  core::PoolName pool = core::PoolName::Blue;
+  std::string address;
+  model::EndpointMode mode = model::EndpointMode::Enabled;
+};
+
 struct ServiceAnswer {
   std::string service;
   bool changed = false;
   core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
-  std::optional<DrainReport> drain;  // absent: this change started none
+  std::optional<DrainReport> drain;        // absent: this change started none
+  std::optional<EndpointAnswer> endpoint;  // of Endpoint
 };
 
 struct TookTimes {

@@ -12,12 +12,6 @@ namespace limits = core::limits;
 
 namespace {
 
-std::vector<std::string> names_of(const config::Config& config) {
-  std::vector<std::string> names;
-  for (const config::Service& service : config.services) names.push_back(service.name);
-  return names;
-}
-
 /// Whether `request` is about a service that `plan` is about. An order without a name means the
 /// only service there is; with several it is refused when its turn comes, so it shares nothing.
 bool shares_a_service(const ChangePlan& plan, const ChangeRequest& request, bool has_one_service) {
@@ -34,7 +28,7 @@ constexpr const char* kOvertaken = "a rollback came before this change took effe
 
 Controller::Controller(Deps deps, StartState start)
     : deps_(std::move(deps)),
-      names_(names_of(deps_.config)),
+      known_(known_services(deps_.config)),
       keeper_(deps_.loop, deps_.store, std::move(start.image),
               start.is_on_disk ? StateKeeper::OnDisk::Yes : StateKeeper::OnDisk::No),
       publisher_(deps_.loop, deps_.publication, deps_.workers, [this] { answers_.on_adopted(); }),
@@ -46,7 +40,8 @@ Controller::Controller(Deps deps, StartState start)
 
 void Controller::start() {
   const core::Epoch epoch = publisher_.next_epoch();
-  publisher_.prepare(config::build_snapshot(deps_.config, deps_.parts, truth(), epoch));
+  in_force_ = config::build_snapshot(deps_.config, deps_.parts, truth(), epoch);
+  publisher_.prepare(in_force_);
   publisher_.flip(epoch);
 }
 
@@ -100,7 +95,7 @@ Controller::Queued Controller::first_of(std::deque<Queued>& queue) {
 // when there is nothing else to roll back, as a switch that hangs would come after all. Those of
 // other services stay, and a rollback that is refused takes none.
 void Controller::supersede_for(const Queued& rollback, const ChangePlan& plan) {
-  const bool has_one = names_.size() == 1;
+  const bool has_one = known_.size() == 1;
   if (running_ && shares_a_service(plan, running_->change.request, has_one)) {
     refuse_running(RefusalCode::Superseded, kOvertaken);
   }
@@ -117,7 +112,7 @@ void Controller::supersede_for(const Queued& rollback, const ChangePlan& plan) {
 
 void Controller::begin(Queued change) {
   ChangePlan plan;
-  if (auto refusal = plan_change(truth(), names_, change.request, plan)) {
+  if (auto refusal = plan_change(truth(), known_, change.request, plan)) {
     return refuse(std::move(change), refusal->code, std::move(refusal->detail));
   }
   if (is_rollback(change.request)) supersede_for(change, plan);
@@ -127,17 +122,19 @@ void Controller::begin(Queued change) {
   }
   // A change of other services makes room for a rollback and begins anew when that is flipped.
   if (running_) changes_.push_front(halt_running());
-  running_ = Running{std::move(change), std::move(plan)};
+  running_.emplace();
+  running_->change = std::move(change);
+  running_->plan = std::move(plan);
   check_targets();
 }
 
 void Controller::check_targets() {
   std::vector<ConnectCheck::Target> targets;
-  if (running_->change.request.connect_check == ConnectCheckMode::Required) {
+  if (running_->change.request.check == SafetyCheck::Required) {
     for (const PlannedService& service : running_->plan.services) {
       if (!service.target) continue;
       targets.push_back(
-          {.service = service.name, .pool = &settings(service.service).pool(*service.target)});
+          {.service = service.name, .pool = &pool_in_force(service.service, *service.target)});
     }
   }
   if (targets.empty()) return persist();
@@ -152,12 +149,12 @@ void Controller::check_targets() {
 void Controller::persist() {
   const ChangeRequest& request = running_->change.request;
   const ChangePlan& plan = running_->plan;
-  if (is_rollback(request)) warn_about_endpoints(plan);
   running_->phase = Phase::Persisting;
-  running_->epoch = publisher_.next_epoch();
   running_->persist_began = deps_.loop.clock().now();
-  publisher_.prepare(
-      config::build_snapshot(deps_.config, deps_.parts, plan.after, running_->epoch));
+  running_->snapshot =
+      config::build_snapshot(deps_.config, deps_.parts, plan.after, publisher_.next_epoch());
+  publisher_.prepare(running_->snapshot);
+  if (is_rollback(request)) warn_about_endpoints(*running_);
 
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
@@ -196,12 +193,13 @@ void Controller::flip() {
   running_.reset();
   persist_deadline_.unlink();
   const core::Instant begin = deps_.loop.clock().now();
-  publisher_.flip(done.epoch);
+  publisher_.flip(done.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
   keeper_.commit();
+  in_force_ = done.snapshot;
 
   Answers::Pending pending;
-  pending.epoch = done.epoch;
+  pending.epoch = done.snapshot->epoch;
   pending.flipped = flipped;
   pending.when = done.change.request.answer;
   pending.answer = answer_of(done.change.request, done.plan);
@@ -231,7 +229,7 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
         drainer_.start({.service = &of,
                         .pool = *service.drains,
                         .generation = truth().generation,
-                        .below = done.epoch,
+                        .below = done.snapshot->epoch,
                         .deadline = done.change.request.drain.value_or(of.drain_deadline)});
     pending.answer.services[i].drain = DrainReport{};
     pending.drains.emplace_back(id, i);
@@ -252,7 +250,7 @@ Controller::Queued Controller::halt_running() {
       check_.cancel();
       break;
     case Phase::Persisting:
-      publisher_.withdraw(halted.epoch);
+      publisher_.withdraw(halted.snapshot->epoch);
       if (keeper_.give_up() == StateKeeper::Refused::MayLand) halted.change.may_land = true;
       break;
   }
@@ -288,17 +286,18 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .generation = after.generation,
                                .live = after.live,
                                .split = after.split,
-                               .drain = std::nullopt});
+                               .drain = std::nullopt,
+                               .endpoint = service.endpoint});
   }
   return answer;
 }
 
-void Controller::warn_about_endpoints(const ChangePlan& plan) const {
-  for (const PlannedService& service : plan.services) {
-    const model::ServiceTraffic& after = *plan.after.find(service.name);
-    const auto& endpoints = settings(service.service).pool(after.live).endpoints;
+void Controller::warn_about_endpoints(const Running& rollback) const {
+  for (const PlannedService& planned : rollback.plan.services) {
+    const model::Service& service = rollback.snapshot->service(planned.service);
+    const auto& endpoints = service.settings->pool(service.live).endpoints;
     if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
-      note("rollback of " + service.name + " to pool " + std::string(core::text(after.live)) +
+      note("rollback of " + planned.name + " to pool " + std::string(core::text(service.live)) +
            ", which has no usable endpoint");
     }
   }
@@ -306,6 +305,10 @@ void Controller::warn_about_endpoints(const ChangePlan& plan) const {
 
 const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
   return *deps_.parts.services[id.raw];
+}
+
+const model::Pool& Controller::pool_in_force(core::ServiceId id, core::PoolName name) const {
+  return in_force_->service(id).settings->pool(name);
 }
 
 void Controller::note(const std::string& line) const {

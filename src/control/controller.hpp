@@ -90,8 +90,8 @@ class Controller {
     Queued change;
     ChangePlan plan;
     Phase phase = Phase::Checking;
-    core::Epoch epoch{};            // of Persisting: prepared
-    core::Instant persist_began{};  // read afresh
+    std::shared_ptr<const model::Snapshot> snapshot;  // of Persisting: prepared
+    core::Instant persist_began{};                    // read afresh
   };
 
   const model::TrafficState& truth() const { return keeper_.in_force().state; }
@@ -114,14 +114,16 @@ class Controller {
   void refuse(Queued change, RefusalCode code, std::string detail);
   void reply_later(ChangeReply reply, ChangeOutcome outcome);
   ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
+  /// As configured: what a drain refers to, and constant.
   const model::ServiceSettings& settings(core::ServiceId id) const;
+  const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
   ServiceView view_of(core::ServiceId id) const;
-  void warn_about_endpoints(const ChangePlan& plan) const;
+  void warn_about_endpoints(const Running& rollback) const;
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
   Deps deps_;
-  std::vector<std::string> names_;  // by ServiceId; constant
+  const std::vector<KnownService> known_;  // by ServiceId
   StateKeeper keeper_;
   Publisher publisher_;
   Drainer drainer_;
@@ -133,6 +135,7 @@ class Controller {
   std::deque<Queued> changes_;
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
+  std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
 

@@ -177,6 +177,96 @@ class Commands(SluiceTest):
         self.assertIn("the saved state rules", proxy.cli("check", "-c", proxy.config_file).stdout)
 
 
+class Endpoints(SluiceTest):
+    def two_blues(self):
+        self.origins = [self.origin(name) for name in ("blue-1", "blue-2", "green")]
+        first, second, green = [origin.address for origin in self.origins]
+        return self.sluice([service([first, second], [green])]), first, second, green
+
+    def answered_by(self, proxy, count=40):
+        """The endpoints that a row of requests reaches."""
+        with proxy.client() as client:
+            return {client.get()[0]["sluice-endpoint"] for _ in range(count)}
+
+    def states(self, proxy):
+        pools = proxy.status("shop")["pools"]
+        return {entry["address"]: entry["state"] for pool in pools.values() for entry in pool["endpoints"]}
+
+    def test_one_that_is_taken_out_gets_no_requests_until_it_is_enabled_also_after_a_restart(self):
+        proxy, first, second, green = self.two_blues()
+        self.assertEqual(self.answered_by(proxy), {first, second})
+        done = proxy.cli("endpoint", "drain", first, "--reason", "new disk")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(f"blue/{first} is draining", done.stdout)
+        self.assertEqual(self.answered_by(proxy), {second})
+        self.assertEqual(self.states(proxy), {first: "draining", second: "up", green: "up"})
+        self.assertIn("draining", proxy.cli("status").stdout)
+        again = proxy.cli("endpoint", "drain", "blue/" + first)
+        self.assertIn("already, nothing to do", again.stdout)
+        self.assertEqual(proxy.status()["generation"], 2)
+
+        self.assertEqual(proxy.cli("endpoint", "disable", first).returncode, 0)
+        proxy.kill()
+        proxy.start()
+        self.assertEqual(self.states(proxy)[first], "disabled")
+        self.assertIn(f"endpoint blue/{first} is disabled by the saved state", proxy.errors())
+        self.assertEqual(self.answered_by(proxy), {second})
+        self.assertEqual(proxy.cli("endpoint", "enable", first).returncode, 0)
+        self.assertEqual(self.answered_by(proxy), {first, second})
+        self.assertEqual(proxy.status()["generation"], 4)
+
+    def test_the_last_one_of_the_live_pool_needs_force_and_rollback_needs_none(self):
+        proxy, first, second, green = self.two_blues()
+        self.assertEqual(proxy.cli("endpoint", "disable", first).returncode, 0)
+        refused = proxy.cli("endpoint", "disable", second, "--json")
+        self.assertEqual((refused.returncode, json.loads(refused.stdout)["code"]), (1, "last_endpoint"))
+        self.assertIn(f"try: sluice endpoint disable {second} --force", refused.stderr)
+        self.assertEqual(proxy.status()["generation"], 2)
+        self.assertEqual(proxy.cli("switch", "green").returncode, 0)
+        self.assertEqual(proxy.cli("endpoint", "disable", second).returncode, 0, "blue is not live now")
+        refused = proxy.cli("switch", "blue")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("no usable endpoint", refused.stderr)
+        self.assertEqual(proxy.cli("rollback").returncode, 0)
+        self.assertEqual(proxy.status("shop")["live"], "blue")
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 503)
+        self.assertEqual(proxy.admin("GET", "/readyz", raw=True)[0], 503)
+
+    def test_names_that_are_not_clear(self):
+        both = self.origin("both")
+        proxy = self.sluice([service([both.address], [both.address])])
+        unclear = proxy.cli("endpoint", "drain", both.address)
+        self.assertEqual(unclear.returncode, 1)
+        self.assertIn(f"blue/{both.address} or green/{both.address}", unclear.stderr)
+        unknown = proxy.cli("endpoint", "drain", "127.0.0.1:1")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn("has no endpoint \"127.0.0.1:1\"", unknown.stderr)
+        self.assertEqual(proxy.cli("endpoint", "drain", "green/" + both.address).returncode, 0)
+        self.assertEqual(proxy.cli("endpoint", "eject", both.address).returncode, 2)
+
+    def test_what_runs_on_it_ends_by_itself(self):
+        release, arrived = threading.Event(), threading.Semaphore(0)
+        self.addCleanup(release.set)
+
+        def held(peer):
+            peer.head()
+            arrived.release()
+            release.wait(PATIENCE)
+            peer.send(plain_answer(b"held"))
+
+        slow, green = self.scripted(held), self.origin("green")
+        proxy = self.sluice([service([slow.address], [green.address])])
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(arrived.acquire(timeout=PATIENCE))
+            self.assertEqual(proxy.cli("endpoint", "disable", slow.address, "--force").returncode, 0)
+            entry = proxy.status("shop")["pools"]["blue"]["endpoints"][0]
+            self.assertEqual((entry["state"], entry["in_flight"]), ("disabled", 1))
+            release.set()
+            self.assertEqual(client.answer()[1], b"held")
+
+
 class AtOnce(SluiceTest):
     def test_8_processes_at_once_are_serialised(self):
         proxy = self.two_pools()

@@ -361,6 +361,16 @@ inline control::ChangeRequest split_to(std::int64_t basis_points,
                             .salt = {}});
   return request;
 }
+inline control::ChangeRequest endpoint_to(model::EndpointMode mode, const std::string& endpoint,
+                                          const std::string& service = "shop") {
+  control::ChangeRequest request;
+  control::ServiceOrder& order = request.orders.emplace_back();
+  order.service = service;
+  order.action = control::Action::Endpoint;
+  order.endpoint = endpoint;
+  order.mode = mode;
+  return request;
+}
 inline control::ChangeRequest rollback(const std::string& service = "shop") {
   control::ChangeRequest request;
   request.orders.push_back({.service = service,

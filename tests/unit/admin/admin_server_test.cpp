@@ -635,3 +635,29 @@ TEST_CASE("admin: metrics say when the state is not on the disk", "[admin][metri
   CHECK(admin.get("/metrics").body.find("sluice_state_durable 0\n") != std::string::npos);
   CHECK(admin.get("/v1/status").content()["durable"] == false);
 }
+
+TEST_CASE("admin: endpoints are drained, disabled and enabled", "[admin][endpoint]") {
+  Admin admin;
+  const auto state_of = [&admin](const char* pool) {
+    return admin.get("/v1/status").content()["services"][0]["pools"][pool]["endpoints"][0]["state"];
+  };
+  const std::string body = R"({"endpoint":"127.0.0.1:9002"})";
+  for (const auto& [verb, state] : std::vector<std::pair<std::string, std::string>>{
+           {"drain", "draining"}, {"disable", "disabled"}, {"enable", "up"}}) {
+    const Answer answer = admin.post("/v1/services/shop/endpoints/" + verb, body);
+    INFO(answer.body);
+    CHECK(answer.status == 200);
+    CHECK(answer.content()["changed"] == true);
+    CHECK(answer.content()["drain"] == nullptr);
+    CHECK(answer.content()["endpoint"] ==
+          json{{"pool", "green"}, {"address", "127.0.0.1:9002"}, {"state", state}});
+    CHECK(state_of("green") == state);
+  }
+  CHECK(admin.get("/v1/status").content()["generation"] == 4);
+  check_problem(admin.post("/v1/services/shop/endpoints/drain", R"({"endpoint":"127.0.0.1:9001"})"),
+                409, "last_endpoint");
+  check_problem(admin.post("/v1/services/shop/endpoints/drain", R"({"endpoint":"127.0.0.1:1"})"),
+                404, "unknown_endpoint");
+  check_problem(admin.post("/v1/services/shop/endpoints/eject", body), 404, "not_found");
+  check_problem(admin.post("/v1/services/shop/endpoints/drain", "{}"), 400, "bad_request");
+}

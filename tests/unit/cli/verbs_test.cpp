@@ -120,8 +120,7 @@ TEST_CASE("cli: a word that is no command is named, with the nearest one", "[cli
 }
 
 TEST_CASE("cli: a command of a later version is named as that", "[cli]") {
-  for (const char* verb :
-       {"endpoint", "rollout", "flag", "explain", "events", "audit", "reload", "freeze"}) {
+  for (const char* verb : {"rollout", "flag", "explain", "events", "audit", "reload", "freeze"}) {
     const Ran ran = run_sluice({verb, "shop", "--json"});
     INFO(verb);
     CHECK(ran.exit_status == 2);
@@ -269,4 +268,53 @@ TEST_CASE("cli: an unreadable answer is a failure, not a crash", "[cli]") {
   FakeAdmin admin([](const std::string&) { return FakeAdmin::json(200, "{\"surprise\":[]}"); });
   CHECK(run_sluice({"status", "--socket", admin.path().c_str()}).exit_status == 1);
   CHECK(run_sluice({"rollback", "shop", "--socket", admin.path().c_str()}).exit_status == 1);
+}
+
+TEST_CASE("cli: endpoint says what is true of it now", "[cli][endpoint]") {
+  const std::string answer =
+      R"({"changed":true,"generation":6,"service":"shop","live":"blue","split_basis_points":0,"durable":true,
+  "took_us":{},"workers":{"total":2,"adopted":2,"missing":[]},"drain":null,
+  "endpoint":{"pool":"green","address":"127.0.0.1:9002","state":"draining"}})";
+  FakeAdmin admin(with_services(kOneService, 200, answer));
+  const Ran ran =
+      run_sluice({"endpoint", "drain", "green/127.0.0.1:9002", "shop", "--force", "--reason",
+                  "disk", "--if-generation", "5", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 0);
+  CHECK(has(ran.out, "shop: green/127.0.0.1:9002 is draining: no new requests"));
+  const std::string& request = admin.requests().at(0);
+  CHECK(has(request, "POST /v1/services/shop/endpoints/drain "));
+  for (const char* part : {R"("endpoint":"green/127.0.0.1:9002")", R"("force":true)",
+                           R"("reason":"disk")", R"("if_generation":5)"}) {
+    INFO(part);
+    CHECK(has(request, part));
+  }
+  CHECK(run_sluice({"endpoint", "enable", "x:1", "--socket", admin.path().c_str()}).exit_status ==
+        0);
+  CHECK(has(admin.requests().back(), "POST /v1/services/shop/endpoints/enable "));
+  CHECK(run_sluice({"endpoint", "disable", "x:1", "--socket", admin.path().c_str()}).exit_status ==
+        0);
+  CHECK(has(admin.requests().back(), "POST /v1/services/shop/endpoints/disable "));
+}
+
+TEST_CASE("cli: endpoint that is used wrongly names its own help", "[cli][endpoint]") {
+  for (const std::vector<const char*>& line :
+       std::vector<std::vector<const char*>>{{"endpoint"},
+                                             {"endpoint", "remove", "x:1"},
+                                             {"endpoint", "drain"},
+                                             {"endpoint", "enable", "x:1", "--force"}}) {
+    const Ran ran = run_sluice(line);
+    INFO(ran.err);
+    CHECK(ran.exit_status == 2);
+    CHECK(has(ran.err, "try: sluice endpoint"));
+  }
+  CHECK(has(run_sluice({"endpoint", "drain"}).err, "try: sluice endpoint drain --help"));
+}
+
+TEST_CASE("cli: the last endpoint needs --force, and the refusal says so", "[cli][endpoint]") {
+  FakeAdmin admin(
+      with_services(kOneService, 409, R"({"code":"last_endpoint","detail":"the last"})"));
+  const Ran ran =
+      run_sluice({"endpoint", "disable", "127.0.0.1:9001", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 1);
+  CHECK(has(ran.err, "try: sluice endpoint disable 127.0.0.1:9001 --force"));
 }
