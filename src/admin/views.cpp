@@ -134,4 +134,14 @@ std::string change_json(const control::ChangeAnswer& answer) {
                {"services", std::move(services)}});
 }
 
+std::string audit_json(const control::AuditTail& tail) {
+  Json records = Json::array();
+  for (const std::string& line : tail.lines) {
+    Json record = Json::parse(line, nullptr, false);
+    if (!record.is_object()) record = {{"unreadable", line}};
+    records.push_back(std::move(record));
+  }
+  return dump({{"records", std::move(records)}, {"has_older", tail.has_older}});
+}
+
 }  // namespace sluice::admin

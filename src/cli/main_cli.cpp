@@ -30,6 +30,9 @@ struct Parsed {
   SplitOptions split;
   RollbackOptions rollback;
   EndpointOptions endpoint;
+  AuditOptions audit;
+  AuditVerifyOptions audit_verify;
+  bool is_partial_audit = false;
   VersionOptions version;
 };
 
@@ -208,6 +211,28 @@ EndpointVerb chosen_endpoint_verb(const CLI::App& group) {
   core::unreachable();
 }
 
+void add_audit(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb =
+      app.add_subcommand("audit", "The newest changes: when, what, by whom, why; newest last");
+  verb->add_option("-n,--limit", parsed.audit.limit, "How many, at most 1000")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{core::limits::kAuditTailLines}))
+      ->capture_default_str();
+  verb->add_flag("--json", parsed.audit.as_json, "The proxy's JSON instead of text");
+  add_where(*verb, parsed.audit.where);
+  verb->require_subcommand(0, 1);
+
+  AuditVerifyOptions& options = parsed.audit_verify;
+  CLI::App* verify =
+      verb->add_subcommand("verify", "Check every line of all audit files; needs no running proxy");
+  verify->add_option("--state-dir", options.state_dir, "Where the files are")->type_name("DIR");
+  verify->add_option("-c,--config", options.config_file, "Configuration that names the directory")
+      ->type_name("FILE");
+  verify->add_flag("--partial", parsed.is_partial_audit,
+                   "The oldest files are archived elsewhere: begin with the first that is here");
+  verify->add_flag("--json", options.as_json, "JSON instead of text");
+}
+
 void add_version(CLI::App& app, Parsed& parsed) {
   CLI::App* verb = app.add_subcommand("version", "Print the version");
   verb->add_flag("--json", parsed.version.as_json, "JSON instead of text");
@@ -259,6 +284,12 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
     parsed.endpoint.verb = chosen_endpoint_verb(*app.get_subcommands().front());
     return run_endpoint(parsed.endpoint, console);
   }
+  if (verb == "audit") {
+    if (app.get_subcommands().front()->get_subcommands().empty())
+      return run_audit(parsed.audit, console);
+    if (parsed.is_partial_audit) parsed.audit_verify.start = AuditStart::Any;
+    return run_audit_verify(parsed.audit_verify, hooks, console);
+  }
   return run_version(parsed.version, hooks.version, console);
 }
 
@@ -281,6 +312,7 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   add_split(app, parsed);
   add_rollback(app, parsed);
   add_endpoint(app, parsed);
+  add_audit(app, parsed);
   add_version(app, parsed);
   if (const auto wrong = wrong_command(app, argc, argv)) {
     console.complain("sluice: " + *wrong + "\n  try: sluice --help\n");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/console.hpp"
+#include "cli/main_cli.hpp"
 #include "cli/session.hpp"
 
 /// The verbs, one file each. All return the exit status (exit_status.hpp); options come parsed,
@@ -70,6 +71,21 @@ struct EndpointOptions {
   bool as_json = false;
 };
 int run_endpoint(const EndpointOptions& options, const Console& console);
+
+struct AuditOptions {
+  SocketChoice where;
+  std::uint64_t limit = 20;
+  bool as_json = false;
+};
+int run_audit(const AuditOptions& options, const Console& console);
+
+struct AuditVerifyOptions {
+  std::string state_dir;    // --state-dir, else that of the file
+  std::string config_file;  // -c, else the default file when it is there
+  AuditStart start = AuditStart::First;
+  bool as_json = false;
+};
+int run_audit_verify(const AuditVerifyOptions& options, const Verbs& hooks, const Console& console);
 
 struct VersionOptions {
   bool as_json = false;

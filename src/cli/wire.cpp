@@ -121,6 +121,44 @@ std::vector<ChangeAnswer> change_answers(const Json& json) {
   return changes;
 }
 
+std::vector<AuditService> audit_services(const Json& list) {
+  std::vector<AuditService> services;
+  for (const Json& json : list) {
+    AuditService& service = services.emplace_back();
+    service.name = json.value("name", "");
+    service.live = json.value("live", "");
+    service.split_basis_points = json.value("split_basis_points", 0U);
+    service.salt = json.value("salt", "");
+    for (const Json& endpoint : json.value("endpoints", Json::array())) {
+      service.endpoints.push_back(endpoint.value("pool", "") + "/" + endpoint.value("address", "") +
+                                  " " + endpoint.value("state", ""));
+    }
+  }
+  return services;
+}
+
+AuditRecord audit_record(const Json& json) {
+  AuditRecord record;
+  record.unreadable = json.value("unreadable", "");
+  record.time = json.value("time", "");
+  record.generation = json.value("generation", std::uint64_t{0});
+  record.action = json.value("action", "");
+  record.reason = json.value("reason", "");
+  const Json actor = json.value("actor", Json::object());
+  record.uid = actor.value("uid", std::uint64_t{0});
+  record.pid = actor.value("pid", std::int64_t{0});
+  record.before = audit_services(json.value("before", Json::array()));
+  record.after = audit_services(json.value("after", Json::array()));
+  return record;
+}
+
+AuditAnswer audit_answer(const Json& json) {
+  AuditAnswer audit;
+  for (const Json& record : json.at("records")) audit.records.push_back(audit_record(record));
+  audit.has_older = json.value("has_older", false);
+  return audit;
+}
+
 template <typename Body>
 Json with_precondition(Json json, const Body& body) {
   if (body.reason) json["reason"] = *body.reason;
@@ -152,6 +190,10 @@ Result<ChangeAnswer> read_change(std::string_view json) {
 }
 Result<std::vector<ChangeAnswer>> read_changes(std::string_view json) {
   return guarded(json, change_answers);
+}
+
+Result<AuditAnswer> read_audit(std::string_view json) {
+  return guarded(json, audit_answer);
 }
 
 Problem read_problem(std::string_view text) {

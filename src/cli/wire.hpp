@@ -74,6 +74,30 @@ core::Result<ChangeAnswer> read_change(std::string_view json);
 /// of the whole change.
 core::Result<std::vector<ChangeAnswer>> read_changes(std::string_view json);
 
+/// One service in a record of the audit, as far as a person reads it.
+struct AuditService {
+  std::string name;
+  std::string live;
+  unsigned split_basis_points = 0;
+  std::string salt;
+  std::vector<std::string> endpoints;  // `blue/127.0.0.1:9001 disabled`
+};
+struct AuditRecord {
+  std::string time;
+  std::uint64_t generation = 0;
+  std::string action;
+  std::string reason;
+  std::uint64_t uid = 0;
+  std::int64_t pid = 0;
+  std::vector<AuditService> before, after;
+  std::string unreadable;  // the line is no record: its text
+};
+struct AuditAnswer {
+  std::vector<AuditRecord> records;  // newest last
+  bool has_older = false;
+};
+core::Result<AuditAnswer> read_audit(std::string_view json);
+
 /// RFC 9457. Fields that are absent stay empty; text that is no JSON becomes the detail.
 struct Problem {
   std::string code;

@@ -69,6 +69,12 @@ class Controller {
   void begin_stop(core::Nanos deadline, std::function<void()> stopped);
   bool is_stopping() const { return is_stopping_; }
 
+  /// The newest lines of the audit, at most kAuditTailLines; `done` comes later, on the loop; not
+  /// while the disk hangs.
+  void read_audit(std::size_t lines, StateWriter::AuditDone done) {
+    deps_.store.read_audit(lines, std::move(done));
+  }
+
   StatusView status() const;
   /// Whether this process may get traffic: every check good.
   std::vector<Check> readiness() const;

@@ -18,8 +18,12 @@ struct WriteJob {
   OldState old = OldState::Drop;
   StateWriter::Done done;
 };
+struct ReadJob {
+  std::size_t lines = 0;
+  StateWriter::AuditDone done;
+};
 struct TryAgain {};  // nothing came: time for the audit lines that wait
-using Job = std::variant<TryAgain, WriteJob, ChangeRecord>;
+using Job = std::variant<TryAgain, WriteJob, ChangeRecord, ReadJob>;
 
 /// Audit lines that wait for a disk that takes them. Store thread only.
 class AuditBacklog {
@@ -83,7 +87,8 @@ struct StateStore::Shared {
     jobs.pop_front();
     return job;
   }
-  void answer(StateWriter::Done done, WriteResult result) {
+  template <typename Done, typename Result>
+  void answer(Done done, Result result) {
     const std::lock_guard lock(mutex);
     if (control == nullptr) return;
     control->post([done = std::move(done), result = std::move(result)] { done(result); });
@@ -108,6 +113,10 @@ void StateStore::append_audit(ChangeRecord record) {
   shared_->push(std::move(record));
 }
 
+void StateStore::read_audit(std::size_t lines, AuditDone done) {
+  shared_->push(ReadJob{lines, std::move(done)});
+}
+
 void StateStore::run(const std::shared_ptr<Shared>& shared) {
   while (std::optional<Job> job = shared->next()) {
     if (auto* write = std::get_if<WriteJob>(&*job)) {
@@ -115,6 +124,9 @@ void StateStore::run(const std::shared_ptr<Shared>& shared) {
       shared->answer(std::move(write->done), std::move(result));
     } else if (auto* record = std::get_if<ChangeRecord>(&*job)) {
       shared->backlog.add(std::move(*record));
+    } else if (auto* read = std::get_if<ReadJob>(&*job)) {
+      core::Result<AuditTail> tail = shared->directory->audit().tail(read->lines);
+      shared->answer(std::move(read->done), std::move(tail));
     }
     shared->backlog.flush(shared->directory->audit());
   }

@@ -135,7 +135,7 @@ class Commands(unittest.TestCase):
         page = read("docs/man/sluice.1").replace("\\-", "-")
         for verb in verbs:
             with self.subTest(verb=verb):
-                self.assertIn(f".SS {verb}\n", page)
+                self.assertRegex(page, rf"(?m)^\.SS (?:\w+ )?{verb}$")
         for option in options:
             with self.subTest(option=option):
                 self.assertIn(option, page)

@@ -267,6 +267,44 @@ class Endpoints(SluiceTest):
             self.assertEqual(client.answer()[1], b"held")
 
 
+class Audit(SluiceTest):
+    def test_the_chain_is_shown_and_verified_also_without_a_proxy(self):
+        proxy = self.two_pools()
+        proxy.split("10%", reason="first users")
+        proxy.switch("green")
+        proxy.cli("endpoint", "disable", self.blue.address)
+        wait_until(lambda: len(proxy.admin("GET", "/v1/audit")[1]["records"]) == 4, "all changes are in the audit")
+        shown = proxy.cli("audit")
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        lines = shown.stdout.splitlines()
+        self.assertEqual([line.split()[2] for line in lines], ["start", "split", "switch", "endpoint"])
+        self.assertIn("\"first users\"", lines[1])
+        self.assertIn(f"uid {os.getuid()}", lines[1])
+        self.assertIn(f"blue/{self.blue.address} disabled", lines[3])
+        newest = json.loads(proxy.cli("audit", "-n", "1", "--json").stdout)
+        self.assertEqual([record["generation"] for record in newest["records"]], [4])
+        self.assertTrue(newest["has_older"])
+
+        state = os.path.join(proxy.directory, "state")
+        good = proxy.cli("audit", "verify", "-c", proxy.config_file, environment={})
+        self.assertEqual((good.returncode, good.stderr), (0, ""))
+        self.assertIn("good: 4 lines in 1 file", good.stdout)
+        proxy.stop()
+        self.assertEqual(proxy.cli("audit").returncode, 3)
+        self.assertEqual(proxy.cli("audit", "verify", "--state-dir", state).returncode, 0)
+
+        path = os.path.join(state, "audit.jsonl")
+        with open(path, "rb") as file:
+            whole = file.read()
+        at = whole.index(b"first users")
+        with open(path, "wb") as file:
+            file.write(whole[:at] + b"F" + whole[at + 1 :])
+        bad = proxy.cli("audit", "verify", "--state-dir", state)
+        self.assertEqual((bad.returncode, bad.stdout), (1, ""))
+        self.assertIn(f"{path}:2: ", bad.stderr)
+        self.assertEqual(proxy.cli("audit", "verify", "--state-dir", os.path.join(state, "nowhere")).returncode, 1)
+
+
 class AtOnce(SluiceTest):
     def test_8_processes_at_once_are_serialised(self):
         proxy = self.two_pools()

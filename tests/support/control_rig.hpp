@@ -34,6 +34,11 @@ class FakeStore final : public control::StateWriter {
   }
   void append_audit(control::ChangeRecord record) override { audit.push_back(std::move(record)); }
 
+  void read_audit(std::size_t lines, AuditDone done) override {
+    audit_asked.push_back(lines);
+    loop_.mailbox().post([done = std::move(done), tail = audit_tail] { done(tail); });
+  }
+
   /// The oldest waiting write ends.
   void answer(Mode how) {
     Write write = std::move(waiting.front());
@@ -55,6 +60,8 @@ class FakeStore final : public control::StateWriter {
   std::deque<Write> waiting;
   std::vector<control::OldState> olds;
   std::vector<control::ChangeRecord> audit;
+  core::Result<control::AuditTail> audit_tail = control::AuditTail{};
+  std::vector<std::size_t> audit_asked;
   std::optional<control::StateImage> on_disk;
 
  private:

@@ -661,3 +661,25 @@ TEST_CASE("admin: endpoints are drained, disabled and enabled", "[admin][endpoin
   check_problem(admin.post("/v1/services/shop/endpoints/eject", body), 404, "not_found");
   check_problem(admin.post("/v1/services/shop/endpoints/drain", "{}"), 400, "bad_request");
 }
+
+TEST_CASE("admin: the newest records of the audit, as they stand in the file", "[admin][audit]") {
+  Admin admin;
+  admin.rig.store.audit_tail =
+      control::AuditTail{{R"({"generation":1,"action":"start"})", "no JSON \xff"}, true};
+  const Answer answer = admin.get("/v1/audit");
+  CHECK(answer.status == 200);
+  const json audit = answer.content();
+  CHECK(audit["has_older"] == true);
+  REQUIRE(audit["records"].size() == 2);
+  CHECK(audit["records"][0]["action"] == "start");
+  CHECK(audit["records"][1]["unreadable"].get<std::string>().starts_with("no JSON"));
+  CHECK(admin.get("/v1/audit?limit=1").status == 200);
+  CHECK(admin.get("/v1/audit?limit=1000").status == 200);
+  CHECK(admin.rig.store.audit_asked == std::vector<std::size_t>{100, 1, 1000});
+  for (const char* query : {"limit=0", "limit=1001", "limit=", "limit", "limit=1x", "since=3"}) {
+    INFO(query);
+    check_problem(admin.get("/v1/audit?" + std::string(query)), 400, "bad_request");
+  }
+  admin.rig.store.audit_tail = core::Error{core::ErrorCode::Io, "audit.jsonl", "read: I/O error"};
+  check_problem(admin.get("/v1/audit"), 503, "storage_unavailable");
+}

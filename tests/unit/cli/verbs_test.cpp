@@ -24,13 +24,21 @@ std::string text_of(std::FILE* file) {
   return text;
 }
 
+cli::AuditVerdict audit_verdict;  // what the next `audit verify` finds
+std::string audit_asked;
+
 /// `sluice ARGUMENTS...` in this process.
 Ran run_sluice(std::vector<const char*> arguments, cli::RunOptions* run = nullptr) {
   arguments.insert(arguments.begin(), "sluice");
   cli::Console console{std::tmpfile(), std::tmpfile(), {}, false};
-  cli::Verbs hooks{"9.8.7", [run](const cli::RunOptions& options) {
+  cli::Verbs hooks{"9.8.7",
+                   [run](const cli::RunOptions& options) {
                      if (run != nullptr) *run = options;
                      return 0;
+                   },
+                   [](const std::string& directory, cli::AuditStart start) {
+                     audit_asked = directory + (start == cli::AuditStart::Any ? " partial" : "");
+                     return audit_verdict;
                    }};
   Ran ran;
   ran.exit_status =
@@ -120,7 +128,7 @@ TEST_CASE("cli: a word that is no command is named, with the nearest one", "[cli
 }
 
 TEST_CASE("cli: a command of a later version is named as that", "[cli]") {
-  for (const char* verb : {"rollout", "flag", "explain", "events", "audit", "reload", "freeze"}) {
+  for (const char* verb : {"rollout", "flag", "explain", "reload", "freeze"}) {
     const Ran ran = run_sluice({verb, "shop", "--json"});
     INFO(verb);
     CHECK(ran.exit_status == 2);
@@ -317,4 +325,57 @@ TEST_CASE("cli: the last endpoint needs --force, and the refusal says so", "[cli
       run_sluice({"endpoint", "disable", "127.0.0.1:9001", "--socket", admin.path().c_str()});
   CHECK(ran.exit_status == 1);
   CHECK(has(ran.err, "try: sluice endpoint disable 127.0.0.1:9001 --force"));
+}
+
+TEST_CASE("cli: audit shows one line per record, newest last", "[cli][audit]") {
+  const std::string answer = R"({"has_older":true,"records":[
+   {"previous":"0","generation":2,"time":"2026-01-31T12:00:00.000Z","actor":{"uid":1000,"pid":7},"action":"switch",
+    "reason":"release \u001b[2J","before":[{"name":"shop","live":"blue","split_basis_points":1250,"salt":"a"}],
+    "after":[{"name":"shop","live":"green","split_basis_points":0,"salt":"a",
+              "endpoints":[{"pool":"blue","address":"x:1","state":"disabled"}]}],"hash":"1"},
+   {"unreadable":"rubbish"}]})";
+  FakeAdmin admin([&](const std::string&) { return FakeAdmin::json(200, answer); });
+  const Ran ran = run_sluice({"audit", "-n", "7", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 0);
+  CHECK(has(admin.requests().at(0), "GET /v1/audit?limit=7 "));
+  CHECK(has(ran.out,
+            "2026-01-31T12:00:00.000Z      2  switch  shop: blue live, split 12.5 % -> "
+            "green live, blue/x:1 disabled  (uid 1000, pid 7)  \"release "));
+  CHECK_FALSE(has(ran.out, "\x1b"));
+  CHECK(has(ran.out, "older"));
+  CHECK(has(ran.out, "no record: rubbish"));
+  CHECK(run_sluice({"audit", "--json", "--socket", admin.path().c_str()}).out == answer + "\n");
+  for (const char* wrong : {"0", "1001", "x"}) {
+    CHECK(run_sluice({"audit", "-n", wrong}).exit_status == 2);
+  }
+}
+
+TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked", "[cli][audit]") {
+  audit_verdict = {};
+  audit_verdict.files = 2;
+  audit_verdict.lines = 12;
+  audit_verdict.first_generation = 1;
+  audit_verdict.last_generation = 12;
+  const Ran good = run_sluice({"audit", "verify", "--state-dir", "/var/x"});
+  CHECK(good.exit_status == 0);
+  CHECK(good.out == "good: 12 lines in 2 files of /var/x, generations 1 to 12\n");
+  CHECK(audit_asked == "/var/x");
+  CHECK(has(run_sluice({"audit", "verify", "--state-dir", "/x", "--json"}).out, R"("good":true)"));
+  run_sluice({"audit", "verify", "--state-dir", "/x", "--partial"});
+  CHECK(audit_asked == "/x partial");
+
+  audit_verdict.bad_file = "/var/x/audit-1.jsonl";
+  audit_verdict.bad_line = 7;
+  audit_verdict.why = "it is wrong";
+  const Ran bad = run_sluice({"audit", "verify", "--state-dir", "/var/x", "--json"});
+  CHECK(bad.exit_status == 1);
+  CHECK(has(bad.out, R"("good":false)"));
+  CHECK(has(bad.out, R"("file":"/var/x/audit-1.jsonl","line":7)"));
+  CHECK(has(bad.err, "sluice audit verify: /var/x/audit-1.jsonl:7: it is wrong"));
+
+  audit_verdict = {};
+  audit_verdict.trouble = "/var/x: there is no audit file";
+  CHECK(run_sluice({"audit", "verify", "--state-dir", "/var/x"}).exit_status == 1);
+  CHECK(run_sluice({"audit", "verify", "-c", "/nonexistent.yaml"}).exit_status == 1);
+  CHECK(run_sluice({"audit", "verify", "extra"}).exit_status == 2);
 }

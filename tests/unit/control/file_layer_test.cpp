@@ -121,3 +121,17 @@ TEST_CASE("posix files: state is not for everybody's eyes", "[control][files]") 
   REQUIRE(::stat(directory.in("a").c_str(), &found) == 0);
   CHECK((found.st_mode & 07) == 0);
 }
+
+TEST_CASE("files: the names in a directory; none when it is not there", "[control][files]") {
+  const Directory directory;
+  control::PosixFiles files;
+  CHECK(files.names(directory.in("missing"))->empty());
+  CHECK(files.names(directory.path)->empty());
+  for (const char* name : {"a", "b"}) {
+    REQUIRE(control::OpenFile::open(files, directory.in(name), control::OpenMode::Truncate));
+  }
+  auto names = files.names(directory.path).value();
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"a", "b"});
+  CHECK_FALSE(files.names(directory.in("a")));
+}
