@@ -37,6 +37,7 @@ void post_endpoint_enable(const Context& context, const Call& call, const Respon
 void post_endpoint_disable(const Context& context, const Call& call, const Responder& respond);
 void post_changes(const Context& context, const Call& call, const Responder& respond);
 void get_audit(const Context& context, const Call& call, const Responder& respond);
+void get_events(const Context& context, const Call& call, const Responder& respond);
 void get_healthz(const Context& context, const Call& call, const Responder& respond);
 void get_readyz(const Context& context, const Call& call, const Responder& respond);
 void get_metrics(const Context& context, const Call& call, const Responder& respond);

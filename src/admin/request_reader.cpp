@@ -54,6 +54,7 @@ void RequestReader::read_head() {
   request_.host = head.host;
   request_.path = head.path;
   request_.query = head.query;
+  request_.last_event_id = head.fields.find("Last-Event-ID").value_or("");
   // HTTP/1.0 callers get one answer per connection: nothing that speaks it gains from more.
   request_.keep_alive = head.keep_alive && head.version == http::Version::Http11;
   framing_ = head.framing;

@@ -31,6 +31,7 @@ constexpr std::array kRoutes{
     Route{Method::Post, "/v1/services/*/endpoints/disable", post_endpoint_disable},
     Route{Method::Post, "/v1/changes", post_changes},
     Route{Method::Get, "/v1/audit", get_audit},
+    Route{Method::Get, "/v1/events", get_events},
     Route{Method::Get, "/healthz", get_healthz},
     Route{Method::Get, "/readyz", get_readyz},
     Route{Method::Get, "/metrics", get_metrics},

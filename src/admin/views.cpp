@@ -144,4 +144,14 @@ std::string audit_json(const control::AuditTail& tail) {
   return dump({{"records", std::move(records)}, {"has_older", tail.has_older}});
 }
 
+std::string event_json(const control::Event& event) {
+  Json json{{"event", control::text(event.kind)},
+            {"time", core::format_rfc3339(event.time)},
+            {"text", event.text}};
+  for (const auto& [name, value] : event.members) {
+    std::visit([&json, name = name](const auto& each) { json[std::string(name)] = each; }, value);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace sluice::admin

@@ -4,6 +4,7 @@
 
 #include "control/audit_files.hpp"
 #include "control/change.hpp"
+#include "control/events.hpp"
 #include "control/status.hpp"
 
 /// The JSON shapes of behaviour.md §5. Pure.
@@ -14,5 +15,7 @@ std::string status_json(const control::StatusView& status, std::string_view vers
 std::string change_json(const control::ChangeAnswer& answer);
 /// `records` as they stand in the file; a line that is no record is `{"unreadable": "its text"}`.
 std::string audit_json(const control::AuditTail& tail);
+/// One line, without its break.
+std::string event_json(const control::Event& event);
 
 }  // namespace sluice::admin

@@ -30,6 +30,7 @@ struct Parsed {
   SplitOptions split;
   RollbackOptions rollback;
   EndpointOptions endpoint;
+  EventsOptions events;
   AuditOptions audit;
   AuditVerifyOptions audit_verify;
   bool is_partial_audit = false;
@@ -211,6 +212,18 @@ EndpointVerb chosen_endpoint_verb(const CLI::App& group) {
   core::unreachable();
 }
 
+void add_events(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb = app.add_subcommand(
+      "events", "What has happened: changes, drains, endpoints, problems; newest last");
+  verb->add_flag("-f,--follow", parsed.events.follows, "Go on with what happens from now on");
+  verb->add_option("-n,--recent", parsed.events.recent, "Begin with so many, at most 1024")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{core::limits::kEventsKept}))
+      ->capture_default_str();
+  verb->add_flag("--json", parsed.events.as_json, "One JSON object per line instead of text");
+  add_where(*verb, parsed.events.where);
+}
+
 void add_audit(CLI::App& app, Parsed& parsed) {
   CLI::App* verb =
       app.add_subcommand("audit", "The newest changes: when, what, by whom, why; newest last");
@@ -284,6 +297,7 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
     parsed.endpoint.verb = chosen_endpoint_verb(*app.get_subcommands().front());
     return run_endpoint(parsed.endpoint, console);
   }
+  if (verb == "events") return run_events(parsed.events, console);
   if (verb == "audit") {
     if (app.get_subcommands().front()->get_subcommands().empty())
       return run_audit(parsed.audit, console);
@@ -312,6 +326,7 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   add_split(app, parsed);
   add_rollback(app, parsed);
   add_endpoint(app, parsed);
+  add_events(app, parsed);
   add_audit(app, parsed);
   add_version(app, parsed);
   if (const auto wrong = wrong_command(app, argc, argv)) {

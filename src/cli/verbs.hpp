@@ -87,6 +87,14 @@ struct AuditVerifyOptions {
 };
 int run_audit_verify(const AuditVerifyOptions& options, const Verbs& hooks, const Console& console);
 
+struct EventsOptions {
+  SocketChoice where;
+  bool follows = false;
+  std::uint64_t recent = 20;
+  bool as_json = false;
+};
+int run_events(const EventsOptions& options, const Console& console);
+
 struct VersionOptions {
   bool as_json = false;
 };

@@ -196,6 +196,16 @@ Result<AuditAnswer> read_audit(std::string_view json) {
   return guarded(json, audit_answer);
 }
 
+Result<EventAnswer> read_event(std::string_view json) {
+  return guarded(json, [](const Json& event) {
+    EventAnswer answer{event.at("event").get<std::string>(), event.value("time", ""),
+                       event.value("text", ""), std::nullopt};
+    if (event.contains("count") && event.at("count").is_number_unsigned())
+      answer.lost = event.at("count").get<std::uint64_t>();
+    return answer;
+  });
+}
+
 Problem read_problem(std::string_view text) {
   const auto read = guarded(text, [](const Json& json) {
     return Problem{json.value("code", ""), json.value("detail", "")};

@@ -98,6 +98,14 @@ struct AuditAnswer {
 };
 core::Result<AuditAnswer> read_audit(std::string_view json);
 
+struct EventAnswer {
+  std::string kind;
+  std::string time;
+  std::string text;
+  std::optional<std::uint64_t> lost;  // of kind `lost`: how many, when that is known
+};
+core::Result<EventAnswer> read_event(std::string_view json);
+
 /// RFC 9457. Fields that are absent stay empty; text that is no JSON becomes the detail.
 struct Problem {
   std::string code;

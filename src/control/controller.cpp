@@ -36,7 +36,12 @@ Controller::Controller(Deps deps, StartState start)
                [this](DrainId id, const DrainReport& report) { on_drain_ended(id, report); }),
       answers_(deps_.loop, publisher_, drainer_, [this] { return keeper_.is_durable(); }),
       check_(deps_.loop, deps_.connector),
-      watchdog_(deps_.loop, deps_.workers) {}
+      watchdog_(deps_.loop, deps_.workers),
+      reporter_(deps_.loop, deps_.parts.services, [this] {
+        return Reporter::Health{.is_durable = keeper_.is_durable(),
+                                .audit_waiting = deps_.store.audit_waiting(),
+                                .silent_workers = silent_workers()};
+      }) {}
 
 void Controller::start() {
   const core::Epoch epoch = publisher_.next_epoch();
@@ -49,6 +54,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
   watchdog_.start();
+  reporter_.start();
 }
 
 // ---- the queue ----
@@ -170,7 +176,10 @@ void Controller::persist() {
 
 void Controller::on_persisted(const std::optional<core::Error>& error) {
   if (!error || is_rollback(running_->change.request)) {
-    if (error) note("rollback without a written state, to be retried: " + error->text());
+    if (error) {
+      note("rollback without a written state, to be retried: " + error->text());
+      reporter_.on_not_durable();
+    }
     return flip();
   }
   refuse_running(RefusalCode::StorageUnavailable,
@@ -182,6 +191,7 @@ void Controller::on_persist_time_is_up() {
     note(
         "rollback without a written state: the disk does not answer; it is written as soon as it "
         "does");
+    reporter_.on_not_durable();
     return flip();
   }
   refuse_running(RefusalCode::StorageUnavailable, "the state could not be written within " +
@@ -197,6 +207,7 @@ void Controller::flip() {
   const core::Instant flipped = deps_.loop.clock().now();
   keeper_.commit();
   in_force_ = done.snapshot;
+  reporter_.on_changed(done.plan, done.change.request);
 
   Answers::Pending pending;
   pending.epoch = done.snapshot->epoch;
@@ -225,18 +236,20 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
     const PlannedService& service = done.plan.services[i];
     if (!service.drains) continue;
     const model::ServiceSettings& of = settings(service.service);
-    const DrainId id =
-        drainer_.start({.service = &of,
-                        .pool = *service.drains,
-                        .generation = truth().generation,
-                        .below = done.snapshot->epoch,
-                        .deadline = done.change.request.drain.value_or(of.drain_deadline)});
+    const DrainOrder order{.service = &of,
+                           .pool = *service.drains,
+                           .generation = truth().generation,
+                           .below = done.snapshot->epoch,
+                           .deadline = done.change.request.drain.value_or(of.drain_deadline)};
+    const DrainId id = drainer_.start(order);
+    reporter_.on_drain_began(id, order);
     pending.answer.services[i].drain = DrainReport{};
     pending.drains.emplace_back(id, i);
   }
 }
 
 void Controller::refuse_running(RefusalCode code, std::string detail) {
+  if (code == RefusalCode::StorageUnavailable) reporter_.on_refused_by_disk(detail);
   refuse(halt_running(), code, std::move(detail));
 }
 

@@ -12,6 +12,7 @@
 #include "control/connect_check.hpp"
 #include "control/drainer.hpp"
 #include "control/publisher.hpp"
+#include "control/reporter.hpp"
 #include "control/start_state.hpp"
 #include "control/state_keeper.hpp"
 #include "control/status.hpp"
@@ -75,6 +76,8 @@ class Controller {
     deps_.store.read_audit(lines, std::move(done));
   }
 
+  EventLog& events() { return reporter_.log(); }
+
   StatusView status() const;
   /// Whether this process may get traffic: every check good.
   std::vector<Check> readiness() const;
@@ -136,6 +139,7 @@ class Controller {
   Answers answers_;
   ConnectCheck check_;
   Watchdog watchdog_;
+  Reporter reporter_;
 
   std::deque<Queued> rollbacks_;  // go first
   std::deque<Queued> changes_;

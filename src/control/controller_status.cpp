@@ -86,6 +86,7 @@ bool Controller::has_usable_endpoint(core::ServiceId id) const {
 }
 
 void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped) {
+  if (!is_stopping_) reporter_.on_stopping();
   is_stopping_ = true;
   stopped_ = std::move(stopped);
   constexpr core::Epoch kEverything{std::numeric_limits<std::uint64_t>::max()};
@@ -103,6 +104,7 @@ void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped)
 
 void Controller::on_drain_ended(DrainId id, const DrainReport& report) {
   answers_.on_drain_ended(id, report);
+  reporter_.on_drain_ended(id, report);
   if (std::erase(stop_drains_, id) == 0 || !stop_drains_.empty()) return;
   if (const auto stopped = std::exchange(stopped_, nullptr)) stopped();
 }

@@ -1,5 +1,6 @@
 #include "control/state_store.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -40,10 +41,14 @@ class AuditBacklog {
   bool empty() const { return waiting_.empty(); }
   void flush(AuditFile& file) {
     while (!waiting_.empty() && file.append(waiting_.front())) waiting_.pop_front();
+    left_.store(waiting_.size(), std::memory_order_relaxed);
   }
+  /// Any thread: how many the last flush left.
+  std::size_t left() const { return left_.load(std::memory_order_relaxed); }
 
  private:
   std::deque<ChangeRecord> waiting_;
+  std::atomic<std::size_t> left_{0};
 };
 
 }  // namespace
@@ -115,6 +120,10 @@ void StateStore::append_audit(ChangeRecord record) {
 
 void StateStore::read_audit(std::size_t lines, AuditDone done) {
   shared_->push(ReadJob{lines, std::move(done)});
+}
+
+std::size_t StateStore::audit_waiting() const {
+  return shared_->backlog.left();
 }
 
 void StateStore::run(const std::shared_ptr<Shared>& shared) {

@@ -27,6 +27,8 @@ class StateWriter {
   /// write().
   using AuditDone = std::function<void(core::Result<AuditTail>)>;
   virtual void read_audit(std::size_t lines, AuditDone done) = 0;
+  /// Lines that the disk did not take when they were last tried.
+  virtual std::size_t audit_waiting() const = 0;
 
  protected:
   ~StateWriter() = default;
@@ -48,6 +50,7 @@ class StateStore final : public StateWriter {
   void write(std::string bytes, OldState old, Done done) override;
   void append_audit(ChangeRecord record) override;
   void read_audit(std::size_t lines, AuditDone done) override;
+  std::size_t audit_waiting() const override;
 
   enum class Stopped : std::uint8_t { Finished, DiskHangs };
   /// Finishes what was handed over and ends the thread, but waits for a hung disk no longer than

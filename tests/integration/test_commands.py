@@ -305,6 +305,70 @@ class Audit(SluiceTest):
         self.assertEqual(proxy.cli("audit", "verify", "--state-dir", os.path.join(state, "nowhere")).returncode, 1)
 
 
+class Events(SluiceTest):
+    def follow(self, proxy, *arguments):
+        """`sluice events --follow`, and a list of lines that grows."""
+        process = subprocess.Popen([BIN, "events", "--follow", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env={**os.environ, "SLUICE_SOCKET": proxy.socket})
+        lines = []
+
+        def read():
+            for line in process.stdout:
+                lines.append(line.rstrip())
+
+        thread = threading.Thread(target=read)
+        thread.start()
+
+        def end():
+            process.kill()
+            thread.join()
+            process.stdout.close()
+            process.stderr.close()
+            process.wait()
+
+        self.addCleanup(end)
+        return process, lines
+
+    def test_what_happens_is_told_as_it_happens(self):
+        proxy = self.two_pools()
+        proxy.split("10%")
+        process, lines = self.follow(proxy, "--json")
+        wait_until(lambda: lines, "the recent event")
+        proxy.switch("green", wait=True, reason="release 42")
+        proxy.cli("endpoint", "drain", self.blue.address)
+        wait_until(lambda: len(lines) == 5, "five events")
+        events = [json.loads(line) for line in lines]
+        self.assertEqual([event["event"] for event in events], ["change", "change", "drain", "drain", "endpoint"])
+        self.assertEqual([event.get("generation") for event in events], [2, 3, 3, 3, 4])
+        self.assertEqual((events[2]["phase"], events[3]["phase"], events[3]["outcome"]), ("began", "ended", "drained"))
+        self.assertEqual((events[1]["reason"], events[1]["uid"]), ("release 42", os.getuid()))
+
+        shown = proxy.cli("events", "-n", "2")
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertEqual(len(shown.stdout.splitlines()), 2)
+        self.assertIn(f"blue/{self.blue.address} is draining", shown.stdout)
+        proxy.stop()
+        self.assertEqual(process.wait(PATIENCE), 1)
+        self.assertEqual(json.loads(lines[-1])["event"], "stopping")
+
+    def test_an_endpoint_that_stops_answering_is_told(self):
+        proxy = self.two_pools()
+        _, lines = self.follow(proxy)
+        self.blue.stop()
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 503)
+        wait_until(lambda: any(f"blue/{self.blue.address} accepts no connections" in line for line in lines), "the event")
+
+    def test_a_reader_that_stops_reading_delays_no_change(self):
+        proxy = self.two_pools()
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(proxy.socket)
+            sock.sendall(b"GET /v1/events HTTP/1.1\r\nHost: sluice\r\n\r\n")
+            for round in range(scaled(400, 100, 50)):
+                proxy.split(str(round % 100 + 1), reason="x" * 1000)
+            self.assertEqual(proxy.status()["generation"], scaled(400, 100, 50) + 1)
+
+
 class AtOnce(SluiceTest):
     def test_8_processes_at_once_are_serialised(self):
         proxy = self.two_pools()

@@ -39,6 +39,8 @@ class FakeStore final : public control::StateWriter {
     loop_.mailbox().post([done = std::move(done), tail = audit_tail] { done(tail); });
   }
 
+  std::size_t audit_waiting() const override { return audit_left; }
+
   /// The oldest waiting write ends.
   void answer(Mode how) {
     Write write = std::move(waiting.front());
@@ -62,6 +64,7 @@ class FakeStore final : public control::StateWriter {
   std::vector<control::ChangeRecord> audit;
   core::Result<control::AuditTail> audit_tail = control::AuditTail{};
   std::vector<std::size_t> audit_asked;
+  std::size_t audit_left = 0;
   std::optional<control::StateImage> on_disk;
 
  private:

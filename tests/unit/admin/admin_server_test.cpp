@@ -249,7 +249,7 @@ TEST_CASE("admin: unknown paths are 404, wrong methods 405 with Allow", "[admin]
   for (const char* path :
        {"/", "/v1", "/v1/status/", "/v1/services/shop", "/v1/services//switch",
         "/v1/services/a/b/switch", "/v1/services/%zz/switch", "/v1/services/shop/switch/",
-        "/v1/events", "/V1/status", "/v1/../v1/status"}) {
+        "/v1/event", "/V1/status", "/v1/../v1/status"}) {
     INFO(path);
     check_problem(admin.post(path, "{}"), 404, "not_found");
   }
@@ -682,4 +682,154 @@ TEST_CASE("admin: the newest records of the audit, as they stand in the file", "
   }
   admin.rig.store.audit_tail = core::Error{core::ErrorCode::Io, "audit.jsonl", "read: I/O error"};
   check_problem(admin.get("/v1/audit"), 503, "storage_unavailable");
+}
+
+// ---- events ----
+
+namespace {
+
+/// The `data` of each event in what was sent, after the head.
+std::vector<json> events_in(const std::string& sent) {
+  std::vector<json> found;
+  for (std::size_t at = sent.find("data: "); at != std::string::npos;
+       at = sent.find("data: ", at + 1)) {
+    found.push_back(json::parse(sent.substr(at + 6, sent.find('\n', at) - at - 6)));
+  }
+  return found;
+}
+
+std::string events_request(const std::string& query, const std::string& field = "") {
+  return "GET /v1/events" + query + " HTTP/1.1\r\nHost: localhost\r\n" + field + "\r\n";
+}
+
+}  // namespace
+
+TEST_CASE("admin: events go on as they come", "[admin][events]") {
+  Admin admin;
+  admin.rig.done(test::split_to(100));
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.settle();
+  CHECK(reader.sent.find("\r\nContent-Type: text/event-stream\r\n") != std::string::npos);
+  CHECK(reader.sent.find("Content-Length") == std::string::npos);
+  CHECK(events_in(reader.sent).empty());  // those that came before were not asked for
+  admin.rig.done(test::split_to(200));
+  REQUIRE(events_in(reader.sent).size() == 1);
+  const json event = events_in(reader.sent)[0];
+  CHECK(event["event"] == "change");
+  CHECK(event["split_basis_points"] == 200);
+  CHECK(event["candidate_open"] == true);
+  CHECK(event["text"] == "shop: split: blue is live, green gets 2% of the users");
+  CHECK(reader.sent.find("\nevent: change\n") != std::string::npos);
+  CHECK_FALSE(reader.is_finished);
+  reader.end();
+  admin.rig.settle();
+  CHECK(reader.is_closed);
+  CHECK(admin.rig.controller->events().readers() == 0);
+}
+
+TEST_CASE("admin: recent events, and an end behind the newest", "[admin][events]") {
+  Admin admin;
+  for (int i = 1; i <= 5; ++i) admin.rig.done(test::split_to(i));
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request("?recent=2&follow=false"));
+  admin.rig.settle();
+  const auto events = events_in(reader.sent);
+  REQUIRE(events.size() == 2);
+  CHECK(events[0]["split_basis_points"] == 4);
+  CHECK(reader.is_finished);
+  CHECK(admin.rig.controller->events().readers() == 0);
+  for (const char* query : {"?recent=1025", "?recent=x", "?follow=yes", "?since=3"}) {
+    INFO(query);
+    check_problem(admin.ask(events_request(query)), 400, "bad_request");
+  }
+  FakeTransport& head = admin.connect();
+  head.give("HEAD /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  admin.rig.settle();
+  CHECK(head.is_finished);
+  CHECK(events_in(head.sent).empty());
+}
+
+TEST_CASE("admin: Last-Event-ID goes on behind that event, and knows those of another process",
+          "[admin][events]") {
+  Admin admin;
+  for (int i = 1; i <= 4; ++i) admin.rig.done(test::split_to(i));
+  const std::string epoch = std::to_string(admin.rig.controller->events().epoch());
+  const auto resumed = [&](const std::string& id) {
+    FakeTransport& reader = admin.connect();
+    reader.give(events_request("?follow=false", "Last-Event-ID: " + id + "\r\n"));
+    admin.rig.settle();
+    return events_in(reader.sent);
+  };
+  REQUIRE(resumed(epoch + "-2").size() == 2);
+  CHECK(resumed(epoch + "-2")[0]["split_basis_points"] == 3);
+  CHECK(resumed(epoch + "-4").empty());
+  for (const std::string& foreign : {std::string("1-2"), epoch + "-5", epoch, epoch + "-",
+                                     epoch + "-2x", std::string("nonsense")}) {
+    INFO(foreign);
+    const auto events = resumed(foreign);
+    REQUIRE(events.size() == 5);
+    CHECK(events[0] == json{{"event", "lost"}, {"count", nullptr}, {"restarted", true}});
+  }
+}
+
+TEST_CASE("admin: a slow reader loses events, is told how many, and delays nothing",
+          "[admin][events]") {
+  Admin admin;
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.settle();
+  reader.takes_bytes = false;
+  constexpr std::size_t kMany = 4000;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    admin.rig.controller->events().add(control::EventKind::Problem, std::string(100, 'x'), {});
+    if (i % 8 == 0) admin.rig.turn();
+  }
+  CHECK(reader.waiting.size() < core::limits::kEventQueueMax + 32 * 1024);
+  CHECK(admin.rig.done(test::split_to(100))->is_answered());
+  reader.drain();
+  admin.rig.settle();
+  const auto events = events_in(reader.sent);
+  const auto lost = std::ranges::find(
+      events, "lost", [](const json& event) { return event["event"].get<std::string>(); });
+  REQUIRE(lost != events.end());
+  const std::size_t got = events.size() - 1;
+  CHECK(got + (*lost)["count"].get<std::size_t>() == kMany + 1);
+  CHECK(events.back()["event"] == "change");
+}
+
+TEST_CASE("admin: silence on the event stream is broken by a comment", "[admin][events]") {
+  Admin admin;
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.settle();
+  const std::size_t before = reader.sent.size();
+  admin.rig.advance(core::limits::kEventHeartbeat - 100ms);
+  CHECK(reader.sent.size() == before);
+  admin.rig.advance(200ms);
+  CHECK(reader.sent.substr(before) == ":\n\n");
+  reader.takes_bytes = false;
+  admin.rig.advance(3 * core::limits::kEventHeartbeat);
+  CHECK(reader.waiting.size() <= 3);  // nothing is heaped up for one that does not read
+}
+
+TEST_CASE("admin: so many may follow the events, and one more may look", "[admin][events]") {
+  Admin admin;
+  std::vector<FakeTransport*> readers;
+  for (std::size_t i = 0; i < core::limits::kEventReadersMax; ++i) {
+    readers.push_back(&admin.connect());
+    readers.back()->give(events_request(""));
+  }
+  admin.rig.settle();
+  check_problem(admin.ask(events_request("")), 503, "busy");
+  FakeTransport& looker = admin.connect();
+  looker.give(events_request("?follow=false"));
+  admin.rig.settle();
+  CHECK(looker.sent.find(" 200 ") != std::string::npos);
+  readers[0]->fail();
+  admin.rig.settle();
+  FakeTransport& next = admin.connect();
+  next.give(events_request(""));
+  admin.rig.settle();
+  CHECK(next.sent.find(" 200 ") != std::string::npos);
 }

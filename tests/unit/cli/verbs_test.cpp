@@ -379,3 +379,34 @@ TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked
   CHECK(run_sluice({"audit", "verify", "-c", "/nonexistent.yaml"}).exit_status == 1);
   CHECK(run_sluice({"audit", "verify", "extra"}).exit_status == 2);
 }
+
+TEST_CASE("cli: events prints what it gets and ends, or follows until the proxy ends it",
+          "[cli][events]") {
+  const std::string data =
+      R"({"event":"change","time":"2026-01-31T12:00:00.000Z","text":"shop: x"})";
+  FakeAdmin admin([&](const std::string&) {
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nid: "
+           "1-1\n"
+           "event: change\ndata: " +
+           data + "\n\n";
+  });
+  const Ran shown = run_sluice({"events", "-n", "5", "--socket", admin.path().c_str()});
+  CHECK(shown.exit_status == 0);
+  CHECK(shown.out == "2026-01-31T12:00:00.000Z  change    shop: x\n");
+  CHECK(has(admin.requests().at(0), "GET /v1/events?recent=5&follow=false "));
+  const Ran followed =
+      run_sluice({"events", "--follow", "--json", "--socket", admin.path().c_str()});
+  CHECK(has(admin.requests().at(1), "GET /v1/events?recent=20&follow=true "));
+  CHECK(followed.out == data + "\n");
+  CHECK(followed.exit_status == 1);
+  CHECK(has(followed.err, "the proxy ended the stream"));
+
+  FakeAdmin busy([](const std::string&) {
+    return FakeAdmin::json(503, R"({"code":"busy","detail":"too many follow"})");
+  });
+  const Ran refused = run_sluice({"events", "--follow", "--socket", busy.path().c_str()});
+  CHECK(refused.exit_status == 1);
+  CHECK(has(refused.err, "too many follow"));
+  CHECK(run_sluice({"events", "--socket", "/nonexistent/x"}).exit_status == 3);
+  CHECK(run_sluice({"events", "-n", "1025"}).exit_status == 2);
+}
