@@ -10,10 +10,11 @@ namespace {
 
 constexpr std::uint64_t kLinesOtherwise = 100;
 
-Response audit_response(const core::Result<control::AuditTail>& tail) {
+Response audit_response(const core::Result<control::AuditTail>& tail, const Request& request) {
   if (!tail) {
     return refusal_response({control::RefusalCode::StorageUnavailable,
-                             "the audit could not be read: " + tail.error().text()});
+                             "the audit could not be read: " + tail.error().text()},
+                            request);
   }
   Response response;
   response.body = audit_json(*tail);
@@ -30,11 +31,13 @@ void get_audit(const Context& context, const Call& call, const Responder& respon
                 {.least = 1, .most = core::limits::kAuditTailLines, .otherwise = kLinesOtherwise});
   if (!known || !lines) {
     const core::Error& error = known ? lines.error() : known.error();
-    return respond(refusal_response({control::RefusalCode::BadRequest, error.text()}));
+    return respond(
+        refusal_response({control::RefusalCode::BadRequest, error.text()}, call.request));
   }
-  context.controller.read_audit(*lines, [respond](const core::Result<control::AuditTail>& tail) {
-    respond(audit_response(tail));
-  });
+  context.controller.read_audit(
+      *lines, [respond, request = call.request](const core::Result<control::AuditTail>& tail) {
+        respond(audit_response(tail, request));
+      });
 }
 
 }  // namespace sluice::admin

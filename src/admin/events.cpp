@@ -16,7 +16,8 @@ void get_events(const Context& context, const Call& call, const Responder& respo
        {known ? nullptr : &known.error(), follows ? nullptr : &follows.error(),
         recent ? nullptr : &recent.error()}) {
     if (error == nullptr) continue;
-    return respond(refusal_response({control::RefusalCode::BadRequest, error->text()}));
+    return respond(
+        refusal_response({control::RefusalCode::BadRequest, error->text()}, call.request));
   }
   Response response;
   response.content_type = "text/event-stream";
@@ -27,7 +28,8 @@ void get_events(const Context& context, const Call& call, const Responder& respo
     return respond(refusal_response(
         {control::RefusalCode::Busy, std::to_string(core::limits::kEventReadersMax) +
                                          " callers follow the events already; end one of them, or "
-                                         "ask with follow=false"}));
+                                         "ask with follow=false"},
+        call.request));
   }
   respond(response);
 }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,7 +28,8 @@ struct Request {
   std::string path;
   std::string query;
   std::string body;
-  std::string last_event_id;  // Last-Event-ID; empty: none
+  std::optional<std::string> if_match;  // all lines of If-Match, joined by commas
+  std::string last_event_id;            // Last-Event-ID; empty: none
   bool keep_alive = true;
 };
 

@@ -79,6 +79,19 @@ std::string_view state_text(model::EndpointMode mode) {
                                               : text(mode);
 }
 
+Json preview_json(const control::Preview& preview) {
+  Json drain = nullptr;
+  if (preview.drains) {
+    drain = {{"pool", core::text(*preview.drains)},
+             {"requests", preview.requests},
+             {"tunnels", preview.tunnels}};
+  }
+  return {{"live_now", core::text(preview.live)},
+          {"split_basis_points_now", preview.split.count()},
+          {"moved_basis_points", preview.moved.count()},
+          {"drain", std::move(drain)}};
+}
+
 Json service_change_json(const control::ChangeAnswer& answer,
                          const control::ServiceAnswer& service) {
   Json json{{"changed", service.changed},
@@ -94,6 +107,10 @@ Json service_change_json(const control::ChangeAnswer& answer,
     json["endpoint"] = {{"pool", core::text(service.endpoint->pool)},
                         {"address", service.endpoint->address},
                         {"state", state_text(service.endpoint->mode)}};
+  }
+  if (service.preview) {
+    json["dry_run"] = true;
+    json["would"] = preview_json(*service.preview);
   }
   return json;
 }
@@ -126,12 +143,14 @@ std::string change_json(const control::ChangeAnswer& answer) {
   for (const control::ServiceAnswer& service : answer.services) {
     services.push_back(service_change_json(answer, service));
   }
-  return dump({{"changed", answer.changed},
-               {"generation", answer.generation.raw},
-               {"durable", answer.is_durable},
-               {"took_us", took_json(answer.took)},
-               {"workers", workers_json(answer.workers)},
-               {"services", std::move(services)}});
+  Json json{{"changed", answer.changed},
+            {"generation", answer.generation.raw},
+            {"durable", answer.is_durable},
+            {"took_us", took_json(answer.took)},
+            {"workers", workers_json(answer.workers)},
+            {"services", std::move(services)}};
+  if (answer.execution == control::Execution::DryRun) json["dry_run"] = true;
+  return dump(json);
 }
 
 std::string audit_json(const control::AuditTail& tail) {

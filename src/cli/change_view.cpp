@@ -54,6 +54,30 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
   return "";
 }
 
+std::string what_would_be(Verb verb, const ChangeAnswer& change) {
+  const std::string candidate = candidate_of(change);
+  if (verb == Verb::Split) {
+    return fmt::format("{} would get {} of the users", candidate,
+                       percent_text(change.split_basis_points));
+  }
+  return fmt::format("{} would be live, {} closed", change.live, candidate);
+}
+
+std::string dry_run_text(Verb verb, const ChangeAnswer& change, const Dress& dress) {
+  const std::string note = tinted(Tint::Faint, "(dry run, nothing has changed)", dress);
+  const std::string service = tinted(Tint::Strong, change.service, dress);
+  if (!change.changed) return fmt::format("{}: {} {}\n", service, what_is_true(verb, change), note);
+  std::string text = fmt::format("{}: {} {}\n", service, what_would_be(verb, change), note);
+  text += fmt::format("  {} of all users would change pools, pins apart\n",
+                      percent_text(change.moved_basis_points));
+  if (!change.would_drain.empty()) {
+    text += fmt::format("  {} would drain: {} and {} are in progress there now\n",
+                        change.would_drain, counted(change.requests_there, "request"),
+                        counted(change.tunnels_there, "tunnel"));
+  }
+  return text;
+}
+
 std::string drain_text(const ChangeAnswer& change, std::optional<core::Millis> waited) {
   const std::string pool =
       candidate_of(change);  // a drain always concerns the pool that is not live
@@ -87,6 +111,7 @@ std::string drain_text(const ChangeAnswer& change, std::optional<core::Millis> w
 
 std::string change_text(Verb verb, const ChangeAnswer& change, std::optional<core::Millis> waited,
                         const Dress& dress) {
+  if (change.is_dry_run) return dry_run_text(verb, change, dress);
   std::string text = fmt::format(
       "{}: {} {}\n", tinted(Tint::Strong, change.service, dress), what_is_true(verb, change),
       tinted(Tint::Faint, fmt::format("(generation {})", change.generation), dress));

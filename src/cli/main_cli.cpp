@@ -135,6 +135,8 @@ void add_switch(CLI::App& app, Parsed& parsed) {
       ->type_name("N");
   verb->add_flag("--force", options.is_forced,
                  "Also when no endpoint of the pool accepts connections");
+  verb->add_flag("--dry-run", options.is_dry_run, "Say what would change and drain; change nothing")
+      ->excludes("--wait");
   add_change_options(*verb, options);
   add_where(*verb, options.where);
 }
@@ -150,6 +152,8 @@ void add_split(CLI::App& app, Parsed& parsed) {
   verb->add_option("--salt", options.salt, "Draw the users anew (default: keep the salt)")
       ->type_name("TEXT")
       ->check(CLI::Validator(check_salt, ""));
+  verb->add_flag("--dry-run", options.is_dry_run,
+                 "Say what would change, and for how many; change nothing");
   verb->add_option("--if-generation", options.if_generation,
                    "Only when nothing changed since this generation")
       ->type_name("N");

@@ -35,6 +35,7 @@ struct SwitchOptions {
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
   bool is_forced = false;
+  bool is_dry_run = false;
   bool as_json = false;
 };
 int run_switch(const SwitchOptions& options, const Console& console);
@@ -46,6 +47,7 @@ struct SplitOptions {
   std::optional<std::string> salt;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
   bool as_json = false;
 };
 int run_split(const SplitOptions& options, const Console& console);

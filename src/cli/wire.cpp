@@ -104,6 +104,17 @@ ChangeAnswer change_answer(const Json& json) {
     change.tunnels_cut = drain.value("tunnels_cut", std::uint64_t{0});
     change.tunnels_kept = drain.value("tunnels_kept", std::uint64_t{0});
   }
+  change.is_dry_run = json.value("dry_run", false);
+  if (json.contains("would") && json.at("would").is_object()) {
+    const Json& would = json.at("would");
+    change.moved_basis_points = would.value("moved_basis_points", 0U);
+    if (would.contains("drain") && would.at("drain").is_object()) {
+      const Json& drain = would.at("drain");
+      change.would_drain = drain.value("pool", "");
+      change.requests_there = drain.value("requests", std::uint64_t{0});
+      change.tunnels_there = drain.value("tunnels", std::uint64_t{0});
+    }
+  }
   if (json.contains("endpoint") && json.at("endpoint").is_object()) {
     const Json& endpoint = json.at("endpoint");
     change.endpoint = endpoint.value("pool", "") + "/" + endpoint.value("address", "");
@@ -171,6 +182,7 @@ Json with_drain(Json json, const Body& body) {
   if (body.waits) json["wait"] = true;
   if (body.drain) json["drain"] = *body.drain;
   if (body.is_forced) json["force"] = true;
+  if (body.is_dry_run) json["dry_run"] = true;
   return with_precondition(std::move(json), body);
 }
 
@@ -220,6 +232,7 @@ std::string write_body(const SwitchBody& body) {
 std::string write_body(const SplitBody& body) {
   Json json{{"percent", body.percent}};
   if (body.salt) json["salt"] = *body.salt;
+  if (body.is_dry_run) json["dry_run"] = true;
   return text_of(with_precondition(std::move(json), body));
 }
 

@@ -66,6 +66,10 @@ struct ChangeAnswer {
   std::vector<unsigned> workers_missing;
   DrainOutcome drain = DrainOutcome::None;
   std::uint64_t requests_cut = 0, tunnels_cut = 0, tunnels_kept = 0;
+  bool is_dry_run = false;  // nothing has changed; what follows would be true
+  unsigned moved_basis_points = 0;
+  std::string would_drain;  // pool; empty: none
+  std::uint64_t requests_there = 0, tunnels_there = 0;
   std::string endpoint;        // `blue/127.0.0.1:9001`; empty: the change was about none
   std::string endpoint_state;  // as in EndpointState
 };
@@ -122,6 +126,7 @@ struct SwitchBody {
   bool is_forced = false;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
 };
 std::string write_body(const SwitchBody& body);
 
@@ -130,6 +135,7 @@ struct SplitBody {
   std::optional<std::string> salt;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
 };
 std::string write_body(const SplitBody& body);
 
@@ -155,6 +161,7 @@ struct ChangesBody {
   bool is_forced = false;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
 };
 std::string write_body(const ChangesBody& body);
 

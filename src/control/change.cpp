@@ -28,6 +28,8 @@ std::string_view text(RefusalCode code) {
       return "service_required";
     case RefusalCode::GenerationMismatch:
       return "generation_mismatch";
+    case RefusalCode::PreconditionFailed:
+      return "precondition_failed";
     case RefusalCode::PoolUnreachable:
       return "pool_unreachable";
     case RefusalCode::UnknownEndpoint:

@@ -38,13 +38,20 @@ enum class Scope : std::uint8_t { Service, List };
 enum class SafetyCheck : std::uint8_t { Required, Skipped };
 enum class AnswerWhen : std::uint8_t { Adopted, Drained };  // `wait`
 
+/// A dry run comes to its turn and is judged like a change, the connect check included; then it is
+/// answered and nothing has changed.
+enum class Execution : std::uint8_t { Real, DryRun };
+
 struct ChangeRequest {
   Scope scope = Scope::Service;
   std::vector<ServiceOrder> orders;  // of Scope::Service: exactly one
   std::optional<std::uint64_t> if_generation;
+  /// Of If-Match: one of them must be the generation; empty: none can be.
+  std::optional<std::vector<std::uint64_t>> if_match;
   std::optional<core::Millis> drain;  // absent: the service's own deadline
   SafetyCheck check = SafetyCheck::Required;
   AnswerWhen answer = AnswerWhen::Adopted;
+  Execution execution = Execution::Real;
   std::string reason;
   Actor actor;
 };
@@ -54,6 +61,7 @@ enum class RefusalCode : std::uint8_t {
   BadRequest,
   ServiceRequired,
   GenerationMismatch,
+  PreconditionFailed,  // If-Match
   PoolUnreachable,
   UnknownEndpoint,
   AmbiguousEndpoint,
@@ -86,14 +94,24 @@ struct EndpointAnswer {
   model::EndpointMode mode = model::EndpointMode::Enabled;
 };
 
+/// What a dry run found beside what would be true after the change.
+struct Preview {
+  core::PoolName live = core::PoolName::Blue;  // now
+  core::BasisPoints split;                     // now
+  core::BasisPoints moved;  // so many of all users would get another pool, pins apart
+  std::optional<core::PoolName> drains;
+  std::uint64_t requests = 0, tunnels = 0;  // in progress now on the pool that would drain
+};
+
 struct ServiceAnswer {
   std::string service;
-  bool changed = false;
+  bool changed = false;         // of a dry run: would be
   core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
   std::optional<DrainReport> drain;        // absent: this change started none
   std::optional<EndpointAnswer> endpoint;  // of Endpoint
+  std::optional<Preview> preview;          // of a dry run
 };
 
 struct TookTimes {
@@ -112,6 +130,7 @@ struct Adoption {
 
 struct ChangeAnswer {
   Scope scope = Scope::Service;
+  Execution execution = Execution::Real;
   bool changed = false;
   core::Generation generation;  // of the installation
   bool is_durable = true;

@@ -1,6 +1,7 @@
 #include "control/change_plan.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "config/names.hpp"
 #include "config/nearest.hpp"
@@ -81,12 +82,20 @@ std::optional<Refusal> find_service(const ServiceOrder& order, std::span<const K
 std::optional<Refusal> check_generation(const model::TrafficState& truth,
                                         const model::ServiceTraffic& service,
                                         const ChangeRequest& request) {
-  if (!request.if_generation) return std::nullopt;
-  const auto now = request.scope == Scope::Service ? service.generation : truth.generation;
-  if (now.raw == *request.if_generation) return std::nullopt;
-  return refuse(RefusalCode::GenerationMismatch, "generation is " + std::to_string(now.raw) +
-                                                     ", not " +
-                                                     std::to_string(*request.if_generation));
+  const bool is_of_service = request.scope == Scope::Service;
+  const std::uint64_t now = (is_of_service ? service.generation : truth.generation).raw;
+  const std::string whose = is_of_service ? "service " + service.name + " is" : "the state is";
+  if (request.if_generation && *request.if_generation != now) {
+    return refuse(RefusalCode::GenerationMismatch,
+                  whose + " of generation " + std::to_string(now) + ", not " +
+                      std::to_string(*request.if_generation) + ": it has changed since");
+  }
+  if (request.if_match && std::ranges::find(*request.if_match, now) == request.if_match->end()) {
+    return refuse(RefusalCode::PreconditionFailed,
+                  whose + " of generation " + std::to_string(now) + ", its entity tag is \"" +
+                      std::to_string(now) + "\": none that If-Match names");
+  }
+  return std::nullopt;
 }
 
 model::Transition apply(const model::ServiceTraffic& before, const ServiceOrder& order,
@@ -244,6 +253,28 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
   return std::nullopt;
 }
 
+core::BasisPoints moved_share(const model::ServiceTraffic& before,
+                              const model::ServiceTraffic& after) {
+  constexpr std::int64_t kAll = core::BasisPoints::kAll;
+  // The share that gets blue: of the users with the lowest buckets, or of those with the highest.
+  const auto on_blue = [](const model::ServiceTraffic& state) -> std::int64_t {
+    return state.live == core::PoolName::Blue ? kAll - state.split.count() : state.split.count();
+  };
+  const std::int64_t was = on_blue(before), is = on_blue(after);
+  std::int64_t moved = 0;
+  if (before.salt != after.salt) {
+    moved = (was * (kAll - is) + (kAll - was) * is + kAll / 2) / kAll;
+  } else if (before.live == after.live) {
+    moved = std::abs(was - is);
+  } else {
+    // The low buckets are the candidate's before and after, and that is the other pool now.
+    const std::int64_t low = std::min(before.split.count(), after.split.count());
+    const std::int64_t high = kAll - std::max(before.split.count(), after.split.count());
+    moved = low + high;
+  }
+  return *core::BasisPoints::make(moved, "");
+}
+
 bool is_rollback(const ChangeRequest& request) {
   return !request.orders.empty() &&
          std::ranges::all_of(request.orders, [](const ServiceOrder& order) {
@@ -256,9 +287,11 @@ std::string action_of(const ChangeRequest& request) {
   const bool is_uniform = std::ranges::all_of(
       request.orders, [&order](const ServiceOrder& each) { return each.action == order.action; });
   if (!is_uniform) return "change";
-  std::string action(text(order.action));
-  if (order.action == Action::Endpoint) action.append(" ").append(verb_of(order.mode));
-  return action;
+  return order.action == Action::Endpoint ? verb_of(order) : std::string(text(order.action));
+}
+
+std::string verb_of(const ServiceOrder& order) {
+  return std::string(text(order.action)).append(" ").append(verb_of(order.mode));
 }
 
 ChangeRecord record_of(const model::TrafficState& before, const ChangePlan& plan,

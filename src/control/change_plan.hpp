@@ -45,10 +45,18 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
                                    std::span<const KnownService> known,
                                    const ChangeRequest& request, ChangePlan& plan);
 
+/// The share of all users who would get another pool, as far as the split decides: exact while the
+/// salt stays; with a new salt, which draws independently, the expected share.
+core::BasisPoints moved_share(const model::ServiceTraffic& before,
+                              const model::ServiceTraffic& after);
+
 /// True for what overtakes changes that wait: nothing but rollbacks.
 bool is_rollback(const ChangeRequest& request);
 /// `switch`, `split`, `rollback`, `endpoint drain|enable|disable`, or `change` for a mixed list.
 std::string action_of(const ChangeRequest& request);
+
+/// `endpoint drain`, of an order about an endpoint.
+std::string verb_of(const ServiceOrder& order);
 
 /// The record of a planned change. Requires: plan.changed.
 ChangeRecord record_of(const model::TrafficState& before, const ChangePlan& plan,

@@ -121,9 +121,16 @@ void Controller::begin(Queued change) {
   if (auto refusal = plan_change(truth(), known_, change.request, plan)) {
     return refuse(std::move(change), refusal->code, std::move(refusal->detail));
   }
-  if (is_rollback(change.request)) supersede_for(change, plan);
+  const bool is_real = change.request.execution == Execution::Real;
+  if (is_rollback(change.request) && is_real) supersede_for(change, plan);
   if (!plan.changed) {
     ChangeAnswer answer = answer_of(change.request, plan);
+    if (!is_real) {
+      for (std::size_t i = 0; i < plan.services.size(); ++i) {
+        const PlannedService& service = plan.services[i];
+        answer.services[i].preview = preview_of(service, *plan.after.find(service.name));
+      }
+    }
     return reply_later(std::move(change.reply), std::move(answer));
   }
   // A change of other services makes room for a rollback and begins anew when that is flipped.
@@ -153,6 +160,7 @@ void Controller::check_targets() {
 // All that can fail: build, place in every mailbox, and the disk. After this only the flip follows,
 // which can't.
 void Controller::persist() {
+  if (running_->change.request.execution == Execution::DryRun) return answer_dry_run();
   const ChangeRequest& request = running_->change.request;
   const ChangePlan& plan = running_->plan;
   running_->phase = Phase::Persisting;
@@ -172,6 +180,36 @@ void Controller::persist() {
   keeper_.write_change(
       {.state = plan.after, .record = record_of(truth(), plan, request, deps_.loop.wall())},
       [this](const std::optional<core::Error>& error) { on_persisted(error); });
+}
+
+void Controller::answer_dry_run() {
+  Running done = std::move(*running_);
+  running_.reset();
+  ChangeAnswer answer = answer_of(done.change.request, done.plan);
+  answer.generation = truth().generation;
+  for (std::size_t i = 0; i < done.plan.services.size(); ++i) {
+    const PlannedService& service = done.plan.services[i];
+    answer.services[i].generation = truth().find(service.name)->generation;
+    answer.services[i].preview = preview_of(service, *done.plan.after.find(service.name));
+  }
+  reply_later(std::move(done.change.reply), std::move(answer));
+}
+
+Preview Controller::preview_of(const PlannedService& service,
+                               const model::ServiceTraffic& after) const {
+  const model::ServiceTraffic& now = *truth().find(service.name);
+  Preview preview{.live = now.live,
+                  .split = now.split,
+                  .moved = moved_share(now, after),
+                  .drains = service.drains};
+  if (!service.drains) return preview;
+  const std::size_t pool = core::index(*service.drains);
+  for (const model::WorkerPort* worker : deps_.workers) {
+    const metrics::ServiceCounters& counters = worker->metrics().services[service.service.raw];
+    preview.requests += counters.in_flight[pool].read();
+    preview.tunnels += counters.tunnels[pool].read();
+  }
+  return preview;
 }
 
 void Controller::on_persisted(const std::optional<core::Error>& error) {
@@ -286,6 +324,7 @@ void Controller::reply_later(ChangeReply reply, ChangeOutcome outcome) {
 
 ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePlan& plan) const {
   ChangeAnswer answer{.scope = request.scope,
+                      .execution = request.execution,
                       .changed = plan.changed,
                       .generation = plan.after.generation,
                       .is_durable = keeper_.is_durable(),
@@ -300,7 +339,8 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .live = after.live,
                                .split = after.split,
                                .drain = std::nullopt,
-                               .endpoint = service.endpoint});
+                               .endpoint = service.endpoint,
+                               .preview = std::nullopt});
   }
   return answer;
 }

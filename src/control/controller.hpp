@@ -113,6 +113,8 @@ class Controller {
   void begin(Queued change);
   void check_targets();
   void persist();
+  void answer_dry_run();
+  Preview preview_of(const PlannedService& service, const model::ServiceTraffic& after) const;
   void on_persisted(const std::optional<core::Error>& error);
   void on_persist_time_is_up();
   void flip();

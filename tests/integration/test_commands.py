@@ -131,6 +131,26 @@ class Commands(SluiceTest):
         for pool in ("green", "blue"):
             self.assertEqual(json.loads(curl("-d", json.dumps({"pool": pool}), "http://sluice/v1/services/shop/switch"))["live"], pool)
 
+    def test_an_entity_tag_guards_against_lost_updates(self):
+        proxy = self.two_pools()
+
+        def curl(*arguments):
+            done = subprocess.run(["curl", "-sS", "-i", "--unix-socket", proxy.socket, *arguments], capture_output=True,
+                                  text=True, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            head, _, body = done.stdout.replace("\r\n", "\n").partition("\n\n")
+            return int(head.split()[1]), dict(line.lower().split(": ", 1) for line in head.split("\n")[1:]), json.loads(body)
+
+        url = "http://sluice/v1/services/shop/split"
+        self.assertEqual(curl("http://sluice/v1/status/shop")[1]["etag"], '"1"')
+        code, head, _ = curl("-H", 'If-Match: "1"', "-d", '{"percent":"5%"}', url)
+        self.assertEqual((code, head["etag"]), (200, '"2"'))
+        code, head, problem = curl("-H", 'If-Match: "1"', "-d", '{"percent":"9%"}', url)
+        self.assertEqual((code, problem["code"], head["content-type"]), (412, "precondition_failed", "application/problem+json"))
+        self.assertEqual(problem["type"], "urn:sluice:problem:precondition_failed")
+        self.assertEqual((problem["instance"], problem["remedy"]), ("/v1/services/shop/split", "sluice status shop"))
+        self.assertEqual(proxy.status("shop")["split_basis_points"], 500)
+
     def test_the_tcp_admin_listener_reads_only(self):
         blue = self.origin("blue")
         directory = self.directory()
@@ -455,6 +475,26 @@ class Drains(SluiceTest):
             self.assertIn(head.status, (502, 503, 504))
         line = proxy.wait_log(lambda entry: entry["path"] == "/held")
         self.assertIn("drain", line["error"])
+
+    def test_a_dry_run_counts_what_would_drain_and_changes_nothing(self):
+        proxy = self.held()
+        proxy.split("10%")
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
+            done = proxy.cli("switch", "green", "--dry-run", "--json")
+            answer = json.loads(done.stdout)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "green", 2))
+            self.assertEqual(answer["would"], {"live_now": "blue", "split_basis_points_now": 1000, "moved_basis_points": 9000,
+                                               "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
+            shown = proxy.cli("switch", "green", "--dry-run").stdout
+            self.assertIn("green would be live", shown)
+            self.assertIn("1 request and 0 tunnels are in progress there now", shown)
+            self.assertIn("0.5 % of all users would change", proxy.cli("split", "10.5", "--dry-run").stdout)
+            self.assertEqual((proxy.status()["generation"], proxy.status("shop")["live"]), (2, "blue"))
+            self.release.set()
+            self.assertEqual(client.answer()[1], b"blue")
 
     def test_a_rollback_during_a_drain_cuts_nobody(self):
         proxy = self.held()

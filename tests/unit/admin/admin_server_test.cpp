@@ -95,7 +95,9 @@ void check_problem(const Answer& answer, unsigned status, const std::string& cod
   CHECK(answer.status == status);
   CHECK(answer.has("Content-Type: application/problem+json"));
   const json problem = answer.content();
-  CHECK(problem.size() == 5);
+  CHECK(problem.size() ==
+        5U + (problem.contains("instance") ? 1U : 0U) + (problem.contains("remedy") ? 1U : 0U));
+  CHECK(problem.at("type") == "urn:sluice:problem:" + code);
   CHECK(problem.at("status") == status);
   CHECK(problem.at("code") == code);
   CHECK(problem.at("type").is_string());
@@ -832,4 +834,93 @@ TEST_CASE("admin: so many may follow the events, and one more may look", "[admin
   next.give(events_request(""));
   admin.rig.settle();
   CHECK(next.sent.find(" 200 ") != std::string::npos);
+}
+
+// ---- dry runs, entity tags, problems ----
+
+TEST_CASE("admin: a dry run has the shape of a change, and says what would be", "[admin][dry]") {
+  Admin admin;
+  const Answer answer =
+      admin.post("/v1/services/shop/switch", R"({"pool":"green","dry_run":true})");
+  CHECK(answer.status == 200);
+  const json dry = answer.content();
+  CHECK(dry["dry_run"] == true);
+  CHECK(dry["changed"] == true);
+  CHECK(dry["live"] == "green");
+  CHECK(dry["generation"] == 1);
+  CHECK(dry["would"] == json::parse(R"({"live_now":"blue","split_basis_points_now":0,
+      "moved_basis_points":10000,"drain":{"pool":"blue","requests":0,"tunnels":0}})"));
+  const json split =
+      admin.post("/v1/services/shop/split", R"({"percent":"5%","dry_run":true})").content();
+  CHECK(split["would"]["moved_basis_points"] == 500);
+  CHECK(split["would"]["drain"] == nullptr);
+  const json list =
+      admin
+          .post(
+              "/v1/changes",
+              R"({"changes":[{"service":"shop","action":"switch","pool":"green"}],"dry_run":true})")
+          .content();
+  CHECK(list["dry_run"] == true);
+  CHECK(list["services"][0]["would"]["live_now"] == "blue");
+  const json status = admin.get("/v1/status").content();
+  CHECK(status["generation"] == 1);
+  CHECK(status["services"][0]["live"] == "blue");
+  CHECK_FALSE(
+      admin.post("/v1/services/shop/switch", R"({"pool":"green"})").content().contains("dry_run"));
+}
+
+TEST_CASE("admin: the entity tag of a state lets a change through, another is a 412",
+          "[admin][etag]") {
+  Admin admin({.services = {"shop", "blog"}});
+  const auto post = [&admin](const std::string& path, const std::string& body,
+                             const std::string& fields) {
+    return admin.ask("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                     std::to_string(body.size()) + "\r\n" + fields + "\r\n" + body);
+  };
+  const std::string split = R"({"percent":"5%"})";
+  const std::string shop = "/v1/services/shop/split";
+  CHECK(admin.get("/v1/status").has("ETag: \"1\""));
+  const Answer changed = post(shop, split, "If-Match: \"1\"\r\n");
+  CHECK(changed.status == 200);
+  CHECK(changed.has("ETag: \"2\""));
+  CHECK(admin.get("/v1/status").has("ETag: \"2\""));
+  CHECK(admin.get("/v1/status/shop").has("ETag: \"2\""));
+  CHECK(admin.get("/v1/status/blog").has("ETag: \"1\""));
+
+  const Answer stale = post(shop, R"({"percent":"6%"})", "If-Match: \"1\"\r\n");
+  check_problem(stale, 412, "precondition_failed");
+  CHECK(stale.content()["detail"].get<std::string>().find("\"2\"") != std::string::npos);
+  CHECK(post("/v1/services/blog/split", split, "If-Match: \"1\"\r\n").status == 200);
+  CHECK(post(shop, R"({"percent":"7%"})", "If-Match: \"8\"\r\nIf-Match: \"2\"\r\n").status == 200);
+  CHECK(post(shop, R"({"percent":"8%"})", "If-Match: *\r\n").status == 200);
+  check_problem(post(shop, split, "If-Match: W/\"5\"\r\n"), 412, "precondition_failed");
+  check_problem(post(shop, split, "If-Match: 5\r\n"), 400, "bad_request");
+  check_problem(post("/v1/services/shop/rollback", "{}", "If-Match: \"1\"\r\n"), 400,
+                "bad_request");
+  const std::string list = R"({"changes":[{"service":"shop","action":"switch","pool":"green"}]})";
+  check_problem(post("/v1/changes", list, "If-Match: \"4\"\r\n"), 412, "precondition_failed");
+  const Answer all = post("/v1/changes", list, "If-Match: \"5\"\r\n");
+  CHECK(all.status == 200);
+  CHECK(all.has("ETag: \"6\""));
+}
+
+TEST_CASE("admin: a refusal says what was asked, why not, and what would work",
+          "[admin][problem]") {
+  Admin admin;
+  admin.rig.connector.modes[9002] = test::FakeConnector::Mode::Refuses;
+  const json refused = admin.post("/v1/services/shop/switch", R"({"pool":"green"})").content();
+  CHECK(refused["instance"] == "/v1/services/shop/switch");
+  CHECK(refused["title"] == "No endpoint of the pool accepts connections");
+  CHECK(refused["remedy"] == "sluice switch green shop --force");
+  const auto remedy = [&admin](const std::string& path, const std::string& body) {
+    return admin.post(path, body).content().value("remedy", "");
+  };
+  CHECK(remedy("/v1/services/shop/endpoints/disable", R"({"endpoint":"127.0.0.1:9001"})") ==
+        "sluice endpoint disable 127.0.0.1:9001 shop --force");
+  CHECK(remedy("/v1/services/nope/rollback", "{}") == "sluice status");
+  CHECK(remedy("/v1/services/shop/switch", R"({"pool":"green","if_generation":9})") ==
+        "sluice status shop");
+  CHECK(admin.get("/nowhere").content()["instance"] == "/nowhere");
+  admin.rig.store.mode = test::FakeStore::Mode::Fails;
+  CHECK(remedy("/v1/services/shop/split", R"({"percent":"5%"})").find("disk") != std::string::npos);
 }

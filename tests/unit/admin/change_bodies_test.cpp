@@ -79,7 +79,8 @@ TEST_CASE("bodies: a list of changes", "[admin][bodies]") {
 
 TEST_CASE("bodies: unknown members are named beside the known ones", "[admin][bodies]") {
   CHECK(error_of(parse_switch(R"({"pool":"blue","Wait":true})")) ==
-        "unknown member \"Wait\"; there is: pool, wait, drain, force, reason, if_generation");
+        "unknown member \"Wait\"; there is: pool, wait, drain, force, dry_run, reason, "
+        "if_generation");
 }
 
 TEST_CASE("bodies: repeated members are refused", "[admin][bodies]") {

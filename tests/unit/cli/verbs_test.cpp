@@ -410,3 +410,18 @@ TEST_CASE("cli: events prints what it gets and ends, or follows until the proxy 
   CHECK(run_sluice({"events", "--socket", "/nonexistent/x"}).exit_status == 3);
   CHECK(run_sluice({"events", "-n", "1025"}).exit_status == 2);
 }
+
+TEST_CASE("cli: --dry-run reaches the proxy, and never waits", "[cli]") {
+  FakeAdmin admin(with_services(kOneService, 200, kChanged));
+  const char* socket = "--socket";
+  const std::string path = admin.path();
+  CHECK(run_sluice({"switch", "green", "shop", "--dry-run", socket, path.c_str()}).exit_status ==
+        0);
+  CHECK(has(admin.requests().back(), R"("dry_run":true)"));
+  CHECK(run_sluice({"split", "5", "shop", "--dry-run", socket, path.c_str()}).exit_status == 0);
+  CHECK(has(admin.requests().back(), R"("dry_run":true)"));
+  CHECK(run_sluice({"split", "5", "shop", socket, path.c_str()}).exit_status == 0);
+  CHECK_FALSE(has(admin.requests().back(), "dry_run"));
+  CHECK(run_sluice({"switch", "green", "--dry-run", "--wait", socket, path.c_str()}).exit_status ==
+        2);
+}

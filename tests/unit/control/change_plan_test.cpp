@@ -324,3 +324,54 @@ TEST_CASE("plan: the record of an endpoint names its verb, before and after",
   CHECK(record.before[0].endpoints.empty());
   CHECK(record.after[0].mode_of(PoolName::Green, "127.0.0.1:9002") == kDisabled);
 }
+
+// ---- what a dry run says ----
+
+TEST_CASE("plan: the moved share is what counting every bucket gives", "[control][plan]") {
+  const auto state = [](PoolName live, std::int64_t split) {
+    model::ServiceTraffic traffic;
+    traffic.live = live;
+    traffic.split = core::BasisPoints::make(split, "test").value();
+    traffic.salt = "shop";
+    return traffic;
+  };
+  const auto pool_of = [](const model::ServiceTraffic& traffic, std::uint16_t bucket) {
+    return bucket < traffic.split.count() ? traffic.candidate() : traffic.live;
+  };
+  for (const PoolName before_live : {PoolName::Blue, PoolName::Green}) {
+    for (const PoolName after_live : {PoolName::Blue, PoolName::Green}) {
+      for (const std::int64_t before_split : {0, 1, 1250, 9999, 10'000}) {
+        for (const std::int64_t after_split : {0, 1, 1250, 5000, 9999, 10'000}) {
+          const auto before = state(before_live, before_split);
+          const auto after = state(after_live, after_split);
+          int counted = 0;
+          for (std::uint16_t bucket = 0; bucket < 10'000; ++bucket) {
+            counted += pool_of(before, bucket) != pool_of(after, bucket) ? 1 : 0;
+          }
+          INFO(before_split << " -> " << after_split);
+          REQUIRE(control::moved_share(before, after).count() == counted);
+        }
+      }
+    }
+  }
+  // Another salt draws independently: a tenth was in, a tenth is, and a hundredth is both.
+  model::ServiceTraffic drawn_anew = state(PoolName::Blue, 1000);
+  drawn_anew.salt = "other";
+  CHECK(control::moved_share(state(PoolName::Blue, 1000), drawn_anew).count() == 1800);
+}
+
+TEST_CASE("plan: If-Match names the generation, or the change is refused", "[control][plan]") {
+  const auto judged = [](std::vector<std::uint64_t> tags, control::Scope scope) {
+    ChangeRequest request = test::switch_to(PoolName::Green);
+    request.scope = scope;
+    request.if_match = std::move(tags);
+    return refusal_of(request);
+  };
+  // The service is of generation 7, the state of 10.
+  CHECK_FALSE(judged({7}, control::Scope::Service));
+  CHECK_FALSE(judged({5, 7, 9}, control::Scope::Service));
+  CHECK_FALSE(judged({10}, control::Scope::List));
+  CHECK(judged({10}, control::Scope::Service) == RefusalCode::PreconditionFailed);
+  CHECK(judged({7}, control::Scope::List) == RefusalCode::PreconditionFailed);
+  CHECK(judged({}, control::Scope::Service) == RefusalCode::PreconditionFailed);
+}

@@ -416,3 +416,90 @@ TEST_CASE("controller: a rollback overtakes a decision about an endpoint that wa
   CHECK(back->answer().services[0].split.count() == 0);
   CHECK_FALSE(rig.routed().settings->pool(PoolName::Green).endpoints[0].is_disabled);
 }
+
+// ---- dry runs ----
+
+namespace {
+
+control::ChangeRequest dry(control::ChangeRequest request) {
+  request.execution = control::Execution::DryRun;
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("controller: a dry run says what would be, and nothing changes",
+          "[control][controller][dry]") {
+  ControlRig rig;
+  rig.done(split_to(1000));
+  const std::size_t writes = rig.store.writes;
+  const auto epoch = rig.controller->status().epoch;
+  auto& blue = rig.workers[0]->block.services[0];
+  blue.in_flight[core::index(PoolName::Blue)].add(3);
+  rig.workers[1]->block.services[0].in_flight[core::index(PoolName::Blue)].add(2);
+  blue.tunnels[core::index(PoolName::Blue)].add();
+
+  const auto call = rig.done(dry(switch_to(PoolName::Green)));
+  REQUIRE(call->is_answered());
+  const control::ChangeAnswer& answer = call->answer();
+  CHECK(answer.execution == control::Execution::DryRun);
+  CHECK(answer.changed);
+  CHECK(answer.generation == core::Generation{2});
+  const control::ServiceAnswer& shop = answer.services[0];
+  CHECK(shop.changed);
+  CHECK(shop.generation == core::Generation{2});
+  CHECK(shop.live == PoolName::Green);
+  CHECK(shop.split.count() == 0);
+  CHECK_FALSE(shop.drain);
+  REQUIRE(shop.preview);
+  CHECK(shop.preview->live == PoolName::Blue);
+  CHECK(shop.preview->split.count() == 1000);
+  CHECK(shop.preview->moved.count() == 9000);
+  CHECK(shop.preview->drains == PoolName::Blue);
+  CHECK(shop.preview->requests == 5);
+  CHECK(shop.preview->tunnels == 1);
+
+  CHECK(rig.view().live == PoolName::Blue);
+  CHECK(rig.view().split.count() == 1000);
+  CHECK(rig.view().drains.empty());
+  CHECK(rig.controller->status().epoch == epoch);
+  CHECK(rig.store.writes == writes);
+  CHECK(rig.controller->events().newest() == 1);  // of the split
+  CHECK(rig.done(switch_to(PoolName::Green))->answer().generation == core::Generation{3});
+}
+
+TEST_CASE("controller: a dry run is refused where the change would be",
+          "[control][controller][dry]") {
+  ControlRig rig;
+  rig.connector.modes[9002] = test::FakeConnector::Mode::Refuses;
+  const auto unreachable = rig.done(dry(switch_to(PoolName::Green)));
+  REQUIRE(unreachable->is_refused());
+  CHECK(unreachable->refusal().code == RefusalCode::PoolUnreachable);
+  CHECK(rig.done(dry(switch_to(PoolName::Green, "nope")))->refusal().code ==
+        RefusalCode::UnknownService);
+  auto forced = dry(switch_to(PoolName::Green));
+  forced.check = control::SafetyCheck::Skipped;
+  CHECK(rig.done(forced)->answer().changed);
+  CHECK(rig.view().live == PoolName::Blue);
+}
+
+TEST_CASE("controller: a dry run of nothing says so", "[control][controller][dry]") {
+  ControlRig rig;
+  const auto call = rig.done(dry(switch_to(PoolName::Blue)));
+  REQUIRE(call->is_answered());
+  CHECK_FALSE(call->answer().changed);
+  REQUIRE(call->answer().services[0].preview);
+  CHECK(call->answer().services[0].preview->moved.count() == 0);
+  CHECK_FALSE(call->answer().services[0].preview->drains);
+}
+
+TEST_CASE("controller: a change that comes behind a dry run is not held up by it",
+          "[control][controller][dry]") {
+  ControlRig rig;
+  const auto looked = rig.submit(dry(split_to(100)));
+  const auto changed = rig.submit(split_to(200));
+  rig.settle();
+  CHECK(looked->answer().services[0].split.count() == 100);
+  CHECK(changed->answer().changed);
+  CHECK(rig.view().split.count() == 200);
+}
