@@ -276,7 +276,7 @@ core::BasisPoints moved_share(const model::ServiceTraffic& before,
 }
 
 bool is_rollback(const ChangeRequest& request) {
-  return !request.orders.empty() &&
+  return request.execution == Execution::Real && !request.orders.empty() &&
          std::ranges::all_of(request.orders, [](const ServiceOrder& order) {
            return order.action == Action::Rollback;
          });

@@ -50,7 +50,7 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
 core::BasisPoints moved_share(const model::ServiceTraffic& before,
                               const model::ServiceTraffic& after);
 
-/// True for what overtakes changes that wait: nothing but rollbacks.
+/// True for what overtakes changes that wait: nothing but rollbacks, and no dry run.
 bool is_rollback(const ChangeRequest& request);
 /// `switch`, `split`, `rollback`, `endpoint drain|enable|disable`, or `change` for a mixed list.
 std::string action_of(const ChangeRequest& request);

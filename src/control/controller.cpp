@@ -121,16 +121,9 @@ void Controller::begin(Queued change) {
   if (auto refusal = plan_change(truth(), known_, change.request, plan)) {
     return refuse(std::move(change), refusal->code, std::move(refusal->detail));
   }
-  const bool is_real = change.request.execution == Execution::Real;
-  if (is_rollback(change.request) && is_real) supersede_for(change, plan);
+  if (is_rollback(change.request)) supersede_for(change, plan);
   if (!plan.changed) {
     ChangeAnswer answer = answer_of(change.request, plan);
-    if (!is_real) {
-      for (std::size_t i = 0; i < plan.services.size(); ++i) {
-        const PlannedService& service = plan.services[i];
-        answer.services[i].preview = preview_of(service, *plan.after.find(service.name));
-      }
-    }
     return reply_later(std::move(change.reply), std::move(answer));
   }
   // A change of other services makes room for a rollback and begins anew when that is flipped.
@@ -186,13 +179,17 @@ void Controller::answer_dry_run() {
   Running done = std::move(*running_);
   running_.reset();
   ChangeAnswer answer = answer_of(done.change.request, done.plan);
-  answer.generation = truth().generation;
-  for (std::size_t i = 0; i < done.plan.services.size(); ++i) {
-    const PlannedService& service = done.plan.services[i];
-    answer.services[i].generation = truth().find(service.name)->generation;
-    answer.services[i].preview = preview_of(service, *done.plan.after.find(service.name));
-  }
   reply_later(std::move(done.change.reply), std::move(answer));
+}
+
+/// Nothing has changed: the generations are those in force.
+void Controller::add_previews(const ChangePlan& plan, ChangeAnswer& answer) const {
+  answer.generation = truth().generation;
+  for (std::size_t i = 0; i < plan.services.size(); ++i) {
+    const PlannedService& service = plan.services[i];
+    answer.services[i].generation = truth().find(service.name)->generation;
+    answer.services[i].preview = preview_of(service, *plan.after.find(service.name));
+  }
 }
 
 Preview Controller::preview_of(const PlannedService& service,
@@ -342,6 +339,7 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .endpoint = service.endpoint,
                                .preview = std::nullopt});
   }
+  if (request.execution == Execution::DryRun) add_previews(plan, answer);
   return answer;
 }
 

@@ -114,6 +114,7 @@ class Controller {
   void check_targets();
   void persist();
   void answer_dry_run();
+  void add_previews(const ChangePlan& plan, ChangeAnswer& answer) const;
   Preview preview_of(const PlannedService& service, const model::ServiceTraffic& after) const;
   void on_persisted(const std::optional<core::Error>& error);
   void on_persist_time_is_up();

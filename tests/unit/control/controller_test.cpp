@@ -503,3 +503,20 @@ TEST_CASE("controller: a change that comes behind a dry run is not held up by it
   CHECK(changed->answer().changed);
   CHECK(rig.view().split.count() == 200);
 }
+
+TEST_CASE("controller: a dry run of a rollback overtakes nothing", "[control][controller][dry]") {
+  ControlRig rig;
+  rig.store.mode = test::FakeStore::Mode::Hangs;
+  const auto split = rig.submit(split_to(1000));
+  rig.settle();
+  const auto looked = rig.done(dry(rollback()));
+  CHECK_FALSE(split->is_answered());
+  CHECK_FALSE(looked->is_answered());
+  rig.store.answer(test::FakeStore::Mode::Lands);
+  rig.settle();
+  CHECK(split->answer().changed);
+  REQUIRE(looked->is_answered());
+  CHECK(looked->answer().services[0].preview->moved.count() == 1000);
+  CHECK(rig.view().split.count() == 1000);
+  CHECK(rig.store.writes == 1);
+}
