@@ -6,6 +6,16 @@
 
 namespace sluice::admin {
 
+namespace {
+
+/// TCP callers get a quarter: they must not be able to keep the operator out.
+bool has_room(const Context& context, Origin origin) {
+  constexpr std::size_t kRemoteMax = core::limits::kEventReadersMax / 4;
+  return origin == Origin::Local || context.controller.events().readers() < kRemoteMax;
+}
+
+}  // namespace
+
 void get_events(const Context& context, const Call& call, const Responder& respond) {
   const std::string& query = call.request.query;
   const core::Status known = check_names(query, "recent follow");
@@ -21,12 +31,15 @@ void get_events(const Context& context, const Call& call, const Responder& respo
   }
   Response response;
   response.content_type = "text/event-stream";
-  response.stream = EventStream::open(
-      context.controller.events(), {.last_event_id = call.request.last_event_id, .recent = *recent},
-      *follows ? EventStream::End::Never : EventStream::End::AtNewest);
+  if (!*follows || has_room(context, call.request.origin)) {
+    response.stream =
+        EventStream::open(context.controller.events(),
+                          {.last_event_id = call.request.last_event_id, .recent = *recent},
+                          *follows ? EventStream::End::Never : EventStream::End::AtNewest);
+  }
   if (response.stream == nullptr) {
     return respond(refusal_response(
-        {control::RefusalCode::Busy, std::to_string(core::limits::kEventReadersMax) +
+        {control::RefusalCode::Busy, std::to_string(context.controller.events().readers()) +
                                          " callers follow the events already; end one of them, or "
                                          "ask with follow=false"},
         call.request));

@@ -47,6 +47,7 @@ constexpr std::array kTitles{
     Title{"forbidden_host", "Host is not the address of this proxy"},
     Title{"generation_mismatch", "The state has changed since"},
     Title{"last_endpoint", "The live pool would have no usable endpoint"},
+    Title{"local_only", "This is shown on the Unix socket only"},
     Title{"method_not_allowed", "This path takes another method"},
     Title{"not_found", "Nothing is at this path"},
     Title{"pool_unreachable", "No endpoint of the pool accepts connections"},

@@ -325,6 +325,27 @@ class Audit(SluiceTest):
         self.assertEqual(proxy.cli("audit", "verify", "--state-dir", os.path.join(state, "nowhere")).returncode, 1)
 
 
+    def test_a_chain_that_is_being_written_verifies(self):
+        proxy = self.two_pools()
+        stop = threading.Event()
+
+        def change():
+            for round in range(10_000):
+                if stop.is_set():
+                    return
+                proxy.split(str(round % 100 + 1))
+
+        writer = threading.Thread(target=change)
+        writer.start()
+        try:
+            for _ in range(scaled(20, 8, 5)):
+                done = proxy.cli("audit", "verify", "-c", proxy.config_file)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+        finally:
+            stop.set()
+            writer.join()
+
+
 class Events(SluiceTest):
     def follow(self, proxy, *arguments):
         """`sluice events --follow`, and a list of lines that grows."""

@@ -924,3 +924,27 @@ TEST_CASE("admin: a refusal says what was asked, why not, and what would work",
   admin.rig.store.mode = test::FakeStore::Mode::Fails;
   CHECK(remedy("/v1/services/shop/split", R"({"percent":"5%"})").find("disk") != std::string::npos);
 }
+
+TEST_CASE("admin: over TCP the audit is not shown, and few may follow the events",
+          "[admin][events][audit]") {
+  Admin admin;
+  const auto over_tcp = [&admin](const std::string& bytes) {
+    FakeTransport& transport = admin.connect(admin.server.remote());
+    transport.give(bytes);
+    admin.rig.settle();
+    return transport.sent;
+  };
+  const std::string refused = over_tcp("GET /v1/audit HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(refused.find(" 403 ") != std::string::npos);
+  CHECK(refused.find("local_only") != std::string::npos);
+  CHECK(admin.rig.store.audit_asked.empty());
+  for (std::size_t i = 0; i < core::limits::kEventReadersMax / 4; ++i) {
+    CHECK(over_tcp(events_request("")).find(" 200 ") != std::string::npos);
+  }
+  CHECK(over_tcp(events_request("")).find(" 503 ") != std::string::npos);
+  CHECK(over_tcp(events_request("?follow=false")).find(" 200 ") != std::string::npos);
+  FakeTransport& local = admin.connect();
+  local.give(events_request(""));
+  admin.rig.settle();
+  CHECK(local.sent.find(" 200 ") != std::string::npos);
+}
