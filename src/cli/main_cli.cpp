@@ -222,7 +222,8 @@ void add_events(CLI::App& app, Parsed& parsed) {
   verb->add_flag("-f,--follow", parsed.events.follows, "Go on with what happens from now on");
   verb->add_option("-n,--recent", parsed.events.recent, "Begin with so many, at most 1024")
       ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{core::limits::kEventsKept}))
+      ->check(
+          CLI::Range(std::uint64_t{0}, std::uint64_t{core::limits::kEventsKept}).description(""))
       ->capture_default_str();
   verb->add_flag("--json", parsed.events.as_json, "One JSON object per line instead of text");
   add_where(*verb, parsed.events.where);
@@ -233,7 +234,8 @@ void add_audit(CLI::App& app, Parsed& parsed) {
       app.add_subcommand("audit", "The newest changes: when, what, by whom, why; newest last");
   verb->add_option("-n,--limit", parsed.audit.limit, "How many, at most 1000")
       ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{core::limits::kAuditTailLines}))
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{core::limits::kAuditTailLines})
+                  .description(""))
       ->capture_default_str();
   verb->add_flag("--json", parsed.audit.as_json, "The proxy's JSON instead of text");
   add_where(*verb, parsed.audit.where);
@@ -305,7 +307,11 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
   if (verb == "audit") {
     if (app.get_subcommands().front()->get_subcommands().empty())
       return run_audit(parsed.audit, console);
-    if (parsed.is_partial_audit) parsed.audit_verify.start = AuditStart::Any;
+    // `audit --json verify` means what `audit verify --json` does.
+    AuditVerifyOptions& verify = parsed.audit_verify;
+    verify.as_json = verify.as_json || parsed.audit.as_json;
+    if (verify.config_file.empty()) verify.config_file = parsed.audit.where.config_file;
+    if (parsed.is_partial_audit) verify.start = AuditStart::Any;
     return run_audit_verify(parsed.audit_verify, hooks, console);
   }
   return run_version(parsed.version, hooks.version, console);

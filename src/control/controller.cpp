@@ -128,9 +128,10 @@ void Controller::begin(Queued change) {
   }
   // A change of other services makes room for a rollback and begins anew when that is flipped.
   if (running_) changes_.push_front(halt_running());
-  running_.emplace();
-  running_->change = std::move(change);
-  running_->plan = std::move(plan);
+  Running next;
+  next.change = std::move(change);
+  next.plan = std::move(plan);
+  running_ = std::move(next);
   check_targets();
 }
 

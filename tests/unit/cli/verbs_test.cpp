@@ -361,6 +361,8 @@ TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked
   CHECK(good.out == "good: 12 lines in 2 files of /var/x, generations 1 to 12\n");
   CHECK(audit_asked == "/var/x");
   CHECK(has(run_sluice({"audit", "verify", "--state-dir", "/x", "--json"}).out, R"("good":true)"));
+  CHECK(has(run_sluice({"audit", "--json", "verify", "--state-dir", "/x"}).out, R"("good":true)"));
+  CHECK(has(run_sluice({"audit", "-c", "/nonexistent.yaml", "verify"}).err, "/nonexistent.yaml"));
   run_sluice({"audit", "verify", "--state-dir", "/x", "--partial"});
   CHECK(audit_asked == "/x partial");
 
