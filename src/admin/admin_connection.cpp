@@ -28,6 +28,7 @@ AdminConnection::AdminConnection(net::Loop& loop, net::Transport& transport, Adm
 
 AdminConnection::~AdminConnection() {
   if (slot_) slot_->to = nullptr;
+  drop_stream();
   if (transport_ != nullptr) transport_->close();
 }
 
@@ -35,6 +36,7 @@ void AdminConnection::end() {
   if (state_ == State::Ended) return;
   state_ = State::Ended;
   if (slot_) slot_->to = nullptr;
+  drop_stream();
   timer_.unlink();
   step_.unlink();
   std::exchange(transport_, nullptr)->close();
@@ -68,6 +70,7 @@ void AdminConnection::on_error(net::TransportError) {
 }
 
 void AdminConnection::on_drained() {
+  if (state_ == State::Streaming) return pump();
   if (state_ == State::Writing && !has_peer_ended_) return begin_reading();
   if (state_ == State::Writing) return end();
   if (state_ != State::Lingering || transport_->queued() > 0) return;
@@ -76,6 +79,10 @@ void AdminConnection::on_drained() {
 }
 
 void AdminConnection::on_time_is_up() {
+  if (state_ == State::Streaming) {
+    if (transport_->queued() == 0) transport_->write(stream_->heartbeat());
+    return arm(limits::kEventHeartbeat);
+  }
   const bool is_half_asked =
       state_ == State::Reading && reader_.state() == RequestReader::State::Partial;
   if (!is_half_asked) return end();
@@ -136,27 +143,65 @@ void AdminConnection::answer(const Response& response) {
 }
 
 void AdminConnection::write(const Response& response, After after) {
+  if (response.stream) return begin_streaming(response);
+  const std::string head = head_of(response, after);
+  const std::string_view body =
+      method_ == http::Method::Head ? std::string_view() : std::string_view(response.body);
+  const std::array<std::string_view, 2> parts{head, body};
+  transport_->write(std::span(parts).first(body.empty() ? 1 : 2));
+  if (after == After::Close) return begin_lingering();
+  if (transport_->queued() == 0) return begin_reading();
+  state_ = State::Writing;
+  arm(limits::kAdminAnswerWait);
+}
+
+std::string AdminConnection::head_of(const Response& response, After after) const {
   std::array<char, kAnswerHeadMax> memory;
   http::HeadWriter head(memory);
   head.status_line(response.status, http::reason_phrase(response.status));
   head.field("Server", "sluice");
   head.field("Date", core::format_http_date(loop_.wall()));
   head.field("Content-Type", response.content_type);
-  head.field("Content-Length", static_cast<std::uint64_t>(response.body.size()));
+  if (!response.stream) {
+    head.field("Content-Length", static_cast<std::uint64_t>(response.body.size()));
+  }
   head.field("Cache-Control", "no-store");
   for (const auto& [name, value] : response.fields) head.field(name, value);
   if (after == After::Close) head.field("Connection", "close");
   head.end_head();
   ENSURE(!head.overflowed(), "the head of an own answer is small");
+  return std::string(head.written());
+}
 
-  const std::string_view body =
-      method_ == http::Method::Head ? std::string_view() : std::string_view(response.body);
-  const std::array<std::string_view, 2> parts{head.written(), body};
-  transport_->write(std::span(parts).first(body.empty() ? 1 : 2));
-  if (after == After::Close) return begin_lingering();
-  if (transport_->queued() == 0) return begin_reading();
-  state_ = State::Writing;
-  arm(limits::kAdminAnswerWait);
+// ---- an answer that goes on ----
+
+// Without a length: it ends with the connection.
+void AdminConnection::begin_streaming(const Response& response) {
+  transport_->write(head_of(response, After::Close));
+  if (method_ == http::Method::Head) return begin_lingering();
+  state_ = State::Streaming;
+  stream_ = response.stream;
+  stream_->set_wake([this] { pump(); });
+  arm(limits::kEventHeartbeat);
+  pump();
+}
+
+// Pulled, never pushed: what a caller does not read stays with the source, and costs nothing here.
+void AdminConnection::pump() {
+  while (transport_->queued() < limits::kEventQueueMax) {
+    const std::string piece = stream_->next();
+    if (piece.empty()) break;
+    transport_->write(piece);
+    arm(limits::kEventHeartbeat);
+  }
+  if (!stream_->has_ended()) return;
+  drop_stream();
+  begin_lingering();
+}
+
+void AdminConnection::drop_stream() {
+  if (stream_) stream_->set_wake(nullptr);
+  stream_.reset();
 }
 
 // Closing at once would reset the connection while bytes of the caller are unread, and take the

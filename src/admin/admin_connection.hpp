@@ -27,6 +27,7 @@ class AdminHost {
 ///   Idle/Reading --whole request--> Handling --answer--> (Writing, when the socket is full) -->
 ///   Reading
 ///      |  '--nothing in time--> closed                          |
+///      |                 '--answer that goes on--> Streaming --its end--> Lingering
 ///      '--malformed: answered--> Lingering --1 s or 256 KiB or FIN--> closed <--Connection: close
 ///
 /// A caller who leaves while its request is handled cancels nothing: the answer finds nobody. Loop
@@ -51,7 +52,7 @@ class AdminConnection final : public net::TransportEvents, private net::Reapable
   void end();
 
  private:
-  enum class State : std::uint8_t { Reading, Handling, Writing, Lingering, Ended };
+  enum class State : std::uint8_t { Reading, Handling, Writing, Streaming, Lingering, Ended };
   enum class After : std::uint8_t { KeepAlive, Close };
   /// Where an answer goes; outlives the connection in the hands of whoever answers.
   struct ReplySlot {
@@ -69,6 +70,10 @@ class AdminConnection final : public net::TransportEvents, private net::Reapable
   void begin_handling();
   void answer(const Response& response);
   void write(const Response& response, After after);
+  std::string head_of(const Response& response, After after) const;
+  void begin_streaming(const Response& response);
+  void pump();
+  void drop_stream();
   void begin_lingering();
   void on_time_is_up();
   void arm(core::Nanos wait) { loop_.timers().arm(timer_, loop_.now() + wait); }
@@ -82,6 +87,7 @@ class AdminConnection final : public net::TransportEvents, private net::Reapable
   After after_answer_ = After::KeepAlive;
   http::Method method_ = http::Method::Get;  // of the request in hand
   std::shared_ptr<ReplySlot> slot_;          // of the request in hand
+  std::shared_ptr<BodyStream> stream_;       // of Streaming
   std::size_t discarded_ = 0;
   bool has_peer_ended_ = false;
   net::MemberTimer<AdminConnection, &AdminConnection::on_time_is_up> timer_{*this};

@@ -133,10 +133,14 @@ void take_common(Members& members, ChangeRequest& request) {
   request.if_generation = members.number("if_generation");
 }
 
+void take_dry_run(Members& members, ChangeRequest& request) {
+  if (members.flag("dry_run")) request.execution = control::Execution::DryRun;
+}
+
 void take_drain(Members& members, ChangeRequest& request) {
   request.drain = members.duration("drain");
   if (members.flag("wait")) request.answer = control::AnswerWhen::Drained;
-  if (members.flag("force")) request.connect_check = control::ConnectCheckMode::Skipped;
+  if (members.flag("force")) request.check = control::SafetyCheck::Skipped;
 }
 
 core::Result<ChangeRequest> finished(const Members& members, ChangeRequest request) {
@@ -167,9 +171,10 @@ ServiceOrder parse_order(Members& members) {
 core::Result<ChangeRequest> parse_switch(std::string_view body) {
   const auto json = parse_object(body);
   if (!json) return json.error();
-  Members members(*json, {"pool", "wait", "drain", "force", "reason", "if_generation"});
+  Members members(*json, {"pool", "wait", "drain", "force", "dry_run", "reason", "if_generation"});
   ChangeRequest request;
   take_common(members, request);
+  take_dry_run(members, request);
   take_drain(members, request);
   const auto pool = members.pool("pool");
   members.require(pool.has_value(), "pool");
@@ -182,9 +187,10 @@ core::Result<ChangeRequest> parse_switch(std::string_view body) {
 core::Result<ChangeRequest> parse_split(std::string_view body) {
   const auto json = parse_object(body);
   if (!json) return json.error();
-  Members members(*json, {"percent", "salt", "reason", "if_generation"});
+  Members members(*json, {"percent", "salt", "dry_run", "reason", "if_generation"});
   ChangeRequest request;
   take_common(members, request);
+  take_dry_run(members, request);
   const auto percent = members.percent("percent");
   members.require(percent.has_value(), "percent");
   ServiceOrder& order = request.orders.emplace_back();
@@ -204,13 +210,31 @@ core::Result<ChangeRequest> parse_rollback(std::string_view body) {
   return finished(members, std::move(request));
 }
 
+core::Result<ChangeRequest> parse_endpoint(std::string_view body, model::EndpointMode mode) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"endpoint", "force", "reason", "if_generation"});
+  ChangeRequest request;
+  take_common(members, request);
+  if (members.flag("force")) request.check = control::SafetyCheck::Skipped;
+  const auto endpoint = members.string("endpoint");
+  members.require(endpoint.has_value(), "endpoint");
+  ServiceOrder& order = request.orders.emplace_back();
+  order.action = control::Action::Endpoint;
+  order.endpoint = endpoint.value_or("");
+  order.mode = mode;
+  return finished(members, std::move(request));
+}
+
 core::Result<ChangeRequest> parse_changes(std::string_view body) {
   const auto json = parse_object(body);
   if (!json) return json.error();
-  Members members(*json, {"changes", "reason", "if_generation", "wait", "drain", "force"});
+  Members members(*json,
+                  {"changes", "reason", "if_generation", "wait", "drain", "force", "dry_run"});
   ChangeRequest request;
   request.scope = control::Scope::List;
   take_common(members, request);
+  take_dry_run(members, request);
   take_drain(members, request);
   const auto list = json->find("changes");
   if (list == json->end() || !list->is_array()) {

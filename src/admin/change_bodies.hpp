@@ -12,6 +12,8 @@ namespace sluice::admin {
 core::Result<control::ChangeRequest> parse_switch(std::string_view body);
 core::Result<control::ChangeRequest> parse_split(std::string_view body);
 core::Result<control::ChangeRequest> parse_rollback(std::string_view body);
+core::Result<control::ChangeRequest> parse_endpoint(std::string_view body,
+                                                    model::EndpointMode mode);
 core::Result<control::ChangeRequest> parse_changes(std::string_view body);
 
 }  // namespace sluice::admin

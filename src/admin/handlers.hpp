@@ -32,7 +32,12 @@ void get_service_status(const Context& context, const Call& call, const Responde
 void post_switch(const Context& context, const Call& call, const Responder& respond);
 void post_split(const Context& context, const Call& call, const Responder& respond);
 void post_rollback(const Context& context, const Call& call, const Responder& respond);
+void post_endpoint_drain(const Context& context, const Call& call, const Responder& respond);
+void post_endpoint_enable(const Context& context, const Call& call, const Responder& respond);
+void post_endpoint_disable(const Context& context, const Call& call, const Responder& respond);
 void post_changes(const Context& context, const Call& call, const Responder& respond);
+void get_audit(const Context& context, const Call& call, const Responder& respond);
+void get_events(const Context& context, const Call& call, const Responder& respond);
 void get_healthz(const Context& context, const Call& call, const Responder& respond);
 void get_readyz(const Context& context, const Call& call, const Responder& respond);
 void get_metrics(const Context& context, const Call& call, const Responder& respond);

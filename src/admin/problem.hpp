@@ -9,14 +9,17 @@ namespace sluice::admin {
 
 struct Problem {
   std::uint16_t status = 400;
-  std::string_view code;  // for programs: `bad_request`
-  std::string detail;     // for a person
+  std::string_view code;      // for programs: `bad_request`; one of those in problem.cpp
+  std::string detail;         // for a person: what, why not
+  std::string instance = {};  // the path that was asked; empty: not known
+  std::string remedy = {};    // the command that would work; empty: none
 };
 
-/// application/problem+json (RFC 9457) with `type`, `title`, `status`, `detail` and our `code`. A
-/// 503 says Retry-After.
+/// application/problem+json (RFC 9457): `type`, `title`, `status`, `detail`, our `code`, and
+/// `instance` and `remedy` where they are known. A 503 says Retry-After.
 Response problem_response(const Problem& problem);
 /// A refused change with the status of behaviour.md §5.
-Response refusal_response(const control::Refusal& refusal);
+Response refusal_response(const control::Refusal& refusal, const Request& request,
+                          std::string remedy = {});
 
 }  // namespace sluice::admin

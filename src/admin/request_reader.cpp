@@ -10,6 +10,21 @@ namespace sluice::admin {
 
 namespace limits = core::limits;
 
+namespace {
+
+/// A list field may come in several lines (RFC 9110 §5.3).
+std::optional<std::string> joined_lines(const http::HeaderBlock& fields, std::string_view name) {
+  std::optional<std::string> joined;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (!http::iequals(fields[i].name, name)) continue;
+    joined = joined ? *joined + "," : std::string();
+    *joined += fields[i].value;
+  }
+  return joined;
+}
+
+}  // namespace
+
 void RequestReader::feed(std::string_view bytes) {
   if (state_ == State::Bad) return;
   buffer_ += bytes;
@@ -54,6 +69,8 @@ void RequestReader::read_head() {
   request_.host = head.host;
   request_.path = head.path;
   request_.query = head.query;
+  request_.if_match = joined_lines(head.fields, "If-Match");
+  request_.last_event_id = head.fields.find("Last-Event-ID").value_or("");
   // HTTP/1.0 callers get one answer per connection: nothing that speaks it gains from more.
   request_.keep_alive = head.keep_alive && head.version == http::Version::Http11;
   framing_ = head.framing;

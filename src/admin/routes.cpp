@@ -26,7 +26,12 @@ constexpr std::array kRoutes{
     Route{Method::Post, "/v1/services/*/switch", post_switch},
     Route{Method::Post, "/v1/services/*/split", post_split},
     Route{Method::Post, "/v1/services/*/rollback", post_rollback},
+    Route{Method::Post, "/v1/services/*/endpoints/drain", post_endpoint_drain},
+    Route{Method::Post, "/v1/services/*/endpoints/enable", post_endpoint_enable},
+    Route{Method::Post, "/v1/services/*/endpoints/disable", post_endpoint_disable},
     Route{Method::Post, "/v1/changes", post_changes},
+    Route{Method::Get, "/v1/audit", get_audit},
+    Route{Method::Get, "/v1/events", get_events},
     Route{Method::Get, "/healthz", get_healthz},
     Route{Method::Get, "/readyz", get_readyz},
     Route{Method::Get, "/metrics", get_metrics},
@@ -58,20 +63,22 @@ std::string_view allow_of(const Route& route) {
 Response not_found(const Request& request) {
   return problem_response({.status = 404,
                            .code = "not_found",
-                           .detail = "nothing is at " + request.path.substr(0, 256)});
+                           .detail = "nothing is at " + request.path.substr(0, 256),
+                           .instance = request.path});
 }
 
-Response wrong_method(const Route& route) {
-  Response response =
-      problem_response({.status = 405,
-                        .code = "method_not_allowed",
-                        .detail = "this path takes " + std::string(allow_of(route))});
+Response wrong_method(const Route& route, const Request& request) {
+  Response response = problem_response({.status = 405,
+                                        .code = "method_not_allowed",
+                                        .detail = "this path takes " + std::string(allow_of(route)),
+                                        .instance = request.path});
   response.fields.emplace_back("Allow", std::string(allow_of(route)));
   return response;
 }
 
-Response forbidden(std::string_view code, std::string detail) {
-  return problem_response({.status = 403, .code = code, .detail = std::move(detail)});
+Response forbidden(std::string_view code, std::string detail, const Request& request) {
+  return problem_response(
+      {.status = 403, .code = code, .detail = std::move(detail), .instance = request.path});
 }
 
 std::optional<unsigned char> hex_byte(std::string_view digits) {
@@ -87,15 +94,16 @@ std::optional<unsigned char> hex_byte(std::string_view digits) {
 void route(const Context& context, const Request& request, const Responder& respond) {
   if (request.origin == Origin::Remote && !is_own_host(request.host, context.bound_host)) {
     return respond(forbidden("forbidden_host",
-                             "over TCP, Host must be localhost or the address of admin.http"));
+                             "over TCP, Host must be localhost or the address of admin.http",
+                             request));
   }
   for (const Route& each : kRoutes) {
     const auto segment = match(each.pattern, request.path);
     if (!segment) continue;
-    if (!allows(each, request.method)) return respond(wrong_method(each));
+    if (!allows(each, request.method)) return respond(wrong_method(each, request));
     if (request.origin == Origin::Remote && each.method != Method::Get) {
       return respond(
-          forbidden("read_only", "over TCP nothing can be changed; use the Unix socket"));
+          forbidden("read_only", "over TCP nothing can be changed; use the Unix socket", request));
     }
     const auto service = percent_decoded(*segment);
     if (!service) return respond(not_found(request));

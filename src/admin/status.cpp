@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "admin/entity_tags.hpp"
 #include "admin/handlers.hpp"
 #include "admin/problem.hpp"
 #include "admin/views.hpp"
@@ -8,16 +9,19 @@ namespace sluice::admin {
 
 namespace {
 
-Response json_response(std::string body) {
+/// `generation` is the entity tag: of the traffic state, not of counts that only report.
+Response json_response(std::string body, core::Generation generation) {
   Response response;
   response.body = std::move(body);
+  response.fields.emplace_back("ETag", entity_tag(generation));
   return response;
 }
 
 }  // namespace
 
 void get_status(const Context& context, const Call&, const Responder& respond) {
-  respond(json_response(status_json(context.controller.status(), context.version)));
+  const control::StatusView status = context.controller.status();
+  respond(json_response(status_json(status, context.version), status.generation));
 }
 
 // The same shape as the whole status, so that one reader understands both; only `services` is
@@ -29,9 +33,10 @@ void get_service_status(const Context& context, const Call& call, const Responde
   });
   if (status.services.empty()) {
     return respond(refusal_response({control::RefusalCode::UnknownService,
-                                     "no service \"" + call.service.substr(0, 256) + "\""}));
+                                     "no service \"" + call.service.substr(0, 256) + "\""},
+                                    call.request));
   }
-  respond(json_response(status_json(status, context.version)));
+  respond(json_response(status_json(status, context.version), status.services.front().generation));
 }
 
 }  // namespace sluice::admin

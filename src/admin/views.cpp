@@ -73,17 +73,46 @@ Json report_json(const std::optional<control::DrainReport>& report) {
           {"tunnels_kept", report->tunnels_kept}};
 }
 
+/// As in the status.
+std::string_view state_text(model::EndpointMode mode) {
+  return mode == model::EndpointMode::Enabled ? control::text(control::EndpointState::Up)
+                                              : text(mode);
+}
+
+Json preview_json(const control::Preview& preview) {
+  Json drain = nullptr;
+  if (preview.drains) {
+    drain = {{"pool", core::text(*preview.drains)},
+             {"requests", preview.requests},
+             {"tunnels", preview.tunnels}};
+  }
+  return {{"live_now", core::text(preview.live)},
+          {"split_basis_points_now", preview.split.count()},
+          {"moved_basis_points", preview.moved.count()},
+          {"drain", std::move(drain)}};
+}
+
 Json service_change_json(const control::ChangeAnswer& answer,
                          const control::ServiceAnswer& service) {
-  return {{"changed", service.changed},
-          {"generation", service.generation.raw},
-          {"service", service.service},
-          {"live", core::text(service.live)},
-          {"split_basis_points", service.split.count()},
-          {"durable", answer.is_durable},
-          {"took_us", took_json(answer.took)},
-          {"workers", workers_json(answer.workers)},
-          {"drain", report_json(service.drain)}};
+  Json json{{"changed", service.changed},
+            {"generation", service.generation.raw},
+            {"service", service.service},
+            {"live", core::text(service.live)},
+            {"split_basis_points", service.split.count()},
+            {"durable", answer.is_durable},
+            {"took_us", took_json(answer.took)},
+            {"workers", workers_json(answer.workers)},
+            {"drain", report_json(service.drain)}};
+  if (service.endpoint) {
+    json["endpoint"] = {{"pool", core::text(service.endpoint->pool)},
+                        {"address", service.endpoint->address},
+                        {"state", state_text(service.endpoint->mode)}};
+  }
+  if (service.preview) {
+    json["dry_run"] = true;
+    json["would"] = preview_json(*service.preview);
+  }
+  return json;
 }
 
 }  // namespace
@@ -114,12 +143,34 @@ std::string change_json(const control::ChangeAnswer& answer) {
   for (const control::ServiceAnswer& service : answer.services) {
     services.push_back(service_change_json(answer, service));
   }
-  return dump({{"changed", answer.changed},
-               {"generation", answer.generation.raw},
-               {"durable", answer.is_durable},
-               {"took_us", took_json(answer.took)},
-               {"workers", workers_json(answer.workers)},
-               {"services", std::move(services)}});
+  Json json{{"changed", answer.changed},
+            {"generation", answer.generation.raw},
+            {"durable", answer.is_durable},
+            {"took_us", took_json(answer.took)},
+            {"workers", workers_json(answer.workers)},
+            {"services", std::move(services)}};
+  if (answer.execution == control::Execution::DryRun) json["dry_run"] = true;
+  return dump(json);
+}
+
+std::string audit_json(const control::AuditTail& tail) {
+  Json records = Json::array();
+  for (const std::string& line : tail.lines) {
+    Json record = Json::parse(line, nullptr, false);
+    if (!record.is_object()) record = {{"unreadable", line}};
+    records.push_back(std::move(record));
+  }
+  return dump({{"records", std::move(records)}, {"has_older", tail.has_older}});
+}
+
+std::string event_json(const control::Event& event) {
+  Json json{{"event", control::text(event.kind)},
+            {"time", core::format_rfc3339(event.time)},
+            {"text", event.text}};
+  for (const auto& [name, value] : event.members) {
+    std::visit([&json, name = name](const auto& each) { json[std::string(name)] = each; }, value);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace sluice::admin

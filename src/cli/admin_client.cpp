@@ -118,7 +118,13 @@ Result<std::string> receive_body(int fd, const std::string& path, const http::Fr
   }
 }
 
-Result<AdminAnswer> receive_answer(int fd, const std::string& path, http::Method method) {
+struct AnswerHead {
+  std::uint16_t status = 0;
+  http::Framing framing;
+  std::string behind;  // bytes that came behind the head
+};
+
+Result<AnswerHead> receive_head(int fd, const std::string& path, http::Method method) {
   std::string in;
   http::HeadEnd end;
   std::optional<std::size_t> size;
@@ -134,32 +140,63 @@ Result<AdminAnswer> receive_answer(int fd, const std::string& path, http::Method
           http::parse_response_head(std::string_view(in).substr(0, *size), method, head)) {
     return broken(path, fmt::format("not an HTTP answer: {}", refusal->reason));
   }
-  const std::uint16_t status = head.status;
-  Result<std::string> body = receive_body(fd, path, head.framing, in.substr(*size));
-  if (!body) return body.error();
-  return AdminAnswer{status, std::move(*body)};
+  return AnswerHead{head.status, head.framing, in.substr(*size)};
 }
 
-}  // namespace
+core::Status take_pieces(int fd, const std::string& path, std::string in, const TakePiece& take) {
+  while (in.empty() || take(in)) {
+    in.clear();
+    const Result<bool> more = receive(fd, path, in);
+    if (!more) return more.error();
+    if (!*more) break;
+  }
+  return core::ok();
+}
 
-Result<AdminAnswer> ask_admin(const std::string& path, const AdminRequest& request) {
-  const Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.fd() < 0) return broken(path, std::strerror(errno));
-  set_patience(socket.fd(), request.patience);
-  if (const core::Status connected = connect_socket(socket.fd(), path); !connected)
-    return connected.error();
+http::Method method_of(const AdminRequest& request) {
+  return request.method == "GET" ? http::Method::Get : http::Method::Post;
+}
 
+core::Status send_request(int fd, const std::string& path, const AdminRequest& request) {
+  set_patience(fd, request.patience);
+  if (core::Status connected = connect_socket(fd, path); !connected) return connected;
   std::string bytes = fmt::format(
       "{} {} HTTP/1.1\r\nHost: sluice\r\nAccept: application/json\r\nConnection: close\r\n",
       request.method, request.path);
+  if (!request.last_event_id.empty())
+    bytes += fmt::format("Last-Event-ID: {}\r\n", request.last_event_id);
   if (request.method != "GET") {
     bytes += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n",
                          request.body.size());
   }
   bytes += "\r\n" + request.body;
-  if (const core::Status sent = send_all(socket.fd(), path, bytes); !sent) return sent.error();
-  return receive_answer(socket.fd(), path,
-                        request.method == "GET" ? http::Method::Get : http::Method::Post);
+  return send_all(fd, path, bytes);
+}
+
+}  // namespace
+
+Result<AdminAnswer> ask_admin(const std::string& path, const AdminRequest& request) {
+  return follow_admin(path, request, nullptr);
+}
+
+Result<AdminAnswer> follow_admin(const std::string& path, const AdminRequest& request,
+                                 const TakePiece& take) {
+  const Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (socket.fd() < 0) return broken(path, std::strerror(errno));
+  if (const core::Status sent = send_request(socket.fd(), path, request); !sent)
+    return sent.error();
+  Result<AnswerHead> head = receive_head(socket.fd(), path, method_of(request));
+  if (!head) return head.error();
+  const bool goes_on = head->status == 200 && head->framing.kind == http::BodyKind::UntilClose;
+  if (take && goes_on) {
+    const core::Status taken = take_pieces(socket.fd(), path, std::move(head->behind), take);
+    if (!taken) return taken.error();
+    return AdminAnswer{head->status, ""};
+  }
+  Result<std::string> body =
+      receive_body(socket.fd(), path, head->framing, std::move(head->behind));
+  if (!body) return body.error();
+  return AdminAnswer{head->status, std::move(*body)};
 }
 
 }  // namespace sluice::cli

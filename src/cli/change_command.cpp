@@ -19,6 +19,12 @@ std::string_view path_of(Verb verb) {
       return "split";
     case Verb::Rollback:
       return "rollback";
+    case Verb::EndpointDrain:
+      return "endpoints/drain";
+    case Verb::EndpointEnable:
+      return "endpoints/enable";
+    case Verb::EndpointDisable:
+      return "endpoints/disable";
   }
   return "";
 }

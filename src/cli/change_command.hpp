@@ -7,7 +7,7 @@
 #include "cli/change_view.hpp"
 #include "cli/session.hpp"
 
-/// What switch, split and rollback have in common: send one change, show its answer.
+/// What switch, split, rollback and endpoint have in common: send one change, show its answer.
 namespace sluice::cli {
 
 enum class Wait { No, UntilDrained };

@@ -15,6 +15,11 @@ std::string candidate_of(const ChangeAnswer& change) {
   return change.live == "blue" ? "green" : "blue";
 }
 
+std::string endpoint_is(const ChangeAnswer& change) {
+  if (change.endpoint_state == "up") return change.endpoint + " takes requests";
+  return change.endpoint + " is " + change.endpoint_state;
+}
+
 std::string what_is_true(Verb verb, const ChangeAnswer& change) {
   const std::string candidate = candidate_of(change);
   if (!change.changed) {
@@ -26,6 +31,10 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
                            percent_text(change.split_basis_points));
       case Verb::Rollback:
         return fmt::format("nothing to roll back, {} stays live", change.live);
+      case Verb::EndpointDrain:
+      case Verb::EndpointEnable:
+      case Verb::EndpointDisable:
+        return endpoint_is(change) + " already, nothing to do";
     }
   }
   switch (verb) {
@@ -36,8 +45,37 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
                          percent_text(change.split_basis_points));
     case Verb::Rollback:
       return fmt::format("rolled back: {} is live, {} is closed", change.live, candidate);
+    case Verb::EndpointDrain:
+    case Verb::EndpointDisable:
+      return endpoint_is(change) + ": no new requests; what runs there ends by itself";
+    case Verb::EndpointEnable:
+      return endpoint_is(change) + " again";
   }
   return "";
+}
+
+std::string what_would_be(Verb verb, const ChangeAnswer& change) {
+  const std::string candidate = candidate_of(change);
+  if (verb == Verb::Split) {
+    return fmt::format("{} would get {} of the users", candidate,
+                       percent_text(change.split_basis_points));
+  }
+  return fmt::format("{} would be live, {} closed", change.live, candidate);
+}
+
+std::string dry_run_text(Verb verb, const ChangeAnswer& change, const Dress& dress) {
+  const std::string note = tinted(Tint::Faint, "(dry run, nothing has changed)", dress);
+  const std::string service = tinted(Tint::Strong, change.service, dress);
+  if (!change.changed) return fmt::format("{}: {} {}\n", service, what_is_true(verb, change), note);
+  std::string text = fmt::format("{}: {} {}\n", service, what_would_be(verb, change), note);
+  text += fmt::format("  {} of all users would change pools, pins apart\n",
+                      percent_text(change.moved_basis_points));
+  if (!change.would_drain.empty()) {
+    text += fmt::format("  {} would drain: {} and {} are in progress there now\n",
+                        change.would_drain, counted(change.requests_there, "request"),
+                        counted(change.tunnels_there, "tunnel"));
+  }
+  return text;
 }
 
 std::string drain_text(const ChangeAnswer& change, std::optional<core::Millis> waited) {
@@ -73,6 +111,7 @@ std::string drain_text(const ChangeAnswer& change, std::optional<core::Millis> w
 
 std::string change_text(Verb verb, const ChangeAnswer& change, std::optional<core::Millis> waited,
                         const Dress& dress) {
+  if (change.is_dry_run) return dry_run_text(verb, change, dress);
   std::string text = fmt::format(
       "{}: {} {}\n", tinted(Tint::Strong, change.service, dress), what_is_true(verb, change),
       tinted(Tint::Faint, fmt::format("(generation {})", change.generation), dress));

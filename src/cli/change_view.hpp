@@ -9,7 +9,7 @@
 
 namespace sluice::cli {
 
-enum class Verb { Switch, Split, Rollback };
+enum class Verb { Switch, Split, Rollback, EndpointDrain, EndpointEnable, EndpointDisable };
 
 /// What a person reads after a change: what is true now, how it became true, and what still drains.
 /// Pure. `waited`: how long the command waited for the drain's end; nullopt when it did not.

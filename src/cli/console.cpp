@@ -45,6 +45,18 @@ bool speaks_utf8() {
 
 }  // namespace
 
+std::string harmless(std::string_view text) {
+  std::string out(text);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(out[i]);
+    const bool is_c1 = byte == 0xC2 && i + 1 < out.size() &&
+                       static_cast<unsigned char>(out[i + 1]) < 0xA0;  // U+0080 to U+009F
+    if (is_c1) out[i + 1] = '?';
+    if (byte < 0x20 || byte == 0x7F || is_c1) out[i] = '?';
+  }
+  return out;
+}
+
 std::string tinted(Tint tint, std::string_view text, const Dress& dress) {
   if (!dress.has_colour) return std::string(text);
   std::string out = "\x1b[";

@@ -12,6 +12,8 @@ struct Dress {
 };
 
 enum class Tint { Strong, Faint, Blue, Green, Good, Warn, Bad };
+/// Text that came from outside: control characters become `?`, as a terminal would obey them.
+std::string harmless(std::string_view text);
 std::string tinted(Tint tint, std::string_view text, const Dress& dress);
 
 /// Where a verb writes. Borrowed streams.

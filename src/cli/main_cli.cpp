@@ -29,6 +29,11 @@ struct Parsed {
   SwitchOptions switch_to;
   SplitOptions split;
   RollbackOptions rollback;
+  EndpointOptions endpoint;
+  EventsOptions events;
+  AuditOptions audit;
+  AuditVerifyOptions audit_verify;
+  bool is_partial_audit = false;
   VersionOptions version;
 };
 
@@ -130,6 +135,8 @@ void add_switch(CLI::App& app, Parsed& parsed) {
       ->type_name("N");
   verb->add_flag("--force", options.is_forced,
                  "Also when no endpoint of the pool accepts connections");
+  verb->add_flag("--dry-run", options.is_dry_run, "Say what would change and drain; change nothing")
+      ->excludes("--wait");
   add_change_options(*verb, options);
   add_where(*verb, options.where);
 }
@@ -145,6 +152,8 @@ void add_split(CLI::App& app, Parsed& parsed) {
   verb->add_option("--salt", options.salt, "Draw the users anew (default: keep the salt)")
       ->type_name("TEXT")
       ->check(CLI::Validator(check_salt, ""));
+  verb->add_flag("--dry-run", options.is_dry_run,
+                 "Say what would change, and for how many; change nothing");
   verb->add_option("--if-generation", options.if_generation,
                    "Only when nothing changed since this generation")
       ->type_name("N");
@@ -160,6 +169,87 @@ void add_rollback(CLI::App& app, Parsed& parsed) {
   verb->add_flag("--all", options.all, "Every service, in one generation");
   add_change_options(*verb, options);
   add_where(*verb, options.where);
+}
+
+struct EndpointWords {
+  EndpointVerb verb;
+  const char* name;
+  const char* help;
+};
+constexpr EndpointWords kEndpointVerbs[] = {
+    {EndpointVerb::Drain, "drain",
+     "No new requests; what runs there ends by itself (status: draining)"},
+    {EndpointVerb::Enable, "enable", "Takes requests again"},
+    {EndpointVerb::Disable, "disable",
+     "Out of use: no new requests until it is enabled (status: disabled)"},
+};
+
+void add_endpoint(CLI::App& app, Parsed& parsed) {
+  EndpointOptions& options = parsed.endpoint;
+  CLI::App* group = app.add_subcommand(
+      "endpoint", "Take one endpoint of a pool out, or back in; lasts over restarts");
+  group->require_subcommand(1);
+  for (const EndpointWords& words : kEndpointVerbs) {
+    CLI::App* verb = group->add_subcommand(words.name, words.help);
+    verb->add_option("ENDPOINT", options.endpoint,
+                     "As `sluice status` shows it; POOL/ENDPOINT when it is in both pools")
+        ->required()
+        ->type_name("");
+    add_service(*verb, options.service);
+    verb->add_option("--if-generation", options.if_generation,
+                     "Only when nothing changed since this generation")
+        ->type_name("N");
+    if (words.verb != EndpointVerb::Enable) {
+      verb->add_flag("--force", options.is_forced,
+                     "Also the last usable endpoint of the live pool");
+    }
+    add_change_options(*verb, options);
+    add_where(*verb, options.where);
+  }
+}
+
+EndpointVerb chosen_endpoint_verb(const CLI::App& group) {
+  const std::string name = group.get_subcommands().front()->get_name();
+  for (const EndpointWords& words : kEndpointVerbs) {
+    if (name == words.name) return words.verb;
+  }
+  core::unreachable();
+}
+
+void add_events(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb = app.add_subcommand(
+      "events", "What has happened: changes, drains, endpoints, problems; newest last");
+  verb->add_flag("-f,--follow", parsed.events.follows, "Go on with what happens from now on");
+  verb->add_option("-n,--recent", parsed.events.recent, "Begin with so many, at most 1024")
+      ->type_name("N")
+      ->check(
+          CLI::Range(std::uint64_t{0}, std::uint64_t{core::limits::kEventsKept}).description(""))
+      ->capture_default_str();
+  verb->add_flag("--json", parsed.events.as_json, "One JSON object per line instead of text");
+  add_where(*verb, parsed.events.where);
+}
+
+void add_audit(CLI::App& app, Parsed& parsed) {
+  CLI::App* verb =
+      app.add_subcommand("audit", "The newest changes: when, what, by whom, why; newest last");
+  verb->add_option("-n,--limit", parsed.audit.limit, "How many, at most 1000")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{core::limits::kAuditTailLines})
+                  .description(""))
+      ->capture_default_str();
+  verb->add_flag("--json", parsed.audit.as_json, "The proxy's JSON instead of text");
+  add_where(*verb, parsed.audit.where);
+  verb->require_subcommand(0, 1);
+
+  AuditVerifyOptions& options = parsed.audit_verify;
+  CLI::App* verify =
+      verb->add_subcommand("verify", "Check every line of all audit files; needs no running proxy");
+  verify->add_option("--state-dir", options.state_dir, "Where the files are")->type_name("DIR");
+  verify->add_option("-c,--config", options.config_file, "Configuration that names the directory")
+      ->type_name("FILE");
+  verify->add_flag("--partial", parsed.is_partial_audit,
+                   "The oldest files are archived elsewhere: begin with the first that is here");
+  verify->add_flag("--json", options.as_json, "JSON instead of text");
 }
 
 void add_version(CLI::App& app, Parsed& parsed) {
@@ -179,8 +269,11 @@ std::optional<std::string> wrong_command(const CLI::App& app, int argc, const ch
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
   const CLI::App* verb = &app;
-  if (const auto chosen = app.get_subcommands(); !chosen.empty()) verb = chosen.front();
-  const std::string name = verb == &app ? "sluice" : "sluice " + verb->get_name();
+  std::string name = "sluice";
+  while (!verb->get_subcommands().empty()) {
+    verb = verb->get_subcommands().front();
+    name += " " + verb->get_name();
+  }
   console.complain(name + ": " + error.what() + "\n  try: " + name + " --help\n");
   return kUsage;
 }
@@ -206,6 +299,21 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
   if (verb == "switch") return run_switch(parsed.switch_to, console);
   if (verb == "split") return run_split(parsed.split, console);
   if (verb == "rollback") return run_rollback(parsed.rollback, console);
+  if (verb == "endpoint") {
+    parsed.endpoint.verb = chosen_endpoint_verb(*app.get_subcommands().front());
+    return run_endpoint(parsed.endpoint, console);
+  }
+  if (verb == "events") return run_events(parsed.events, console);
+  if (verb == "audit") {
+    if (app.get_subcommands().front()->get_subcommands().empty())
+      return run_audit(parsed.audit, console);
+    // `audit --json verify` means what `audit verify --json` does.
+    AuditVerifyOptions& verify = parsed.audit_verify;
+    verify.as_json = verify.as_json || parsed.audit.as_json;
+    if (verify.config_file.empty()) verify.config_file = parsed.audit.where.config_file;
+    if (parsed.is_partial_audit) verify.start = AuditStart::Any;
+    return run_audit_verify(parsed.audit_verify, hooks, console);
+  }
   return run_version(parsed.version, hooks.version, console);
 }
 
@@ -227,6 +335,9 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   add_switch(app, parsed);
   add_split(app, parsed);
   add_rollback(app, parsed);
+  add_endpoint(app, parsed);
+  add_events(app, parsed);
+  add_audit(app, parsed);
   add_version(app, parsed);
   if (const auto wrong = wrong_command(app, argc, argv)) {
     console.complain("sluice: " + *wrong + "\n  try: sluice --help\n");

@@ -15,11 +15,25 @@ struct RunOptions {
   std::optional<StateMode> state;  // nullopt: the saved state counts
 };
 
+/// What a look at all files of an audit chain found.
+struct AuditVerdict {
+  std::string trouble;  // the files could not be read; empty: they were
+  std::size_t files = 0;
+  std::uint64_t lines = 0;  // good ones
+  std::uint64_t first_generation = 0, last_generation = 0;
+  std::string bad_file;  // path; empty: every line continues the chain
+  std::size_t bad_line = 0;
+  std::string why;
+};
+enum class AuditStart { First, Any };  // Any: older files are archived elsewhere
+
 /// What the program itself brings; every other verb talks to a running proxy through its admin
 /// socket.
 struct Verbs {
   std::string version;
   std::function<int(const RunOptions&)> run;
+  /// Reads the chain in a state directory itself: the proxy may be down, or is what is not trusted.
+  std::function<AuditVerdict(const std::string& directory, AuditStart start)> verify_audit = {};
 };
 
 /// Parses the command line, carries it out and returns the exit status: 0 done, 1 refused or

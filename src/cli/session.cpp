@@ -49,11 +49,20 @@ Session::Session(const Console& console, std::string command, const SocketChoice
 
 std::variant<std::string, int> Session::ask(const AdminRequest& request,
                                             std::string_view service) const {
-  if (!socket_problem_.empty()) {
-    return refuse(kFailed, "the file that names the socket has mistakes: " + socket_problem_,
-                  "sluice check -c FILE");
-  }
-  core::Result<AdminAnswer> answer = ask_admin(socket_, request);
+  if (!socket_problem_.empty()) return refuse_socket();
+  return judge(ask_admin(socket_, request), request, service);
+}
+
+int Session::follow(const AdminRequest& request, const TakePiece& take) const {
+  if (!socket_problem_.empty()) return refuse_socket();
+  const auto ended = judge(follow_admin(socket_, request, take), request, "");
+  const int* failed = std::get_if<int>(&ended);
+  return failed == nullptr ? kDone : *failed;
+}
+
+std::variant<std::string, int> Session::judge(core::Result<AdminAnswer> answer,
+                                              const AdminRequest& request,
+                                              std::string_view service) const {
   if (!answer && answer.error().code == core::ErrorCode::Unavailable) {
     return refuse(kUnreachable, "no proxy answers at " + answer.error().text(),
                   "sluice run -c FILE, or name its socket with --socket PATH or SLUICE_SOCKET");
@@ -72,6 +81,11 @@ std::variant<std::string, int> Session::ask(const AdminRequest& request,
                               ? fmt::format("the proxy answered {}", answer->status)
                               : problem.detail;
   return refuse(kFailed, why, remedy_for(problem, service));
+}
+
+int Session::refuse_socket() const {
+  return refuse(kFailed, "the file that names the socket has mistakes: " + socket_problem_,
+                "sluice check -c FILE");
 }
 
 std::variant<StatusAnswer, int> Session::status() const {
@@ -108,7 +122,9 @@ int Session::refuse(int exit_status, std::string_view why, std::string_view reme
 std::string Session::remedy_for(const Problem& problem, std::string_view service) const {
   const std::string status =
       service.empty() ? "sluice status" : fmt::format("sluice status {}", service);
-  if (problem.code == "pool_unreachable") return fmt::format("{} --force", command_);
+  if (problem.code == "pool_unreachable" || problem.code == "last_endpoint")
+    return fmt::format("{} --force", command_);
+  if (problem.code == "unknown_endpoint" || problem.code == "ambiguous_endpoint") return status;
   if (problem.code == "generation_mismatch") {
     return fmt::format("{}, then the command again with the generation it shows", status);
   }

@@ -31,6 +31,9 @@ class Session {
   /// when nobody listens, else 1.
   std::variant<std::string, int> ask(const AdminRequest& request, std::string_view service) const;
 
+  /// As ask(), for an answer that goes on: its pieces are given to `take`. 0 when it has ended.
+  int follow(const AdminRequest& request, const TakePiece& take) const;
+
   /// The service that was named, or the only one there is. Otherwise complains and returns the exit
   /// status.
   std::variant<std::string, int> choose_service(const std::optional<std::string>& named) const;
@@ -45,6 +48,9 @@ class Session {
   void print_json(std::string_view json) const;
 
  private:
+  std::variant<std::string, int> judge(core::Result<AdminAnswer> answer,
+                                       const AdminRequest& request, std::string_view service) const;
+  int refuse_socket() const;
   std::string remedy_for(const Problem& problem, std::string_view service) const;
 
   const Console& console_;

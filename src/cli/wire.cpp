@@ -104,6 +104,22 @@ ChangeAnswer change_answer(const Json& json) {
     change.tunnels_cut = drain.value("tunnels_cut", std::uint64_t{0});
     change.tunnels_kept = drain.value("tunnels_kept", std::uint64_t{0});
   }
+  change.is_dry_run = json.value("dry_run", false);
+  if (json.contains("would") && json.at("would").is_object()) {
+    const Json& would = json.at("would");
+    change.moved_basis_points = would.value("moved_basis_points", 0U);
+    if (would.contains("drain") && would.at("drain").is_object()) {
+      const Json& drain = would.at("drain");
+      change.would_drain = drain.value("pool", "");
+      change.requests_there = drain.value("requests", std::uint64_t{0});
+      change.tunnels_there = drain.value("tunnels", std::uint64_t{0});
+    }
+  }
+  if (json.contains("endpoint") && json.at("endpoint").is_object()) {
+    const Json& endpoint = json.at("endpoint");
+    change.endpoint = endpoint.value("pool", "") + "/" + endpoint.value("address", "");
+    change.endpoint_state = endpoint.value("state", "");
+  }
   return change;
 }
 
@@ -114,6 +130,44 @@ std::vector<ChangeAnswer> change_answers(const Json& json) {
     read_publication(json, changes.back());
   }
   return changes;
+}
+
+std::vector<AuditService> audit_services(const Json& list) {
+  std::vector<AuditService> services;
+  for (const Json& json : list) {
+    AuditService& service = services.emplace_back();
+    service.name = json.value("name", "");
+    service.live = json.value("live", "");
+    service.split_basis_points = json.value("split_basis_points", 0U);
+    service.salt = json.value("salt", "");
+    for (const Json& endpoint : json.value("endpoints", Json::array())) {
+      service.endpoints.push_back(endpoint.value("pool", "") + "/" + endpoint.value("address", "") +
+                                  " " + endpoint.value("state", ""));
+    }
+  }
+  return services;
+}
+
+AuditRecord audit_record(const Json& json) {
+  AuditRecord record;
+  record.unreadable = json.value("unreadable", "");
+  record.time = json.value("time", "");
+  record.generation = json.value("generation", std::uint64_t{0});
+  record.action = json.value("action", "");
+  record.reason = json.value("reason", "");
+  const Json actor = json.value("actor", Json::object());
+  record.uid = actor.value("uid", std::uint64_t{0});
+  record.pid = actor.value("pid", std::int64_t{0});
+  record.before = audit_services(json.value("before", Json::array()));
+  record.after = audit_services(json.value("after", Json::array()));
+  return record;
+}
+
+AuditAnswer audit_answer(const Json& json) {
+  AuditAnswer audit;
+  for (const Json& record : json.at("records")) audit.records.push_back(audit_record(record));
+  audit.has_older = json.value("has_older", false);
+  return audit;
 }
 
 template <typename Body>
@@ -128,6 +182,7 @@ Json with_drain(Json json, const Body& body) {
   if (body.waits) json["wait"] = true;
   if (body.drain) json["drain"] = *body.drain;
   if (body.is_forced) json["force"] = true;
+  if (body.is_dry_run) json["dry_run"] = true;
   return with_precondition(std::move(json), body);
 }
 
@@ -149,6 +204,20 @@ Result<std::vector<ChangeAnswer>> read_changes(std::string_view json) {
   return guarded(json, change_answers);
 }
 
+Result<AuditAnswer> read_audit(std::string_view json) {
+  return guarded(json, audit_answer);
+}
+
+Result<EventAnswer> read_event(std::string_view json) {
+  return guarded(json, [](const Json& event) {
+    EventAnswer answer{event.at("event").get<std::string>(), event.value("time", ""),
+                       event.value("text", ""), std::nullopt};
+    if (event.contains("count") && event.at("count").is_number_unsigned())
+      answer.lost = event.at("count").get<std::uint64_t>();
+    return answer;
+  });
+}
+
 Problem read_problem(std::string_view text) {
   const auto read = guarded(text, [](const Json& json) {
     return Problem{json.value("code", ""), json.value("detail", "")};
@@ -163,6 +232,7 @@ std::string write_body(const SwitchBody& body) {
 std::string write_body(const SplitBody& body) {
   Json json{{"percent", body.percent}};
   if (body.salt) json["salt"] = *body.salt;
+  if (body.is_dry_run) json["dry_run"] = true;
   return text_of(with_precondition(std::move(json), body));
 }
 
@@ -170,6 +240,12 @@ std::string write_body(const RollbackBody& body) {
   Json json = Json::object();
   if (body.reason) json["reason"] = *body.reason;
   return text_of(json);
+}
+
+std::string write_body(const EndpointBody& body) {
+  Json json{{"endpoint", body.endpoint}};
+  if (body.is_forced) json["force"] = true;
+  return text_of(with_precondition(std::move(json), body));
 }
 
 std::string write_body(const ChangesBody& body) {

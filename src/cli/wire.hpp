@@ -66,11 +66,49 @@ struct ChangeAnswer {
   std::vector<unsigned> workers_missing;
   DrainOutcome drain = DrainOutcome::None;
   std::uint64_t requests_cut = 0, tunnels_cut = 0, tunnels_kept = 0;
+  bool is_dry_run = false;  // nothing has changed; what follows would be true
+  unsigned moved_basis_points = 0;
+  std::string would_drain;  // pool; empty: none
+  std::uint64_t requests_there = 0, tunnels_there = 0;
+  std::string endpoint;        // `blue/127.0.0.1:9001`; empty: the change was about none
+  std::string endpoint_state;  // as in EndpointState
 };
 core::Result<ChangeAnswer> read_change(std::string_view json);
 /// `POST /v1/changes`: one entry per service; generation, durability, times and workers are those
 /// of the whole change.
 core::Result<std::vector<ChangeAnswer>> read_changes(std::string_view json);
+
+/// One service in a record of the audit, as far as a person reads it.
+struct AuditService {
+  std::string name;
+  std::string live;
+  unsigned split_basis_points = 0;
+  std::string salt;
+  std::vector<std::string> endpoints;  // `blue/127.0.0.1:9001 disabled`
+};
+struct AuditRecord {
+  std::string time;
+  std::uint64_t generation = 0;
+  std::string action;
+  std::string reason;
+  std::uint64_t uid = 0;
+  std::int64_t pid = 0;
+  std::vector<AuditService> before, after;
+  std::string unreadable;  // the line is no record: its text
+};
+struct AuditAnswer {
+  std::vector<AuditRecord> records;  // newest last
+  bool has_older = false;
+};
+core::Result<AuditAnswer> read_audit(std::string_view json);
+
+struct EventAnswer {
+  std::string kind;
+  std::string time;
+  std::string text;
+  std::optional<std::uint64_t> lost;  // of kind `lost`: how many, when that is known
+};
+core::Result<EventAnswer> read_event(std::string_view json);
 
 /// RFC 9457. Fields that are absent stay empty; text that is no JSON becomes the detail.
 struct Problem {
@@ -88,6 +126,7 @@ struct SwitchBody {
   bool is_forced = false;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
 };
 std::string write_body(const SwitchBody& body);
 
@@ -96,6 +135,7 @@ struct SplitBody {
   std::optional<std::string> salt;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
 };
 std::string write_body(const SplitBody& body);
 
@@ -103,6 +143,14 @@ struct RollbackBody {
   std::optional<std::string> reason;
 };
 std::string write_body(const RollbackBody& body);
+
+struct EndpointBody {
+  std::string endpoint;
+  bool is_forced = false;
+  std::optional<std::string> reason;
+  std::optional<std::uint64_t> if_generation;
+};
+std::string write_body(const EndpointBody& body);
 
 struct ChangesBody {
   std::string action;  // switch, rollback
@@ -113,6 +161,7 @@ struct ChangesBody {
   bool is_forced = false;
   std::optional<std::string> reason;
   std::optional<std::uint64_t> if_generation;
+  bool is_dry_run = false;
 };
 std::string write_body(const ChangesBody& body);
 

@@ -96,8 +96,51 @@ model::ServiceTraffic initial_traffic_of(const Service& service, core::Generatio
   return traffic;
 }
 
-bool is_configured(const Config& config, const std::string& name) {
-  return std::ranges::find(config.services, name, &Service::name) != config.services.end();
+const Service* find_service(const Config& config, const std::string& name) {
+  const auto found = std::ranges::find(config.services, name, &Service::name);
+  return found == config.services.end() ? nullptr : &*found;
+}
+
+/// Notes since when something that the state knows has been missing in the configuration.
+void mark(std::optional<core::WallTime>& gone_since, bool is_configured, core::WallTime now) {
+  if (is_configured) {
+    gone_since = std::nullopt;
+  } else if (!gone_since) {
+    gone_since = now;
+  }
+}
+
+bool is_forgotten(const std::optional<core::WallTime>& gone_since, core::WallTime now) {
+  return gone_since && now - *gone_since >= core::limits::kForgottenServiceAge;
+}
+
+void merge_endpoints(const Service* service, model::ServiceTraffic& traffic, core::WallTime now) {
+  for (model::EndpointDecision& decision : traffic.endpoints) {
+    const bool is_known = service != nullptr &&
+                          std::ranges::any_of(service->pools[core::index(decision.pool)].endpoints,
+                                              [&](const Endpoint& endpoint) {
+                                                return endpoint.text == decision.address;
+                                              });
+    mark(decision.gone_since, is_known, now);
+  }
+  std::erase_if(traffic.endpoints, [now](const model::EndpointDecision& decision) {
+    return is_forgotten(decision.gone_since, now);
+  });
+}
+
+// A copy only where an operator has taken an endpoint out: nearly always all snapshots share one.
+std::shared_ptr<const model::ServiceSettings> with_decisions(
+    const std::shared_ptr<const model::ServiceSettings>& settings,
+    const model::ServiceTraffic& traffic) {
+  if (traffic.endpoints.empty()) return settings;
+  auto copy = std::make_shared<model::ServiceSettings>(*settings);
+  for (model::Pool& pool : copy->pools) {
+    for (model::Endpoint& endpoint : pool.endpoints) {
+      endpoint.is_disabled =
+          traffic.mode_of(pool.name, endpoint.text) != model::EndpointMode::Enabled;
+    }
+  }
+  return copy;
 }
 
 }  // namespace
@@ -158,7 +201,7 @@ std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
     ENSURE(found != states.end(), "every configured service has a traffic state");
     const model::ServiceTraffic* state = found->second;
     model::Service& service = snapshot->services.emplace_back();
-    service.settings = settings;
+    service.settings = with_decisions(settings, *state);
     service.generation = state->generation;
     service.live = state->live;
     service.split = state->split;
@@ -179,14 +222,12 @@ model::TrafficState initial_traffic(const Config& config) {
 model::TrafficState merge_traffic(const Config& config, model::TrafficState saved,
                                   core::WallTime now) {
   for (model::ServiceTraffic& traffic : saved.services) {
-    if (is_configured(config, traffic.name)) {
-      traffic.gone_since = std::nullopt;
-    } else if (!traffic.gone_since) {
-      traffic.gone_since = now;
-    }
+    const Service* service = find_service(config, traffic.name);
+    mark(traffic.gone_since, service != nullptr, now);
+    merge_endpoints(service, traffic, now);
   }
-  std::erase_if(saved.services, [&](const model::ServiceTraffic& traffic) {
-    return traffic.gone_since && now - *traffic.gone_since >= core::limits::kForgottenServiceAge;
+  std::erase_if(saved.services, [now](const model::ServiceTraffic& traffic) {
+    return is_forgotten(traffic.gone_since, now);
   });
   for (const Service& service : config.services) {
     if (saved.find(service.name) == nullptr) {

@@ -7,17 +7,12 @@
 
 namespace sluice::control {
 
+namespace limits = core::limits;
+
 namespace {
 
-constexpr std::string_view kPreviousKey = "{\"previous\":\"";
-constexpr std::string_view kHashKey = ",\"hash\":\"";
-constexpr std::string_view kLineEnd = "\"}";
 /// Enough for nearly every line; it doubles until a whole line is in it.
-constexpr std::uint64_t kTailFirst = 64 * 1024;
-
-std::string no_hash() {
-  return std::string(kDigestHexSize, '0');
-}
+constexpr std::uint64_t kWindowFirst = 64 * 1024;
 
 std::string line_of(const ChangeRecord& record, const std::string& previous) {
   std::string line(kPreviousKey);
@@ -31,81 +26,112 @@ std::string line_of(const ChangeRecord& record, const std::string& previous) {
   return line;
 }
 
-/// The hash that a line carries; nullopt when it has no such end.
-std::optional<std::string> hash_in(std::string_view line) {
-  const std::size_t tail = kHashKey.size() + kDigestHexSize + kLineEnd.size();
-  if (line.size() < tail) return std::nullopt;
-  const std::string_view end = line.substr(line.size() - tail);
-  if (!end.starts_with(kHashKey) || !end.ends_with(kLineEnd)) return std::nullopt;
-  return std::string(end.substr(kHashKey.size(), kDigestHexSize));
-}
-
-/// The last complete line of `text`, without its line break; empty: none.
-std::string_view last_line(std::string_view text) {
-  if (text.empty() || text.back() != '\n') return {};
+/// The last complete line of `text`, without its line break; nullopt: none.
+std::optional<std::string_view> last_line(std::string_view text) {
+  if (text.empty() || text.back() != '\n') return std::nullopt;
   text.remove_suffix(1);
   const std::size_t before = text.rfind('\n');
   return before == std::string_view::npos ? text : text.substr(before + 1);
 }
 
-/// Whether the hash that the line carries is the one of its bytes.
-bool is_whole(std::string_view line) {
-  const auto hash = hash_in(line);
-  if (!hash || !line.starts_with(kPreviousKey)) return false;
-  const std::size_t body = line.size() - kHashKey.size() - kDigestHexSize - kLineEnd.size();
-  return sha256_hex(line.substr(0, body)) == *hash;
+/// How one file of the chain ends.
+struct FileEnd {
+  std::uint64_t size = 0;
+  std::uint64_t incomplete_bytes = 0;  // behind the last line break
+  std::optional<std::string> line;     // the last complete one
+};
+
+/// Reads the end of a file, long enough to hold its last complete line and what stands behind it.
+core::Result<FileEnd> end_of(FileLayer& files, const std::string& path) {
+  const auto size = files.size(path);
+  if (!size) return size.error();
+  FileEnd end{.size = size->value_or(0), .incomplete_bytes = 0, .line = std::nullopt};
+  for (std::uint64_t window = kWindowFirst;; window *= 2) {
+    const std::uint64_t length = std::min(window, end.size);
+    const auto text = files.read(path, {.offset = end.size - length, .length = length});
+    if (!text) return text.error();
+    if (length < end.size && std::ranges::count(*text, '\n') < 2) continue;
+    const std::size_t found = text->rfind('\n');
+    const std::size_t complete = found == std::string::npos ? 0 : found + 1;
+    end.incomplete_bytes = text->size() - complete;
+    end.line = last_line(std::string_view(*text).substr(0, complete));
+    return end;
+  }
 }
 
-bool continues(std::string_view line, std::string_view previous) {
-  return is_whole(line) && line.substr(kPreviousKey.size(), kDigestHexSize) == previous;
+/// nullopt: it is none of ours.
+core::Result<std::optional<core::Generation>> first_generation(FileLayer& files,
+                                                               const std::string& path) {
+  for (std::uint64_t window = kWindowFirst;; window *= 2) {
+    const auto text = files.read(path, {.offset = 0, .length = window});
+    if (!text) return text.error();
+    const std::size_t end = text->find('\n');
+    if (end == std::string::npos && text->size() == window) continue;
+    return generation_of(std::string_view(*text).substr(0, end));
+  }
 }
 
 }  // namespace
 
-AuditFile::AuditFile(FileLayer& files, std::string directory)
+AuditFile::AuditFile(FileLayer& files, std::string directory, std::uint64_t size_max)
     : files_(files),
       directory_(std::move(directory)),
-      path_(directory_ + "/audit.jsonl"),
+      path_(in(std::string(kAuditName))),
+      size_max_(size_max),
       last_hash_(no_hash()) {}
 
 core::Result<AuditFile::Found> AuditFile::inspect() {
-  const auto size = files_.size(path_);
-  if (!size) return size.error();
-  if (!size->has_value()) return Found{};
-  const auto text = tail(**size);
-  if (!text) return text.error();
-  const std::size_t complete = text->rfind('\n') == std::string::npos ? 0 : text->rfind('\n') + 1;
-
+  const auto names = audit_names(files_, directory_);
+  if (!names) return names.error();
   Found found;
-  found.exists = true;
-  found.incomplete_bytes = text->size() - complete;
-  const std::string_view line = last_line(std::string_view(*text).substr(0, complete));
-  found.generation = generation_of(line);
-  found.is_damaged = complete > 0 && (!found.generation || !is_whole(line));
+  found.exists = !names->empty();
+  is_new_ = names->empty() || names->back() != kAuditName;
+  follows_another_ = is_new_ && found.exists;
+  std::optional<std::string> line;
+  if (core::Status read = find_end(*names, line, found); !read) return read.error();
+  last_hash_ = no_hash();
+  if (!line) return found;
+  found.generation = generation_of(*line);
+  found.is_damaged = !found.generation || !is_whole(*line);
   // A complete line without a hash was not written here; the chain goes on from what its bytes are,
   // and verify names it.
-  last_hash_ = line.empty() ? no_hash() : hash_in(line).value_or(sha256_hex(line));
-  good_size_ = **size - found.incomplete_bytes;
-  has_rest_ = found.incomplete_bytes > 0;
-  is_new_ = false;
+  last_hash_ = hash_in(*line).value_or(sha256_hex(*line));
   return found;
 }
 
-/// The end of the file, long enough to hold its last complete line and what stands behind it.
-core::Result<std::string> AuditFile::tail(std::uint64_t size) {
-  for (std::uint64_t window = kTailFirst;; window *= 2) {
-    const std::uint64_t length = std::min(window, size);
-    auto text = files_.read(path_, {.offset = size - length, .length = length});
-    if (!text || length == size || std::ranges::count(*text, '\n') >= 2) return text;
+// A crash between the rename of a full file and the first line of the next one leaves no
+// audit.jsonl, or one without a line: the chain then ends in the file before it.
+core::Status AuditFile::find_end(const std::vector<std::string>& names,
+                                 std::optional<std::string>& line, Found& found) {
+  for (auto name = names.rbegin(); name != names.rend() && !line; ++name) {
+    auto end = end_of(files_, in(*name));
+    if (!end) return end.error();
+    line = std::move(end->line);
+    if (*name != kAuditName) continue;
+    found.incomplete_bytes = end->incomplete_bytes;
+    good_size_ = end->size - end->incomplete_bytes;
+    has_rest_ = end->incomplete_bytes > 0;
+    if (good_size_ == 0) continue;
+    const auto first = first_generation(files_, path_);
+    if (!first) return first.error();
+    first_generation_ = *first;
   }
+  return core::ok();
 }
 
 core::Status AuditFile::append(const ChangeRecord& record) {
+  if (good_size_ >= size_max_) {
+    if (core::Status aside = set_aside(); !aside) return aside;
+  }
+  // Were the new name made before the rename is safe, a crash could leave it in the place of the
+  // full file.
+  if (follows_another_) {
+    if (core::Status synced = files_.sync_directory(directory_); !synced) return synced;
+    follows_another_ = false;
+  }
   auto file = OpenFile::open(files_, path_, OpenMode::Append);
   if (!file) return file.error();
-  if (has_rest_) {
-    if (core::Status cut = file->truncate(good_size_); !cut) return cut;
-  }
+  if (core::Status cut = cut_rest(*file); !cut) return cut;
   const std::string line = line_of(record, last_hash_);
   has_rest_ = true;
   if (core::Status written = file->write(line + "\n"); !written) return written;
@@ -115,22 +141,51 @@ core::Status AuditFile::append(const ChangeRecord& record) {
     is_new_ = false;
   }
   has_rest_ = false;
+  if (good_size_ == 0) first_generation_ = record.generation;
   good_size_ += line.size() + 1;
   last_hash_ = *hash_in(line);
   return core::ok();
 }
 
-std::optional<std::size_t> first_broken_line(std::string_view text) {
-  std::string previous = no_hash();
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return number;
-    const std::string_view line = text.substr(0, end);
-    if (!continues(line, previous)) return number;
-    previous = *hash_in(line);
-    text.remove_prefix(end + 1);
+core::Status AuditFile::cut_rest(OpenFile& file) {
+  return has_rest_ ? file.truncate(good_size_) : core::ok();
+}
+
+/// The full file gets its own name; the next line begins a new one.
+core::Status AuditFile::set_aside() {
+  if (has_rest_) {
+    auto file = OpenFile::open(files_, path_, OpenMode::Append);
+    if (!file) return file.error();
+    if (core::Status cut = cut_rest(*file); !cut) return cut;
+    if (core::Status synced = file->sync(); !synced) return synced;
+    has_rest_ = false;
   }
-  return std::nullopt;
+  const auto name = free_name();
+  if (!name) return name.error();
+  if (core::Status renamed = files_.rename({.from = path_, .to = in(*name)}); !renamed) {
+    return renamed;
+  }
+  good_size_ = 0;
+  first_generation_.reset();
+  is_new_ = true;
+  follows_another_ = true;
+  return core::ok();
+}
+
+/// A rename replaces what has the name already.
+core::Result<std::string> AuditFile::free_name() const {
+  for (unsigned number = 1;; ++number) {
+    std::string name = rotated_audit_name(first_generation_.value_or(core::Generation{0}), number);
+    const auto taken = files_.size(in(name));
+    if (!taken) return taken.error();
+    if (!taken->has_value()) return name;
+  }
+}
+
+core::Result<AuditTail> AuditFile::tail(std::size_t lines) const {
+  return read_audit_tail(
+      files_, directory_,
+      {.lines = std::min(lines, limits::kAuditTailLines), .bytes = limits::kAuditTailBytes});
 }
 
 }  // namespace sluice::control

@@ -12,6 +12,8 @@ std::string_view text(Action action) {
       return "split";
     case Action::Rollback:
       return "rollback";
+    case Action::Endpoint:
+      return "endpoint";
   }
   core::unreachable();
 }
@@ -26,8 +28,16 @@ std::string_view text(RefusalCode code) {
       return "service_required";
     case RefusalCode::GenerationMismatch:
       return "generation_mismatch";
+    case RefusalCode::PreconditionFailed:
+      return "precondition_failed";
     case RefusalCode::PoolUnreachable:
       return "pool_unreachable";
+    case RefusalCode::UnknownEndpoint:
+      return "unknown_endpoint";
+    case RefusalCode::AmbiguousEndpoint:
+      return "ambiguous_endpoint";
+    case RefusalCode::LastEndpoint:
+      return "last_endpoint";
     case RefusalCode::Superseded:
       return "superseded";
     case RefusalCode::StorageUnavailable:

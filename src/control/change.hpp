@@ -11,11 +11,12 @@
 #include "sluice/core/clock.hpp"
 #include "sluice/core/ids.hpp"
 #include "sluice/core/units.hpp"
+#include "sluice/model/traffic.hpp"
 
 /// What is asked of the controller, and what it answers (behaviour.md §1 and §5).
 namespace sluice::control {
 
-enum class Action : std::uint8_t { Switch, Split, Rollback };
+enum class Action : std::uint8_t { Switch, Split, Rollback, Endpoint };
 std::string_view text(Action action);
 
 /// One service's part of a change.
@@ -25,21 +26,32 @@ struct ServiceOrder {
   core::PoolName pool = core::PoolName::Blue;  // of Switch
   core::BasisPoints split;                     // of Split
   std::optional<std::string> salt;             // of Split; absent: the one in force stays
+  std::string endpoint = {};                   // of Endpoint: `ADDRESS` or `POOL/ADDRESS`
+  model::EndpointMode mode = model::EndpointMode::Enabled;  // of Endpoint
 };
 
 /// Which generation `if_generation` is compared with: the service's own when one is named, else the
 /// installation's.
 enum class Scope : std::uint8_t { Service, List };
-enum class ConnectCheckMode : std::uint8_t { Required, Skipped };  // `force` skips it
-enum class AnswerWhen : std::uint8_t { Adopted, Drained };         // `wait`
+/// What is asked of the target before the change: a pool that answers, a live pool that keeps a
+/// usable endpoint. `force` skips both.
+enum class SafetyCheck : std::uint8_t { Required, Skipped };
+enum class AnswerWhen : std::uint8_t { Adopted, Drained };  // `wait`
+
+/// A dry run comes to its turn and is judged like a change, the connect check included; then it is
+/// answered and nothing has changed.
+enum class Execution : std::uint8_t { Real, DryRun };
 
 struct ChangeRequest {
   Scope scope = Scope::Service;
   std::vector<ServiceOrder> orders;  // of Scope::Service: exactly one
   std::optional<std::uint64_t> if_generation;
+  /// Of If-Match: one of them must be the generation; empty: none can be.
+  std::optional<std::vector<std::uint64_t>> if_match;
   std::optional<core::Millis> drain;  // absent: the service's own deadline
-  ConnectCheckMode connect_check = ConnectCheckMode::Required;
+  SafetyCheck check = SafetyCheck::Required;
   AnswerWhen answer = AnswerWhen::Adopted;
+  Execution execution = Execution::Real;
   std::string reason;
   Actor actor;
 };
@@ -49,7 +61,11 @@ enum class RefusalCode : std::uint8_t {
   BadRequest,
   ServiceRequired,
   GenerationMismatch,
+  PreconditionFailed,  // If-Match
   PoolUnreachable,
+  UnknownEndpoint,
+  AmbiguousEndpoint,
+  LastEndpoint,
   Superseded,
   StorageUnavailable,
   Busy,  // kChangeQueueMax changes wait already
@@ -72,13 +88,30 @@ struct DrainReport {
   std::uint32_t tunnels_kept = 0;
 };
 
+struct EndpointAnswer {
+  core::PoolName pool = core::PoolName::Blue;
+  std::string address;
+  model::EndpointMode mode = model::EndpointMode::Enabled;
+};
+
+/// What a dry run found beside what would be true after the change.
+struct Preview {
+  core::PoolName live = core::PoolName::Blue;  // now
+  core::BasisPoints split;                     // now
+  core::BasisPoints moved;  // so many of all users would get another pool, pins apart
+  std::optional<core::PoolName> drains;
+  std::uint64_t requests = 0, tunnels = 0;  // in progress now on the pool that would drain
+};
+
 struct ServiceAnswer {
   std::string service;
-  bool changed = false;
+  bool changed = false;         // of a dry run: would be
   core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
-  std::optional<DrainReport> drain;  // absent: this change started none
+  std::optional<DrainReport> drain;        // absent: this change started none
+  std::optional<EndpointAnswer> endpoint;  // of Endpoint
+  std::optional<Preview> preview;          // of a dry run
 };
 
 struct TookTimes {
@@ -97,6 +130,7 @@ struct Adoption {
 
 struct ChangeAnswer {
   Scope scope = Scope::Service;
+  Execution execution = Execution::Real;
   bool changed = false;
   core::Generation generation;  // of the installation
   bool is_durable = true;

@@ -1,8 +1,10 @@
 #include "control/change_plan.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "config/names.hpp"
+#include "config/nearest.hpp"
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
 
@@ -10,14 +12,31 @@ namespace sluice::control {
 
 namespace {
 
+/// `green/`, a host name, a port; paths of Unix sockets are shorter.
+constexpr std::size_t kEndpointTextMax = core::limits::kHostNameMax + 16;
+/// So many endpoints are listed in a refusal; `sluice status` shows all.
+constexpr std::size_t kEndpointsNamedMax = 16;
+
 Refusal refuse(RefusalCode code, std::string detail) {
   return {code, std::move(detail)};
 }
 
-std::string joined(std::span<const std::string> names) {
+std::string joined(std::span<const KnownService> known) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const KnownService& service : known) text += (text.empty() ? "" : ", ") + service.name;
   return text;
+}
+
+std::string_view verb_of(model::EndpointMode mode) {
+  switch (mode) {
+    case model::EndpointMode::Enabled:
+      return "enable";
+    case model::EndpointMode::Draining:
+      return "drain";
+    case model::EndpointMode::Disabled:
+      return "disable";
+  }
+  core::unreachable();
 }
 
 std::optional<Refusal> check_values(const ChangeRequest& request) {
@@ -32,6 +51,10 @@ std::optional<Refusal> check_values(const ChangeRequest& request) {
     return refuse(RefusalCode::BadRequest, "drain is 0s to 24h");
   }
   for (const ServiceOrder& order : request.orders) {
+    if (order.endpoint.size() > kEndpointTextMax) {
+      return refuse(RefusalCode::BadRequest,
+                    "endpoint is longer than " + std::to_string(kEndpointTextMax) + " bytes");
+    }
     if (order.salt && !config::is_salt(*order.salt)) {
       return refuse(RefusalCode::BadRequest, "salt is " + std::string(config::kSaltWanted));
     }
@@ -40,34 +63,43 @@ std::optional<Refusal> check_values(const ChangeRequest& request) {
 }
 
 /// The configured service that an order means.
-std::optional<Refusal> find_service(const ServiceOrder& order, std::span<const std::string> names,
+std::optional<Refusal> find_service(const ServiceOrder& order, std::span<const KnownService> known,
                                     core::ServiceId& out) {
   if (order.service.empty()) {
     out = core::ServiceId{0};
-    if (names.size() == 1) return std::nullopt;
-    return refuse(RefusalCode::ServiceRequired, "name a service: " + joined(names));
+    if (known.size() == 1) return std::nullopt;
+    return refuse(RefusalCode::ServiceRequired, "name a service: " + joined(known));
   }
-  const auto found = std::ranges::find(names, order.service);
-  if (found == names.end()) {
+  const auto found = std::ranges::find(known, order.service, &KnownService::name);
+  if (found == known.end()) {
     return refuse(RefusalCode::UnknownService,
-                  "no service \"" + order.service + "\"; there is: " + joined(names));
+                  "no service \"" + order.service + "\"; there is: " + joined(known));
   }
-  out = core::ServiceId{static_cast<std::uint32_t>(found - names.begin())};
+  out = core::ServiceId{static_cast<std::uint32_t>(found - known.begin())};
   return std::nullopt;
 }
 
 std::optional<Refusal> check_generation(const model::TrafficState& truth,
                                         const model::ServiceTraffic& service,
                                         const ChangeRequest& request) {
-  if (!request.if_generation) return std::nullopt;
-  const auto now = request.scope == Scope::Service ? service.generation : truth.generation;
-  if (now.raw == *request.if_generation) return std::nullopt;
-  return refuse(RefusalCode::GenerationMismatch, "generation is " + std::to_string(now.raw) +
-                                                     ", not " +
-                                                     std::to_string(*request.if_generation));
+  const bool is_of_service = request.scope == Scope::Service;
+  const std::uint64_t now = (is_of_service ? service.generation : truth.generation).raw;
+  const std::string whose = is_of_service ? "service " + service.name + " is" : "the state is";
+  if (request.if_generation && *request.if_generation != now) {
+    return refuse(RefusalCode::GenerationMismatch,
+                  whose + " of generation " + std::to_string(now) + ", not " +
+                      std::to_string(*request.if_generation) + ": it has changed since");
+  }
+  if (request.if_match && std::ranges::find(*request.if_match, now) == request.if_match->end()) {
+    return refuse(RefusalCode::PreconditionFailed,
+                  whose + " of generation " + std::to_string(now) + ", its entity tag is \"" +
+                      std::to_string(now) + "\": none that If-Match names");
+  }
+  return std::nullopt;
 }
 
-model::Transition apply(const model::ServiceTraffic& before, const ServiceOrder& order) {
+model::Transition apply(const model::ServiceTraffic& before, const ServiceOrder& order,
+                        const std::optional<EndpointAnswer>& endpoint) {
   switch (order.action) {
     case Action::Switch:
       return apply_switch(before, order.pool);
@@ -75,36 +107,143 @@ model::Transition apply(const model::ServiceTraffic& before, const ServiceOrder&
       return apply_split(before, order.split, order.salt);
     case Action::Rollback:
       return apply_rollback(before);
+    case Action::Endpoint:
+      return apply_endpoint(before, endpoint->pool, endpoint->address, endpoint->mode);
   }
   core::unreachable();
 }
 
+// ---- endpoints ----
+
+constexpr std::array kPools{core::PoolName::Blue, core::PoolName::Green};
+
+std::string qualified(core::PoolName pool, std::string_view address) {
+  return std::string(core::text(pool)).append("/").append(address);
+}
+
+/// What `order.endpoint` is called in `pool`; nullopt: it names another pool.
+std::optional<std::string_view> address_in(core::PoolName pool, std::string_view endpoint) {
+  for (const core::PoolName each : kPools) {
+    const std::string prefix = qualified(each, "");
+    if (!endpoint.starts_with(prefix)) continue;
+    return each == pool ? std::optional(endpoint.substr(prefix.size())) : std::nullopt;
+  }
+  return endpoint;
+}
+
+Refusal unknown_endpoint(std::string_view endpoint, const KnownService& service) {
+  std::vector<std::string> forms;
+  for (const core::PoolName pool : kPools) {
+    for (const std::string& address : service.endpoints[core::index(pool)]) {
+      forms.push_back(qualified(pool, address));
+    }
+  }
+  std::string detail =
+      "service " + service.name + " has no endpoint \"" + std::string(endpoint) + "\"";
+  const std::vector<std::string_view> views(forms.begin(), forms.end());
+  if (const auto meant = config::nearest(endpoint, views)) {
+    detail.append("; did you mean ").append(*meant).append("?");
+  } else {
+    detail += "; there is:";
+    for (std::size_t i = 0; i < std::min(forms.size(), kEndpointsNamedMax); ++i) {
+      detail += " " + forms[i];
+    }
+    if (forms.size() > kEndpointsNamedMax) detail += " ...";
+  }
+  return refuse(RefusalCode::UnknownEndpoint, std::move(detail));
+}
+
+/// The endpoint that an order means: one of the configuration, or one that has left it while an
+/// operator's decision about it still stands.
+std::optional<Refusal> find_endpoint(const ServiceOrder& order, const KnownService& service,
+                                     const model::ServiceTraffic& traffic,
+                                     std::optional<EndpointAnswer>& out) {
+  for (const core::PoolName pool : kPools) {
+    const auto address = address_in(pool, order.endpoint);
+    if (!address) continue;
+    const auto& configured = service.endpoints[core::index(pool)];
+    const bool is_there = std::ranges::find(configured, *address) != configured.end() ||
+                          traffic.mode_of(pool, *address) != model::EndpointMode::Enabled;
+    if (!is_there) continue;
+    if (out) {
+      return refuse(RefusalCode::AmbiguousEndpoint,
+                    order.endpoint + " is in both pools of service " + service.name + ": name " +
+                        qualified(out->pool, *address) + " or " + qualified(pool, *address));
+    }
+    out = {.pool = pool, .address = std::string(*address), .mode = order.mode};
+  }
+  return out ? std::nullopt : std::optional(unknown_endpoint(order.endpoint, service));
+}
+
+bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
+  const auto& endpoints = service.endpoints[core::index(traffic.live)];
+  return std::ranges::any_of(endpoints, [&traffic](const std::string& address) {
+    return traffic.mode_of(traffic.live, address) == model::EndpointMode::Enabled;
+  });
+}
+
+/// The live pool keeps one that takes requests, or everybody gets a 503.
+std::optional<Refusal> check_last(const KnownService& service, const model::ServiceTraffic& before,
+                                  const model::ServiceTraffic& after,
+                                  const EndpointAnswer& endpoint) {
+  if (!has_usable_endpoint(service, before) || has_usable_endpoint(service, after)) {
+    return std::nullopt;
+  }
+  return refuse(RefusalCode::LastEndpoint,
+                qualified(endpoint.pool, endpoint.address) +
+                    " is the last usable endpoint of the live pool of service " + service.name +
+                    ": without it every request is answered 503 (force does it all the same)");
+}
+
 }  // namespace
 
+std::vector<KnownService> known_services(const config::Config& config) {
+  std::vector<KnownService> known;
+  for (const config::Service& service : config.services) {
+    KnownService& each = known.emplace_back();
+    each.name = service.name;
+    for (std::size_t pool = 0; pool < service.pools.size(); ++pool) {
+      for (const config::Endpoint& endpoint : service.pools[pool].endpoints) {
+        each.endpoints[pool].push_back(endpoint.text);
+      }
+    }
+  }
+  return known;
+}
+
 std::optional<Refusal> plan_change(const model::TrafficState& truth,
-                                   std::span<const std::string> names, const ChangeRequest& request,
-                                   ChangePlan& plan) {
+                                   std::span<const KnownService> known,
+                                   const ChangeRequest& request, ChangePlan& plan) {
   if (auto refusal = check_values(request)) return refusal;
   plan = {.changed = false, .after = truth, .services = {}};
   const core::Generation raised{truth.generation.raw + 1};
   for (const ServiceOrder& order : request.orders) {
     core::ServiceId id;
-    if (auto refusal = find_service(order, names, id)) return refusal;
+    if (auto refusal = find_service(order, known, id)) return refusal;
+    const KnownService& meant = known[id.raw];
     if (std::ranges::find(plan.services, id, &PlannedService::service) != plan.services.end()) {
-      return refuse(RefusalCode::BadRequest, "service \"" + names[id.raw] + "\" is named twice");
+      return refuse(RefusalCode::BadRequest, "service \"" + meant.name + "\" is named twice");
     }
-    model::ServiceTraffic* service = plan.after.find(names[id.raw]);
+    model::ServiceTraffic* service = plan.after.find(meant.name);
     ENSURE(service != nullptr, "every configured service has a traffic state");
     if (auto refusal = check_generation(truth, *service, request)) return refusal;
+    std::optional<EndpointAnswer> endpoint;
+    if (order.action == Action::Endpoint) {
+      if (auto refusal = find_endpoint(order, meant, *service, endpoint)) return refusal;
+    }
 
-    model::Transition transition = apply(*service, order);
+    model::Transition transition = apply(*service, order, endpoint);
+    if (endpoint && request.check == SafetyCheck::Required) {
+      if (auto refusal = check_last(meant, *service, transition.after, *endpoint)) return refusal;
+    }
     const bool tries_target = order.action == Action::Switch && transition.changed;
     plan.services.push_back({.service = id,
-                             .name = names[id.raw],
+                             .name = meant.name,
                              .action = order.action,
                              .changed = transition.changed,
                              .drains = transition.drains,
-                             .target = tries_target ? std::optional(order.pool) : std::nullopt});
+                             .target = tries_target ? std::optional(order.pool) : std::nullopt,
+                             .endpoint = std::move(endpoint)});
     if (!transition.changed) continue;
     plan.changed = true;
     *service = std::move(transition.after);
@@ -114,18 +253,45 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
   return std::nullopt;
 }
 
+core::BasisPoints moved_share(const model::ServiceTraffic& before,
+                              const model::ServiceTraffic& after) {
+  constexpr std::int64_t kAll = core::BasisPoints::kAll;
+  // The share that gets blue: of the users with the lowest buckets, or of those with the highest.
+  const auto on_blue = [](const model::ServiceTraffic& state) -> std::int64_t {
+    return state.live == core::PoolName::Blue ? kAll - state.split.count() : state.split.count();
+  };
+  const std::int64_t was = on_blue(before), is = on_blue(after);
+  std::int64_t moved = 0;
+  if (before.salt != after.salt) {
+    moved = (was * (kAll - is) + (kAll - was) * is + kAll / 2) / kAll;
+  } else if (before.live == after.live) {
+    moved = std::abs(was - is);
+  } else {
+    // The low buckets are the candidate's before and after, and that is the other pool now.
+    const std::int64_t low = std::min(before.split.count(), after.split.count());
+    const std::int64_t high = kAll - std::max(before.split.count(), after.split.count());
+    moved = low + high;
+  }
+  return *core::BasisPoints::make(moved, "");
+}
+
 bool is_rollback(const ChangeRequest& request) {
-  return !request.orders.empty() &&
+  return request.execution == Execution::Real && !request.orders.empty() &&
          std::ranges::all_of(request.orders, [](const ServiceOrder& order) {
            return order.action == Action::Rollback;
          });
 }
 
 std::string action_of(const ChangeRequest& request) {
-  const Action first = request.orders.front().action;
+  const ServiceOrder& order = request.orders.front();
   const bool is_uniform = std::ranges::all_of(
-      request.orders, [first](const ServiceOrder& order) { return order.action == first; });
-  return is_uniform ? std::string(text(first)) : "change";
+      request.orders, [&order](const ServiceOrder& each) { return each.action == order.action; });
+  if (!is_uniform) return "change";
+  return order.action == Action::Endpoint ? verb_of(order) : std::string(text(order.action));
+}
+
+std::string verb_of(const ServiceOrder& order) {
+  return std::string(text(order.action)).append(" ").append(verb_of(order.mode));
 }
 
 ChangeRecord record_of(const model::TrafficState& before, const ChangePlan& plan,

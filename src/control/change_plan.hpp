@@ -1,15 +1,26 @@
 #pragma once
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "control/change.hpp"
+#include "sluice/config/schema.hpp"
 #include "sluice/core/ids.hpp"
 #include "sluice/model/traffic.hpp"
 
 /// What a change would do, judged against the truth at the moment when its turn comes. Pure.
 namespace sluice::control {
+
+/// A service as the configuration has it.
+struct KnownService {
+  std::string name;
+  std::array<std::vector<std::string>, 2> endpoints;  // as users see them, by core::index(PoolName)
+};
+
+/// By ServiceId.
+std::vector<KnownService> known_services(const config::Config& config);
 
 struct PlannedService {
   core::ServiceId service;
@@ -19,6 +30,7 @@ struct PlannedService {
   std::optional<core::PoolName> drains;  // to be started at the flip
   std::optional<core::PoolName>
       target;  // of a switch that changes something: its endpoints are tried first
+  std::optional<EndpointAnswer> endpoint;  // of Action::Endpoint
 };
 
 struct ChangePlan {
@@ -27,16 +39,24 @@ struct ChangePlan {
   std::vector<PlannedService> services;
 };
 
-/// `names`: the configured services by ServiceId. A refusal means that nothing of the change is
-/// done; `plan` is then void. Requires: `truth` has an entry for every name.
+/// `known`: the configured services by ServiceId. A refusal means that nothing of the change is
+/// done; `plan` is then void. Requires: `truth` has an entry for each of them.
 std::optional<Refusal> plan_change(const model::TrafficState& truth,
-                                   std::span<const std::string> names, const ChangeRequest& request,
-                                   ChangePlan& plan);
+                                   std::span<const KnownService> known,
+                                   const ChangeRequest& request, ChangePlan& plan);
 
-/// True for what overtakes changes that wait: nothing but rollbacks.
+/// The share of all users who would get another pool, as far as the split decides: exact while the
+/// salt stays; with a new salt, which draws independently, the expected share.
+core::BasisPoints moved_share(const model::ServiceTraffic& before,
+                              const model::ServiceTraffic& after);
+
+/// True for what overtakes changes that wait: nothing but rollbacks, and no dry run.
 bool is_rollback(const ChangeRequest& request);
-/// `switch`, `split`, `rollback`, or `change` for a mixed list.
+/// `switch`, `split`, `rollback`, `endpoint drain|enable|disable`, or `change` for a mixed list.
 std::string action_of(const ChangeRequest& request);
+
+/// `endpoint drain`, of an order about an endpoint.
+std::string verb_of(const ServiceOrder& order);
 
 /// The record of a planned change. Requires: plan.changed.
 ChangeRecord record_of(const model::TrafficState& before, const ChangePlan& plan,

@@ -12,12 +12,6 @@ namespace limits = core::limits;
 
 namespace {
 
-std::vector<std::string> names_of(const config::Config& config) {
-  std::vector<std::string> names;
-  for (const config::Service& service : config.services) names.push_back(service.name);
-  return names;
-}
-
 /// Whether `request` is about a service that `plan` is about. An order without a name means the
 /// only service there is; with several it is refused when its turn comes, so it shares nothing.
 bool shares_a_service(const ChangePlan& plan, const ChangeRequest& request, bool has_one_service) {
@@ -34,7 +28,7 @@ constexpr const char* kOvertaken = "a rollback came before this change took effe
 
 Controller::Controller(Deps deps, StartState start)
     : deps_(std::move(deps)),
-      names_(names_of(deps_.config)),
+      known_(known_services(deps_.config)),
       keeper_(deps_.loop, deps_.store, std::move(start.image),
               start.is_on_disk ? StateKeeper::OnDisk::Yes : StateKeeper::OnDisk::No),
       publisher_(deps_.loop, deps_.publication, deps_.workers, [this] { answers_.on_adopted(); }),
@@ -42,7 +36,12 @@ Controller::Controller(Deps deps, StartState start)
                [this](DrainId id, const DrainReport& report) { on_drain_ended(id, report); }),
       answers_(deps_.loop, publisher_, drainer_, [this] { return keeper_.is_durable(); }),
       check_(deps_.loop, deps_.connector),
-      watchdog_(deps_.loop, deps_.workers) {}
+      watchdog_(deps_.loop, deps_.workers),
+      reporter_(deps_.loop, deps_.parts.services, [this] {
+        return Reporter::Health{.is_durable = keeper_.is_durable(),
+                                .audit_waiting = deps_.store.audit_waiting(),
+                                .silent_workers = silent_workers()};
+      }) {}
 
 void Controller::start() {
   publish();
@@ -50,7 +49,8 @@ void Controller::start() {
 
 void Controller::publish() {
   const core::Epoch epoch = publisher_.next_epoch();
-  publisher_.prepare(config::build_snapshot(deps_.config, deps_.parts, truth(), epoch));
+  in_force_ = config::build_snapshot(deps_.config, deps_.parts, truth(), epoch);
+  publisher_.prepare(in_force_);
   publisher_.flip(epoch);
 }
 
@@ -58,6 +58,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
   watchdog_.start();
+  reporter_.start();
 }
 
 // ---- the queue ----
@@ -118,7 +119,7 @@ Controller::Queued Controller::first_of(std::deque<Queued>& queue) {
 // when there is nothing else to roll back, as a switch that hangs would come after all. Those of
 // other services stay, and a rollback that is refused takes none.
 void Controller::supersede_for(const Queued& rollback, const ChangePlan& plan) {
-  const bool has_one = names_.size() == 1;
+  const bool has_one = known_.size() == 1;
   if (running_ && shares_a_service(plan, running_->change.request, has_one)) {
     refuse_running(RefusalCode::Superseded, kOvertaken);
   }
@@ -135,7 +136,7 @@ void Controller::supersede_for(const Queued& rollback, const ChangePlan& plan) {
 
 void Controller::begin(Queued change) {
   ChangePlan plan;
-  if (auto refusal = plan_change(truth(), names_, change.request, plan)) {
+  if (auto refusal = plan_change(truth(), known_, change.request, plan)) {
     return refuse(std::move(change), refusal->code, std::move(refusal->detail));
   }
   if (is_rollback(change.request)) supersede_for(change, plan);
@@ -145,17 +146,20 @@ void Controller::begin(Queued change) {
   }
   // A change of other services makes room for a rollback and begins anew when that is flipped.
   if (running_) changes_.push_front(halt_running());
-  running_ = Running{std::move(change), std::move(plan)};
+  Running next;
+  next.change = std::move(change);
+  next.plan = std::move(plan);
+  running_ = std::move(next);
   check_targets();
 }
 
 void Controller::check_targets() {
   std::vector<ConnectCheck::Target> targets;
-  if (running_->change.request.connect_check == ConnectCheckMode::Required) {
+  if (running_->change.request.check == SafetyCheck::Required) {
     for (const PlannedService& service : running_->plan.services) {
       if (!service.target) continue;
       targets.push_back(
-          {.service = service.name, .pool = &settings(service.service).pool(*service.target)});
+          {.service = service.name, .pool = &pool_in_force(service.service, *service.target)});
     }
   }
   if (targets.empty()) return persist();
@@ -168,14 +172,15 @@ void Controller::check_targets() {
 // All that can fail: build, place in every mailbox, and the disk. After this only the flip follows,
 // which can't.
 void Controller::persist() {
+  if (running_->change.request.execution == Execution::DryRun) return answer_dry_run();
   const ChangeRequest& request = running_->change.request;
   const ChangePlan& plan = running_->plan;
-  if (is_rollback(request)) warn_about_endpoints(plan);
   running_->phase = Phase::Persisting;
-  running_->epoch = publisher_.next_epoch();
   running_->persist_began = deps_.loop.clock().now();
-  publisher_.prepare(
-      config::build_snapshot(deps_.config, deps_.parts, plan.after, running_->epoch));
+  running_->snapshot =
+      config::build_snapshot(deps_.config, deps_.parts, plan.after, publisher_.next_epoch());
+  publisher_.prepare(running_->snapshot);
+  if (is_rollback(request)) warn_about_endpoints(*running_);
 
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
@@ -189,9 +194,46 @@ void Controller::persist() {
       [this](const std::optional<core::Error>& error) { on_persisted(error); });
 }
 
+void Controller::answer_dry_run() {
+  Running done = std::move(*running_);
+  running_.reset();
+  ChangeAnswer answer = answer_of(done.change.request, done.plan);
+  reply_later(std::move(done.change.reply), std::move(answer));
+}
+
+/// Nothing has changed: the generations are those in force.
+void Controller::add_previews(const ChangePlan& plan, ChangeAnswer& answer) const {
+  answer.generation = truth().generation;
+  for (std::size_t i = 0; i < plan.services.size(); ++i) {
+    const PlannedService& service = plan.services[i];
+    answer.services[i].generation = truth().find(service.name)->generation;
+    answer.services[i].preview = preview_of(service, *plan.after.find(service.name));
+  }
+}
+
+Preview Controller::preview_of(const PlannedService& service,
+                               const model::ServiceTraffic& after) const {
+  const model::ServiceTraffic& now = *truth().find(service.name);
+  Preview preview{.live = now.live,
+                  .split = now.split,
+                  .moved = moved_share(now, after),
+                  .drains = service.drains};
+  if (!service.drains) return preview;
+  const std::size_t pool = core::index(*service.drains);
+  for (const model::WorkerPort* worker : deps_.workers) {
+    const metrics::ServiceCounters& counters = worker->metrics().services[service.service.raw];
+    preview.requests += counters.in_flight[pool].read();
+    preview.tunnels += counters.tunnels[pool].read();
+  }
+  return preview;
+}
+
 void Controller::on_persisted(const std::optional<core::Error>& error) {
   if (!error || is_rollback(running_->change.request)) {
-    if (error) note("rollback without a written state, to be retried: " + error->text());
+    if (error) {
+      note("rollback without a written state, to be retried: " + error->text());
+      reporter_.on_not_durable();
+    }
     return flip();
   }
   refuse_running(RefusalCode::StorageUnavailable,
@@ -203,6 +245,7 @@ void Controller::on_persist_time_is_up() {
     note(
         "rollback without a written state: the disk does not answer; it is written as soon as it "
         "does");
+    reporter_.on_not_durable();
     return flip();
   }
   refuse_running(RefusalCode::StorageUnavailable, "the state could not be written within " +
@@ -214,12 +257,14 @@ void Controller::flip() {
   running_.reset();
   persist_deadline_.unlink();
   const core::Instant begin = deps_.loop.clock().now();
-  publisher_.flip(done.epoch);
+  publisher_.flip(done.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
   keeper_.commit();
+  in_force_ = done.snapshot;
+  reporter_.on_changed(done.plan, done.change.request);
 
   Answers::Pending pending;
-  pending.epoch = done.epoch;
+  pending.epoch = done.snapshot->epoch;
   pending.flipped = flipped;
   pending.when = done.change.request.answer;
   pending.answer = answer_of(done.change.request, done.plan);
@@ -245,18 +290,20 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
     const PlannedService& service = done.plan.services[i];
     if (!service.drains) continue;
     const model::ServiceSettings& of = settings(service.service);
-    const DrainId id =
-        drainer_.start({.service = &of,
-                        .pool = *service.drains,
-                        .generation = truth().generation,
-                        .below = done.epoch,
-                        .deadline = done.change.request.drain.value_or(of.drain_deadline)});
+    const DrainOrder order{.service = &of,
+                           .pool = *service.drains,
+                           .generation = truth().generation,
+                           .below = done.snapshot->epoch,
+                           .deadline = done.change.request.drain.value_or(of.drain_deadline)};
+    const DrainId id = drainer_.start(order);
+    reporter_.on_drain_began(id, order);
     pending.answer.services[i].drain = DrainReport{};
     pending.drains.emplace_back(id, i);
   }
 }
 
 void Controller::refuse_running(RefusalCode code, std::string detail) {
+  if (code == RefusalCode::StorageUnavailable) reporter_.on_refused_by_disk(detail);
   refuse(halt_running(), code, std::move(detail));
 }
 
@@ -270,7 +317,7 @@ Controller::Queued Controller::halt_running() {
       check_.cancel();
       break;
     case Phase::Persisting:
-      publisher_.withdraw(halted.epoch);
+      publisher_.withdraw(halted.snapshot->epoch);
       if (keeper_.give_up() == StateKeeper::Refused::MayLand) halted.change.may_land = true;
       break;
   }
@@ -293,6 +340,7 @@ void Controller::reply_later(ChangeReply reply, ChangeOutcome outcome) {
 
 ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePlan& plan) const {
   ChangeAnswer answer{.scope = request.scope,
+                      .execution = request.execution,
                       .changed = plan.changed,
                       .generation = plan.after.generation,
                       .is_durable = keeper_.is_durable(),
@@ -306,17 +354,20 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .generation = after.generation,
                                .live = after.live,
                                .split = after.split,
-                               .drain = std::nullopt});
+                               .drain = std::nullopt,
+                               .endpoint = service.endpoint,
+                               .preview = std::nullopt});
   }
+  if (request.execution == Execution::DryRun) add_previews(plan, answer);
   return answer;
 }
 
-void Controller::warn_about_endpoints(const ChangePlan& plan) const {
-  for (const PlannedService& service : plan.services) {
-    const model::ServiceTraffic& after = *plan.after.find(service.name);
-    const auto& endpoints = settings(service.service).pool(after.live).endpoints;
+void Controller::warn_about_endpoints(const Running& rollback) const {
+  for (const PlannedService& planned : rollback.plan.services) {
+    const model::Service& service = rollback.snapshot->service(planned.service);
+    const auto& endpoints = service.settings->pool(service.live).endpoints;
     if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
-      note("rollback of " + service.name + " to pool " + std::string(core::text(after.live)) +
+      note("rollback of " + planned.name + " to pool " + std::string(core::text(service.live)) +
            ", which has no usable endpoint");
     }
   }
@@ -324,6 +375,10 @@ void Controller::warn_about_endpoints(const ChangePlan& plan) const {
 
 const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
   return *deps_.parts.services[id.raw];
+}
+
+const model::Pool& Controller::pool_in_force(core::ServiceId id, core::PoolName name) const {
+  return in_force_->service(id).settings->pool(name);
 }
 
 void Controller::note(const std::string& line) const {

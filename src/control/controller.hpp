@@ -12,6 +12,7 @@
 #include "control/connect_check.hpp"
 #include "control/drainer.hpp"
 #include "control/publisher.hpp"
+#include "control/reporter.hpp"
 #include "control/start_state.hpp"
 #include "control/state_keeper.hpp"
 #include "control/status.hpp"
@@ -73,6 +74,14 @@ class Controller {
   void begin_stop(core::Nanos deadline, std::function<void()> stopped);
   bool is_stopping() const { return is_stopping_; }
 
+  /// The newest lines of the audit, at most kAuditTailLines; `done` comes later, on the loop; not
+  /// while the disk hangs.
+  void read_audit(std::size_t lines, StateWriter::AuditDone done) {
+    deps_.store.read_audit(lines, std::move(done));
+  }
+
+  EventLog& events() { return reporter_.log(); }
+
   StatusView status() const;
   /// Whether this process may get traffic: every check good.
   std::vector<Check> readiness() const;
@@ -94,8 +103,8 @@ class Controller {
     Queued change;
     ChangePlan plan;
     Phase phase = Phase::Checking;
-    core::Epoch epoch{};            // of Persisting: prepared
-    core::Instant persist_began{};  // read afresh
+    std::shared_ptr<const model::Snapshot> snapshot;  // of Persisting: prepared
+    core::Instant persist_began{};                    // read afresh
   };
 
   const model::TrafficState& truth() const { return keeper_.in_force().state; }
@@ -110,6 +119,9 @@ class Controller {
   void begin(Queued change);
   void check_targets();
   void persist();
+  void answer_dry_run();
+  void add_previews(const ChangePlan& plan, ChangeAnswer& answer) const;
+  Preview preview_of(const PlannedService& service, const model::ServiceTraffic& after) const;
   void on_persisted(const std::optional<core::Error>& error);
   void on_persist_time_is_up();
   void flip();
@@ -120,26 +132,30 @@ class Controller {
   void refuse(Queued change, RefusalCode code, std::string detail);
   void reply_later(ChangeReply reply, ChangeOutcome outcome);
   ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
+  /// As configured: what a drain refers to, and constant.
   const model::ServiceSettings& settings(core::ServiceId id) const;
+  const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
   ServiceView view_of(core::ServiceId id) const;
-  void warn_about_endpoints(const ChangePlan& plan) const;
+  void warn_about_endpoints(const Running& rollback) const;
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
   Deps deps_;
-  std::vector<std::string> names_;  // by ServiceId; constant
+  const std::vector<KnownService> known_;  // by ServiceId
   StateKeeper keeper_;
   Publisher publisher_;
   Drainer drainer_;
   Answers answers_;
   ConnectCheck check_;
   Watchdog watchdog_;
+  Reporter reporter_;
 
   std::deque<Queued> rollbacks_;  // go first
   std::deque<Queued> changes_;
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   bool is_republish_due_ = false;
+  std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
 

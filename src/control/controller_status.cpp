@@ -6,6 +6,22 @@
 
 namespace sluice::control {
 
+namespace {
+
+EndpointState state_of(model::EndpointMode mode) {
+  switch (mode) {
+    case model::EndpointMode::Enabled:
+      return EndpointState::Up;
+    case model::EndpointMode::Draining:
+      return EndpointState::Draining;
+    case model::EndpointMode::Disabled:
+      return EndpointState::Disabled;
+  }
+  core::unreachable();
+}
+
+}  // namespace
+
 StatusView Controller::status() const {
   StatusView view{.generation = truth().generation,
                   .epoch = publisher_.active(),
@@ -14,7 +30,7 @@ StatusView Controller::status() const {
                   .silent_workers = silent_workers(),
                   .listeners = listeners_,
                   .services = {}};
-  for (std::uint32_t id = 0; id < names_.size(); ++id) {
+  for (std::uint32_t id = 0; id < known_.size(); ++id) {
     view.services.push_back(view_of(core::ServiceId{id}));
   }
   for (DrainView& drain : drainer_.running()) {
@@ -30,7 +46,7 @@ std::vector<std::size_t> Controller::silent_workers() const {
 }
 
 ServiceView Controller::view_of(core::ServiceId id) const {
-  const model::ServiceTraffic& traffic = *truth().find(names_[id.raw]);
+  const model::ServiceTraffic& traffic = *truth().find(known_[id.raw].name);
   ServiceView view{.name = traffic.name,
                    .generation = traffic.generation,
                    .live = traffic.live,
@@ -44,7 +60,7 @@ ServiceView Controller::view_of(core::ServiceId id) const {
     for (const model::Endpoint& endpoint : pool.endpoints) {
       view.pools[core::index(pool.name)].push_back(
           {.address = endpoint.text,
-           .state = endpoint.is_disabled ? EndpointState::Disabled : EndpointState::Up,
+           .state = state_of(traffic.mode_of(pool.name, endpoint.text)),
            .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed)});
     }
   }
@@ -55,21 +71,22 @@ std::vector<Check> Controller::readiness() const {
   std::vector<Check> checks;
   checks.push_back({"listeners", is_serving_, is_serving_ ? "" : "not open yet"});
   checks.push_back({"stopping", !is_stopping_, is_stopping_ ? "the process is stopping" : ""});
-  for (std::uint32_t id = 0; id < names_.size(); ++id) {
+  for (std::uint32_t id = 0; id < known_.size(); ++id) {
     const bool is_usable = has_usable_endpoint(core::ServiceId{id});
-    checks.push_back({"service " + names_[id], is_usable,
+    checks.push_back({"service " + known_[id].name, is_usable,
                       is_usable ? "" : "no usable endpoint in its live pool"});
   }
   return checks;
 }
 
 bool Controller::has_usable_endpoint(core::ServiceId id) const {
-  const core::PoolName live = truth().find(names_[id.raw])->live;
-  const auto& endpoints = settings(id).pool(live).endpoints;
+  const core::PoolName live = truth().find(known_[id.raw].name)->live;
+  const auto& endpoints = pool_in_force(id, live).endpoints;
   return !std::ranges::all_of(endpoints, &model::Endpoint::is_disabled);
 }
 
 void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped) {
+  if (!is_stopping_) reporter_.on_stopping();
   is_stopping_ = true;
   stopped_ = std::move(stopped);
   constexpr core::Epoch kEverything{std::numeric_limits<std::uint64_t>::max()};
@@ -87,6 +104,7 @@ void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped)
 
 void Controller::on_drain_ended(DrainId id, const DrainReport& report) {
   answers_.on_drain_ended(id, report);
+  reporter_.on_drain_ended(id, report);
   if (std::erase(stop_drains_, id) == 0 || !stop_drains_.empty()) return;
   if (const auto stopped = std::exchange(stopped_, nullptr)) stopped();
 }

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -118,6 +119,17 @@ core::Status PosixFiles::sync_directory(const std::string& path) {
 core::Status PosixFiles::make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST) return failed("mkdir", path);
   return core::ok();
+}
+
+core::Result<std::vector<std::string>> PosixFiles::names(const std::string& directory) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    found.push_back(entry->path().filename());
+  }
+  if (!error || error == std::errc::no_such_file_or_directory) return found;
+  return core::Error{core::ErrorCode::Io, directory, "opendir: " + error.message()};
 }
 
 core::Result<std::optional<std::uint64_t>> PosixFiles::size(const std::string& path) {

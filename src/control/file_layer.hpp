@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/core/result.hpp"
 
@@ -45,6 +46,8 @@ class FileLayer {
   /// One that is there already is no error.
   virtual core::Status make_directory(const std::string& path) = 0;
 
+  /// What is in a directory, in no order; nothing when it is not there.
+  virtual core::Result<std::vector<std::string>> names(const std::string& directory) = 0;
   /// nullopt: no such file.
   virtual core::Result<std::optional<std::uint64_t>> size(const std::string& path) = 0;
   virtual core::Result<std::string> read(const std::string& path, ByteRange range) = 0;
@@ -92,6 +95,7 @@ class PosixFiles final : public FileLayer {
   core::Status unlink(const std::string& path) override;
   core::Status sync_directory(const std::string& path) override;
   core::Status make_directory(const std::string& path) override;
+  core::Result<std::vector<std::string>> names(const std::string& directory) override;
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override;
   core::Result<std::string> read(const std::string& path, ByteRange range) override;
   core::Status lock(const std::string& path) override;

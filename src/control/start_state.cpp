@@ -203,6 +203,14 @@ std::vector<std::string> differences(const config::Config& config,
                       std::string(core::text(now->live)) + ", split " + now->split.percent() +
                       "), not `initial` of the file");
     }
+    for (const model::EndpointDecision& endpoint : now->endpoints) {
+      if (endpoint.gone_since) continue;
+      const std::string name = std::string(core::text(endpoint.pool)) + "/" + endpoint.address;
+      lines.push_back("service " + service.name + ": endpoint " + name + " is " +
+                      std::string(text(endpoint.mode)) +
+                      " by the saved state (sluice endpoint enable " + name + " " + service.name +
+                      ")");
+    }
   }
   return lines;
 }

@@ -4,12 +4,13 @@
 
 namespace sluice::control {
 
-StateDirectory::StateDirectory(std::shared_ptr<FileLayer> files, std::string path)
+StateDirectory::StateDirectory(std::shared_ptr<FileLayer> files, std::string path,
+                               std::uint64_t audit_size_max)
     : files_(std::move(files)),
       path_(std::move(path)),
       state_(in("state.json")),
       previous_(in("state.json.previous")),
-      audit_(*files_, path_) {}
+      audit_(*files_, path_, audit_size_max) {}
 
 core::Status StateDirectory::lock() {
   if (core::Status made = files_->make_directory(path_); !made) return made;
@@ -24,15 +25,20 @@ core::Result<std::optional<StateImage>> StateDirectory::load() {
     if (!image) return image.error();
     return std::optional<StateImage>(std::move(*image));
   }
-  for (const std::string& witness : {previous_, in("audit.jsonl")}) {
-    const auto found = files_->size(witness);
-    if (!found) return found.error();
-    if (found->has_value()) {
-      return core::Error{core::ErrorCode::Corrupt, state_,
-                         "is missing, but " + witness + " exists"};
-    }
-  }
-  return std::optional<StateImage>();
+  const auto witness = find_witness();
+  if (!witness) return witness.error();
+  if (witness->empty()) return std::optional<StateImage>();
+  return core::Error{core::ErrorCode::Corrupt, state_, "is missing, but " + *witness + " exists"};
+}
+
+/// A file that says that there was a state; empty: none.
+core::Result<std::string> StateDirectory::find_witness() {
+  const auto previous = files_->size(previous_);
+  if (!previous) return previous.error();
+  if (previous->has_value()) return previous_;
+  const auto audit = audit_names(*files_, path_);
+  if (!audit) return audit.error();
+  return audit->empty() ? std::string() : path_ + "/" + audit->back();
 }
 
 core::Result<StateImage> StateDirectory::load_previous() {

@@ -21,11 +21,12 @@ struct WriteResult {
 /// damaged one, must not push the good one out of state.json.previous.
 enum class OldState : std::uint8_t { KeepAsPrevious, Drop };
 
-/// The files of `state_dir` (behaviour.md §1): lock, state.json, state.json.previous, audit.jsonl.
-/// Blocking: store thread only, and the start of the process.
+/// The files of `state_dir` (behaviour.md §1): lock, state.json, state.json.previous, audit.jsonl
+/// and the full ones before it. Blocking: store thread only, and the start of the process.
 class StateDirectory {
  public:
-  StateDirectory(std::shared_ptr<FileLayer> files, std::string path);
+  StateDirectory(std::shared_ptr<FileLayer> files, std::string path,
+                 std::uint64_t audit_size_max = core::limits::kAuditFileMax);
 
   /// Makes the directory (its last component) when it is missing, and takes the lock for life.
   core::Status lock();
@@ -42,6 +43,7 @@ class StateDirectory {
   const std::string& path() const { return path_; }
 
  private:
+  core::Result<std::string> find_witness();
   core::Status write_new(const std::string& bytes);
   core::Status keep_as_previous();
   core::Result<StateImage> read_image(const std::string& file);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "control/digest.hpp"
@@ -24,6 +26,17 @@ std::string dump(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+Json endpoints_json(const std::vector<model::EndpointDecision>& endpoints) {
+  Json list = Json::array();
+  for (const model::EndpointDecision& endpoint : endpoints) {
+    Json& json = list.emplace_back(Json{{"pool", core::text(endpoint.pool)},
+                                        {"address", endpoint.address},
+                                        {"state", text(endpoint.mode)}});
+    if (endpoint.gone_since) json["gone_since"] = core::format_rfc3339(*endpoint.gone_since);
+  }
+  return list;
+}
+
 Json service_json(const model::ServiceTraffic& service) {
   Json json{{"name", service.name},
             {"generation", service.generation.raw},
@@ -32,6 +45,7 @@ Json service_json(const model::ServiceTraffic& service) {
             {"salt", service.salt},
             {"candidate_open", service.is_candidate_open},
             {"can_undo_switch", service.can_undo_switch}};
+  if (!service.endpoints.empty()) json["endpoints"] = endpoints_json(service.endpoints);
   if (service.gone_since) json["gone_since"] = core::format_rfc3339(*service.gone_since);
   return json;
 }
@@ -116,13 +130,45 @@ bool take(const Json& from, const char* key, core::WallTime& out) {
   return time.has_value();
 }
 
+bool take(const Json& from, const char* key, model::EndpointMode& out) {
+  std::string text;
+  if (!take(from, key, text)) return false;
+  for (const auto mode : {model::EndpointMode::Draining, model::EndpointMode::Disabled}) {
+    if (text == model::text(mode)) out = mode;
+  }
+  return text == model::text(out);
+}
+
+bool take_endpoint(const Json& json, model::EndpointDecision& out) {
+  if (!json.is_object() || !take(json, "pool", out.pool) || !take(json, "address", out.address) ||
+      !take(json, "state", out.mode)) {
+    return false;
+  }
+  return !json.contains("gone_since") || take(json, "gone_since", out.gone_since.emplace());
+}
+
+/// Absent: all are enabled. They must stand in their order, each once.
+bool take_endpoints(const Json& service, std::vector<model::EndpointDecision>& out) {
+  const auto found = service.find("endpoints");
+  if (found == service.end()) return true;
+  if (!found->is_array()) return false;
+  for (const Json& json : *found) {
+    if (!take_endpoint(json, out.emplace_back())) return false;
+  }
+  const auto is_in_order = [](const model::EndpointDecision& a, const model::EndpointDecision& b) {
+    return std::pair(core::index(a.pool), std::string_view(a.address)) <
+           std::pair(core::index(b.pool), std::string_view(b.address));
+  };
+  return std::ranges::adjacent_find(out, std::not_fn(is_in_order)) == out.end();
+}
+
 bool take_service(const Json& json, model::ServiceTraffic& out) {
   std::uint64_t split = 0;
   if (!json.is_object() || !take(json, "name", out.name) ||
       !take(json, "generation", out.generation.raw) || !take(json, "live", out.live) ||
       !take(json, "split_basis_points", split) || !take(json, "salt", out.salt) ||
       !take(json, "candidate_open", out.is_candidate_open) ||
-      !take(json, "can_undo_switch", out.can_undo_switch)) {
+      !take(json, "can_undo_switch", out.can_undo_switch) || !take_endpoints(json, out.endpoints)) {
     return false;
   }
   if (json.contains("gone_since") && !take(json, "gone_since", out.gone_since.emplace())) {

@@ -1,5 +1,6 @@
 #include "control/state_store.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -19,8 +20,12 @@ struct WriteJob {
   OldState old = OldState::Drop;
   StateWriter::Done done;
 };
+struct ReadJob {
+  std::size_t lines = 0;
+  StateWriter::AuditDone done;
+};
 struct TryAgain {};  // nothing came: time for the audit lines that wait
-using Job = std::variant<TryAgain, WriteJob, ChangeRecord>;
+using Job = std::variant<TryAgain, WriteJob, ChangeRecord, ReadJob>;
 
 /// Audit lines that wait for a disk that takes them. Store thread only.
 class AuditBacklog {
@@ -37,10 +42,14 @@ class AuditBacklog {
   bool empty() const { return waiting_.empty(); }
   void flush(AuditFile& file) {
     while (!waiting_.empty() && file.append(waiting_.front())) waiting_.pop_front();
+    left_.store(waiting_.size(), std::memory_order_relaxed);
   }
+  /// Any thread: how many the last flush left.
+  std::size_t left() const { return left_.load(std::memory_order_relaxed); }
 
  private:
   std::deque<ChangeRecord> waiting_;
+  std::atomic<std::size_t> left_{0};
 };
 
 }  // namespace
@@ -84,7 +93,8 @@ struct StateStore::Shared {
     jobs.pop_front();
     return job;
   }
-  void answer(StateWriter::Done done, WriteResult result) {
+  template <typename Done, typename Result>
+  void answer(Done done, Result result) {
     const std::lock_guard lock(mutex);
     if (control == nullptr) return;
     control->post([done = std::move(done), result = std::move(result)] { done(result); });
@@ -112,6 +122,14 @@ void StateStore::append_audit(ChangeRecord record) {
   shared_->push(std::move(record));
 }
 
+void StateStore::read_audit(std::size_t lines, AuditDone done) {
+  shared_->push(ReadJob{lines, std::move(done)});
+}
+
+std::size_t StateStore::audit_waiting() const {
+  return shared_->backlog.left();
+}
+
 void StateStore::run(const std::shared_ptr<Shared>& shared) {
   while (std::optional<Job> job = shared->next()) {
     if (auto* write = std::get_if<WriteJob>(&*job)) {
@@ -119,6 +137,9 @@ void StateStore::run(const std::shared_ptr<Shared>& shared) {
       shared->answer(std::move(write->done), std::move(result));
     } else if (auto* record = std::get_if<ChangeRecord>(&*job)) {
       shared->backlog.add(std::move(*record));
+    } else if (auto* read = std::get_if<ReadJob>(&*job)) {
+      core::Result<AuditTail> tail = shared->directory->audit().tail(read->lines);
+      shared->answer(std::move(read->done), std::move(tail));
     }
     shared->backlog.flush(shared->directory->audit());
   }

@@ -23,6 +23,12 @@ class StateWriter {
   virtual void write(std::string bytes, OldState old, Done done) = 0;
   /// A line that can't be written now is kept and tried again.
   virtual void append_audit(ChangeRecord record) = 0;
+  /// The newest lines of the audit, read behind what was handed over before. `done` as with
+  /// write().
+  using AuditDone = std::function<void(core::Result<AuditTail>)>;
+  virtual void read_audit(std::size_t lines, AuditDone done) = 0;
+  /// Lines that the disk did not take when they were last tried.
+  virtual std::size_t audit_waiting() const = 0;
 
  protected:
   ~StateWriter() = default;
@@ -43,6 +49,8 @@ class StateStore final : public StateWriter {
 
   void write(std::string bytes, OldState old, Done done) override;
   void append_audit(ChangeRecord record) override;
+  void read_audit(std::size_t lines, AuditDone done) override;
+  std::size_t audit_waiting() const override;
 
   enum class Stopped : std::uint8_t { Finished, DiskHangs };
   /// Finishes what was handed over and ends the thread, but waits for a hung disk no longer than

@@ -1,6 +1,9 @@
 #include "sluice/model/traffic.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "sluice/core/ensure.hpp"
 
 namespace sluice::model {
 
@@ -21,7 +24,42 @@ Transition settled_on(const ServiceTraffic& before, core::PoolName live) {
   return t;
 }
 
+auto rank(core::PoolName pool, std::string_view address) {
+  return std::pair(core::index(pool), address);
+}
+
+/// Where the decision about an endpoint stands, or would.
+template <typename Decisions>
+auto place_of(Decisions& decisions, core::PoolName pool, std::string_view address) {
+  return std::ranges::lower_bound(
+      decisions, rank(pool, address), {},
+      [](const EndpointDecision& decision) { return rank(decision.pool, decision.address); });
+}
+
+template <typename Decisions, typename Place>
+bool is_about(const Decisions& decisions, Place place, core::PoolName pool,
+              std::string_view address) {
+  return place != decisions.end() && place->pool == pool && place->address == address;
+}
+
 }  // namespace
+
+std::string_view text(EndpointMode mode) {
+  switch (mode) {
+    case EndpointMode::Enabled:
+      return "enabled";
+    case EndpointMode::Draining:
+      return "draining";
+    case EndpointMode::Disabled:
+      return "disabled";
+  }
+  core::unreachable();
+}
+
+EndpointMode ServiceTraffic::mode_of(core::PoolName pool, std::string_view address) const {
+  const auto place = place_of(endpoints, pool, address);
+  return is_about(endpoints, place, pool, address) ? place->mode : EndpointMode::Enabled;
+}
 
 ServiceTraffic* TrafficState::find(std::string_view name) {
   const auto found = std::ranges::find(services, name, &ServiceTraffic::name);
@@ -60,6 +98,25 @@ Transition apply_rollback(const ServiceTraffic& before) {
   if (before.split.count() > 0 || before.is_candidate_open) return settled_on(before, before.live);
   if (before.can_undo_switch) return settled_on(before, before.candidate());
   return unchanged(before);
+}
+
+Transition apply_endpoint(const ServiceTraffic& before, core::PoolName pool,
+                          std::string_view address, EndpointMode mode) {
+  Transition t = unchanged(before);
+  if (before.mode_of(pool, address) == mode) return t;
+  auto& decisions = t.after.endpoints;
+  const auto place = place_of(decisions, pool, address);
+  if (!is_about(decisions, place, pool, address)) {
+    decisions.insert(
+        place,
+        {.pool = pool, .address = std::string(address), .mode = mode, .gone_since = std::nullopt});
+  } else if (mode == EndpointMode::Enabled) {
+    decisions.erase(place);
+  } else {
+    place->mode = mode;
+  }
+  t.changed = true;
+  return t;
 }
 
 }  // namespace sluice::model

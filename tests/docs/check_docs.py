@@ -86,6 +86,17 @@ class Metrics(unittest.TestCase):
         self.assertEqual(sorted(documented), sorted(program))
 
 
+class Problems(unittest.TestCase):
+    def test_every_code_has_a_section_and_no_other_is_there(self):
+        program = re.findall(r'Title\{"(\w+)"', read("src/admin/problem.cpp"))
+        self.assertGreater(len(program), 10)
+        errors = read("docs/guide/admin-api.md").split("## Errors\n")[1].split("\n## ")[0]
+        self.assertEqual(sorted(re.findall(r"(?m)^### (\w+)$", errors)), sorted(program))
+        refusals = re.findall(r'return "(\w+)";', read("src/control/change.cpp").split("RefusalCode code")[1].split("DrainOutcome")[0])
+        self.assertGreater(len(refusals), 8)
+        self.assertLessEqual(set(refusals), set(program))
+
+
 class Commands(unittest.TestCase):
     def words_of_program(self):
         source = read("src/cli/main_cli.cpp")
@@ -100,7 +111,7 @@ class Commands(unittest.TestCase):
         page = read("docs/man/sluice.1").replace("\\-", "-")
         for verb in verbs:
             with self.subTest(verb=verb):
-                self.assertIn(f".SS {verb}\n", page)
+                self.assertRegex(page, rf"(?m)^\.SS (?:\w+ )?{verb}$")
         for option in options:
             with self.subTest(option=option):
                 self.assertIn(option, page)

@@ -131,6 +131,26 @@ class Commands(SluiceTest):
         for pool in ("green", "blue"):
             self.assertEqual(json.loads(curl("-d", json.dumps({"pool": pool}), "http://sluice/v1/services/shop/switch"))["live"], pool)
 
+    def test_an_entity_tag_guards_against_lost_updates(self):
+        proxy = self.two_pools()
+
+        def curl(*arguments):
+            done = subprocess.run(["curl", "-sS", "-i", "--unix-socket", proxy.socket, *arguments], capture_output=True,
+                                  text=True, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            head, _, body = done.stdout.replace("\r\n", "\n").partition("\n\n")
+            return int(head.split()[1]), dict(line.lower().split(": ", 1) for line in head.split("\n")[1:]), json.loads(body)
+
+        url = "http://sluice/v1/services/shop/split"
+        self.assertEqual(curl("http://sluice/v1/status/shop")[1]["etag"], '"1"')
+        code, head, _ = curl("-H", 'If-Match: "1"', "-d", '{"percent":"5%"}', url)
+        self.assertEqual((code, head["etag"]), (200, '"2"'))
+        code, head, problem = curl("-H", 'If-Match: "1"', "-d", '{"percent":"9%"}', url)
+        self.assertEqual((code, problem["code"], head["content-type"]), (412, "precondition_failed", "application/problem+json"))
+        self.assertEqual(problem["type"], "urn:sluice:problem:precondition_failed")
+        self.assertEqual((problem["instance"], problem["remedy"]), ("/v1/services/shop/split", "sluice status shop"))
+        self.assertEqual(proxy.status("shop")["split_basis_points"], 500)
+
     def test_the_tcp_admin_listener_reads_only(self):
         blue = self.origin("blue")
         directory = self.directory()
@@ -210,6 +230,219 @@ class Commands(SluiceTest):
         note, _, rest = proxy.cli("check", "-c", proxy.config_file, "--print").stdout.partition("\n")
         self.assertRegex(note, "^# note: .*the saved state rules: live blue, split 10%")
         self.assertEqual(rest, first.stdout)
+
+
+class Endpoints(SluiceTest):
+    def two_blues(self):
+        self.origins = [self.origin(name) for name in ("blue-1", "blue-2", "green")]
+        first, second, green = [origin.address for origin in self.origins]
+        return self.sluice([service([first, second], [green])]), first, second, green
+
+    def answered_by(self, proxy, count=40):
+        """The endpoints that a row of requests reaches."""
+        with proxy.client() as client:
+            return {client.get()[0]["sluice-endpoint"] for _ in range(count)}
+
+    def states(self, proxy):
+        pools = proxy.status("shop")["pools"]
+        return {entry["address"]: entry["state"] for pool in pools.values() for entry in pool["endpoints"]}
+
+    def test_one_that_is_taken_out_gets_no_requests_until_it_is_enabled_also_after_a_restart(self):
+        proxy, first, second, green = self.two_blues()
+        self.assertEqual(self.answered_by(proxy), {first, second})
+        done = proxy.cli("endpoint", "drain", first, "--reason", "new disk")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(f"blue/{first} is draining", done.stdout)
+        self.assertEqual(self.answered_by(proxy), {second})
+        self.assertEqual(self.states(proxy), {first: "draining", second: "up", green: "up"})
+        self.assertIn("draining", proxy.cli("status").stdout)
+        again = proxy.cli("endpoint", "drain", "blue/" + first)
+        self.assertIn("already, nothing to do", again.stdout)
+        self.assertEqual(proxy.status()["generation"], 2)
+
+        self.assertEqual(proxy.cli("endpoint", "disable", first).returncode, 0)
+        proxy.kill()
+        proxy.start()
+        self.assertEqual(self.states(proxy)[first], "disabled")
+        self.assertIn(f"endpoint blue/{first} is disabled by the saved state", proxy.errors())
+        self.assertEqual(self.answered_by(proxy), {second})
+        self.assertEqual(proxy.cli("endpoint", "enable", first).returncode, 0)
+        self.assertEqual(self.answered_by(proxy), {first, second})
+        self.assertEqual(proxy.status()["generation"], 4)
+
+    def test_the_last_one_of_the_live_pool_needs_force_and_rollback_needs_none(self):
+        proxy, first, second, green = self.two_blues()
+        self.assertEqual(proxy.cli("endpoint", "disable", first).returncode, 0)
+        refused = proxy.cli("endpoint", "disable", second, "--json")
+        self.assertEqual((refused.returncode, json.loads(refused.stdout)["code"]), (1, "last_endpoint"))
+        self.assertIn(f"try: sluice endpoint disable {second} --force", refused.stderr)
+        self.assertEqual(proxy.status()["generation"], 2)
+        self.assertEqual(proxy.cli("switch", "green").returncode, 0)
+        self.assertEqual(proxy.cli("endpoint", "disable", second).returncode, 0, "blue is not live now")
+        refused = proxy.cli("switch", "blue")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("no usable endpoint", refused.stderr)
+        self.assertEqual(proxy.cli("rollback").returncode, 0)
+        self.assertEqual(proxy.status("shop")["live"], "blue")
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 503)
+        self.assertEqual(proxy.admin("GET", "/readyz", raw=True)[0], 503)
+
+    def test_names_that_are_not_clear(self):
+        both = self.origin("both")
+        proxy = self.sluice([service([both.address], [both.address])])
+        unclear = proxy.cli("endpoint", "drain", both.address)
+        self.assertEqual(unclear.returncode, 1)
+        self.assertIn(f"blue/{both.address} or green/{both.address}", unclear.stderr)
+        unknown = proxy.cli("endpoint", "drain", "127.0.0.1:1")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn("has no endpoint \"127.0.0.1:1\"", unknown.stderr)
+        self.assertEqual(proxy.cli("endpoint", "drain", "green/" + both.address).returncode, 0)
+        self.assertEqual(proxy.cli("endpoint", "eject", both.address).returncode, 2)
+
+    def test_what_runs_on_it_ends_by_itself(self):
+        release, arrived = threading.Event(), threading.Semaphore(0)
+        self.addCleanup(release.set)
+
+        def held(peer):
+            peer.head()
+            arrived.release()
+            release.wait(PATIENCE)
+            peer.send(plain_answer(b"held"))
+
+        slow, green = self.scripted(held), self.origin("green")
+        proxy = self.sluice([service([slow.address], [green.address])])
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(arrived.acquire(timeout=PATIENCE))
+            self.assertEqual(proxy.cli("endpoint", "disable", slow.address, "--force").returncode, 0)
+            entry = proxy.status("shop")["pools"]["blue"]["endpoints"][0]
+            self.assertEqual((entry["state"], entry["in_flight"]), ("disabled", 1))
+            release.set()
+            self.assertEqual(client.answer()[1], b"held")
+
+
+class Audit(SluiceTest):
+    def test_the_chain_is_shown_and_verified_also_without_a_proxy(self):
+        proxy = self.two_pools()
+        proxy.split("10%", reason="first users")
+        proxy.switch("green")
+        proxy.cli("endpoint", "disable", self.blue.address)
+        wait_until(lambda: len(proxy.admin("GET", "/v1/audit")[1]["records"]) == 4, "all changes are in the audit")
+        shown = proxy.cli("audit")
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        lines = shown.stdout.splitlines()
+        self.assertEqual([line.split()[2] for line in lines], ["start", "split", "switch", "endpoint"])
+        self.assertIn("\"first users\"", lines[1])
+        self.assertIn(f"uid {os.getuid()}", lines[1])
+        self.assertIn(f"blue/{self.blue.address} disabled", lines[3])
+        newest = json.loads(proxy.cli("audit", "-n", "1", "--json").stdout)
+        self.assertEqual([record["generation"] for record in newest["records"]], [4])
+        self.assertTrue(newest["has_older"])
+
+        state = os.path.join(proxy.directory, "state")
+        good = proxy.cli("audit", "verify", "-c", proxy.config_file, environment={})
+        self.assertEqual((good.returncode, good.stderr), (0, ""))
+        self.assertIn("good: 4 lines in 1 file", good.stdout)
+        proxy.stop()
+        self.assertEqual(proxy.cli("audit").returncode, 3)
+        self.assertEqual(proxy.cli("audit", "verify", "--state-dir", state).returncode, 0)
+
+        path = os.path.join(state, "audit.jsonl")
+        with open(path, "rb") as file:
+            whole = file.read()
+        at = whole.index(b"first users")
+        with open(path, "wb") as file:
+            file.write(whole[:at] + b"F" + whole[at + 1 :])
+        bad = proxy.cli("audit", "verify", "--state-dir", state)
+        self.assertEqual((bad.returncode, bad.stdout), (1, ""))
+        self.assertIn(f"{path}:2: ", bad.stderr)
+        self.assertEqual(proxy.cli("audit", "verify", "--state-dir", os.path.join(state, "nowhere")).returncode, 1)
+
+
+    def test_a_chain_that_is_being_written_verifies(self):
+        proxy = self.two_pools()
+        stop = threading.Event()
+
+        def change():
+            for round in range(10_000):
+                if stop.is_set():
+                    return
+                proxy.split(str(round % 100 + 1))
+
+        writer = threading.Thread(target=change)
+        writer.start()
+        try:
+            for _ in range(scaled(20, 8, 5)):
+                done = proxy.cli("audit", "verify", "-c", proxy.config_file)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+        finally:
+            stop.set()
+            writer.join()
+
+
+class Events(SluiceTest):
+    def follow(self, proxy, *arguments):
+        """`sluice events --follow`, and a list of lines that grows."""
+        process = subprocess.Popen([BIN, "events", "--follow", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env={**os.environ, "SLUICE_SOCKET": proxy.socket})
+        lines = []
+
+        def read():
+            for line in process.stdout:
+                lines.append(line.rstrip())
+
+        thread = threading.Thread(target=read)
+        thread.start()
+
+        def end():
+            process.kill()
+            thread.join()
+            process.stdout.close()
+            process.stderr.close()
+            process.wait()
+
+        self.addCleanup(end)
+        return process, lines
+
+    def test_what_happens_is_told_as_it_happens(self):
+        proxy = self.two_pools()
+        proxy.split("10%")
+        process, lines = self.follow(proxy, "--json")
+        wait_until(lambda: lines, "the recent event")
+        proxy.switch("green", wait=True, reason="release 42")
+        proxy.cli("endpoint", "drain", self.blue.address)
+        wait_until(lambda: len(lines) == 5, "five events")
+        events = [json.loads(line) for line in lines]
+        self.assertEqual([event["event"] for event in events], ["change", "change", "drain", "drain", "endpoint"])
+        self.assertEqual([event.get("generation") for event in events], [2, 3, 3, 3, 4])
+        self.assertEqual((events[2]["phase"], events[3]["phase"], events[3]["outcome"]), ("began", "ended", "drained"))
+        self.assertEqual((events[1]["reason"], events[1]["uid"]), ("release 42", os.getuid()))
+
+        shown = proxy.cli("events", "-n", "2")
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertEqual(len(shown.stdout.splitlines()), 2)
+        self.assertIn(f"blue/{self.blue.address} is draining", shown.stdout)
+        proxy.stop()
+        self.assertEqual(process.wait(PATIENCE), 1)
+        self.assertEqual(json.loads(lines[-1])["event"], "stopping")
+
+    def test_an_endpoint_that_stops_answering_is_told(self):
+        proxy = self.two_pools()
+        _, lines = self.follow(proxy)
+        self.blue.stop()
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 503)
+        wait_until(lambda: any(f"blue/{self.blue.address} accepts no connections" in line for line in lines), "the event")
+
+    def test_a_reader_that_stops_reading_delays_no_change(self):
+        proxy = self.two_pools()
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(proxy.socket)
+            sock.sendall(b"GET /v1/events HTTP/1.1\r\nHost: sluice\r\n\r\n")
+            for round in range(scaled(400, 100, 50)):
+                proxy.split(str(round % 100 + 1), reason="x" * 1000)
+            self.assertEqual(proxy.status()["generation"], scaled(400, 100, 50) + 1)
 
 
 class AtOnce(SluiceTest):
@@ -298,6 +531,26 @@ class Drains(SluiceTest):
             self.assertIn(head.status, (502, 503, 504))
         line = proxy.wait_log(lambda entry: entry["path"] == "/held")
         self.assertIn("drain", line["error"])
+
+    def test_a_dry_run_counts_what_would_drain_and_changes_nothing(self):
+        proxy = self.held()
+        proxy.split("10%")
+        with proxy.client() as client:
+            client.request()
+            self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
+            done = proxy.cli("switch", "green", "--dry-run", "--json")
+            answer = json.loads(done.stdout)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "green", 2))
+            self.assertEqual(answer["would"], {"live_now": "blue", "split_basis_points_now": 1000, "moved_basis_points": 9000,
+                                               "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
+            shown = proxy.cli("switch", "green", "--dry-run").stdout
+            self.assertIn("green would be live", shown)
+            self.assertIn("1 request and 0 tunnels are in progress there now", shown)
+            self.assertIn("0.5 % of all users would change", proxy.cli("split", "10.5", "--dry-run").stdout)
+            self.assertEqual((proxy.status()["generation"], proxy.status("shop")["live"]), (2, "blue"))
+            self.release.set()
+            self.assertEqual(client.answer()[1], b"blue")
 
     def test_a_rollback_during_a_drain_cuts_nobody(self):
         proxy = self.held()

@@ -34,6 +34,13 @@ class FakeStore final : public control::StateWriter {
   }
   void append_audit(control::ChangeRecord record) override { audit.push_back(std::move(record)); }
 
+  void read_audit(std::size_t lines, AuditDone done) override {
+    audit_asked.push_back(lines);
+    loop_.mailbox().post([done = std::move(done), tail = audit_tail] { done(tail); });
+  }
+
+  std::size_t audit_waiting() const override { return audit_left; }
+
   /// The oldest waiting write ends.
   void answer(Mode how) {
     Write write = std::move(waiting.front());
@@ -55,6 +62,9 @@ class FakeStore final : public control::StateWriter {
   std::deque<Write> waiting;
   std::vector<control::OldState> olds;
   std::vector<control::ChangeRecord> audit;
+  core::Result<control::AuditTail> audit_tail = control::AuditTail{};
+  std::vector<std::size_t> audit_asked;
+  std::size_t audit_left = 0;
   std::optional<control::StateImage> on_disk;
 
  private:
@@ -359,6 +369,16 @@ inline control::ChangeRequest split_to(std::int64_t basis_points,
                             .pool = {},
                             .split = core::BasisPoints::make(basis_points, "test").value(),
                             .salt = {}});
+  return request;
+}
+inline control::ChangeRequest endpoint_to(model::EndpointMode mode, const std::string& endpoint,
+                                          const std::string& service = "shop") {
+  control::ChangeRequest request;
+  control::ServiceOrder& order = request.orders.emplace_back();
+  order.service = service;
+  order.action = control::Action::Endpoint;
+  order.endpoint = endpoint;
+  order.mode = mode;
   return request;
 }
 inline control::ChangeRequest rollback(const std::string& service = "shop") {

@@ -131,6 +131,13 @@ class FaultFiles final : public control::FileLayer {
     return core::ok();
   }
   core::Status make_directory(const std::string&) override { return core::ok(); }
+  core::Result<std::vector<std::string>> names(const std::string& directory) override {
+    std::vector<std::string> found;
+    for (const auto& [path, file] : live_) {
+      if (path.starts_with(directory + "/")) found.push_back(path.substr(directory.size() + 1));
+    }
+    return found;
+  }
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override {
     const auto found = content(path);
     if (!found) return std::optional<std::uint64_t>();

@@ -43,7 +43,8 @@ struct StaticParts {
 };
 StaticParts build_static(const Config& config, CellRegistry& cells);
 
-/// The only mapping from configuration and traffic state to a snapshot. O(services).
+/// The only mapping from configuration and traffic state to a snapshot. O(services), and O(its
+/// endpoints) for a service of which an endpoint is not enabled.
 /// Requires: `traffic` has an entry for every service of `config`.
 std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
                                                       const StaticParts& parts,
@@ -55,7 +56,7 @@ model::TrafficState initial_traffic(const Config& config);
 
 /// `saved` brought up to date with `config`: services that are new get their initial entry with the
 /// saved generation, services that left get `gone_since`, and are forgotten 30 days later; returned
-/// ones lose it. Generation unchanged.
+/// ones lose it. The same for decisions about endpoints. Generation unchanged.
 model::TrafficState merge_traffic(const Config& config, model::TrafficState saved,
                                   core::WallTime now);
 

@@ -139,6 +139,22 @@ inline constexpr std::chrono::milliseconds kPersistRetryFirst{100};
 inline constexpr std::chrono::milliseconds kPersistRetryMax{2000};
 /// Audit lines that wait for a disk that takes them.
 inline constexpr std::size_t kAuditBacklogMax = 4096;
+/// The audit file is set aside at this size and a new one begun: small enough to look through.
+inline constexpr std::size_t kAuditFileMax = 64 * 1024 * 1024;
+/// One line: a list of changes of every service holds each of them twice. More is damage.
+inline constexpr std::size_t kAuditLineMax = 32 * 1024 * 1024;
+/// What one look at the audit reads and answers; the store thread reads it between two writes.
+inline constexpr std::size_t kAuditTailLines = 1000;
+inline constexpr std::size_t kAuditTailBytes = 1024 * 1024;
+/// Events that are kept for those who come or fall behind.
+inline constexpr std::size_t kEventsKept = 1024;
+/// Readers of the event stream; each holds a connection to the admin socket.
+inline constexpr std::size_t kEventReadersMax = 32;
+static_assert(kEventReadersMax < kAdminConnectionsMax / 4);
+/// What a reader of events may leave unread before nothing more is written to it.
+inline constexpr std::size_t kEventQueueMax = 64 * 1024;
+/// A comment when nothing else goes out, so that both sides notice a dead connection.
+inline constexpr std::chrono::milliseconds kEventHeartbeat{15'000};
 /// Sockets that connect checks of one change hold at once, and of one pool.
 inline constexpr std::size_t kConnectChecksMax = 128;
 inline constexpr std::size_t kConnectChecksPerPoolMax = 16;

@@ -44,7 +44,7 @@ struct Endpoint {
   core::SocketAddress address;
   std::string text;              // as users see it: `127.0.0.1:9001`
   EndpointCell* cell = nullptr;  // never nullptr in a snapshot
-  bool is_disabled = false;
+  bool is_disabled = false;      // gets no new requests: EndpointMode is not Enabled
 };
 
 struct Pool {
@@ -76,7 +76,7 @@ struct Expose {
 };
 
 /// What the configuration says about a service: the same object in all snapshots of one
-/// configuration.
+/// configuration, unless an operator has taken an endpoint out.
 struct ServiceSettings {
   core::ServiceId id;
   std::string name;

@@ -1,6 +1,8 @@
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/core/clock.hpp"
@@ -11,6 +13,22 @@
 /// to it (behaviour.md §1). Pure; control owns the one instance that is the truth.
 namespace sluice::model {
 
+/// What an operator has decided about one endpoint. Draining and Disabled get no new requests, and
+/// what runs there ends by itself; the word says whether it is on its way out or out of use.
+enum class EndpointMode : std::uint8_t { Enabled, Draining, Disabled };
+std::string_view text(EndpointMode mode);
+
+/// An endpoint that is not enabled. It is known by the text that users see, so that the decision
+/// survives a restart and a configuration in which the endpoint is missing.
+struct EndpointDecision {
+  core::PoolName pool = core::PoolName::Blue;
+  std::string address;  // `127.0.0.1:9001`
+  EndpointMode mode = EndpointMode::Disabled;
+  std::optional<core::WallTime> gone_since;  // it left the file then; kept for 30 days
+
+  friend bool operator==(const EndpointDecision&, const EndpointDecision&) = default;
+};
+
 struct ServiceTraffic {
   std::string name;
   core::Generation generation{1};  // of its own last change
@@ -20,9 +38,11 @@ struct ServiceTraffic {
   bool is_candidate_open = true;  // the very first start opens it
   // Its newest change of live or split was a switch that changed live
   bool can_undo_switch = false;
+  std::vector<EndpointDecision> endpoints;   // those not enabled, by pool, then by address
   std::optional<core::WallTime> gone_since;  // it left the file then; kept for 30 days
 
   core::PoolName candidate() const { return core::other(live); }
+  EndpointMode mode_of(core::PoolName pool, std::string_view address) const;
   friend bool operator==(const ServiceTraffic&, const ServiceTraffic&) = default;
 };
 
@@ -54,5 +74,8 @@ Transition apply_split(const ServiceTraffic& before, core::BasisPoints split,
 /// (1) split above 0 % or candidate open: split 0 %, closed, the candidate drains; (2) else an
 /// undoable switch: the pools trade places, the old live one drains; (3) else no change.
 Transition apply_rollback(const ServiceTraffic& before);
+/// Live pool, split and what a rollback would undo stay as they are; no drain.
+Transition apply_endpoint(const ServiceTraffic& before, core::PoolName pool,
+                          std::string_view address, EndpointMode mode);
 
 }  // namespace sluice::model

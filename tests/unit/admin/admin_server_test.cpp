@@ -95,7 +95,9 @@ void check_problem(const Answer& answer, unsigned status, const std::string& cod
   CHECK(answer.status == status);
   CHECK(answer.has("Content-Type: application/problem+json"));
   const json problem = answer.content();
-  CHECK(problem.size() == 5);
+  CHECK(problem.size() ==
+        5U + (problem.contains("instance") ? 1U : 0U) + (problem.contains("remedy") ? 1U : 0U));
+  CHECK(problem.at("type") == "urn:sluice:problem:" + code);
   CHECK(problem.at("status") == status);
   CHECK(problem.at("code") == code);
   CHECK(problem.at("type").is_string());
@@ -249,7 +251,7 @@ TEST_CASE("admin: unknown paths are 404, wrong methods 405 with Allow", "[admin]
   for (const char* path :
        {"/", "/v1", "/v1/status/", "/v1/services/shop", "/v1/services//switch",
         "/v1/services/a/b/switch", "/v1/services/%zz/switch", "/v1/services/shop/switch/",
-        "/v1/events", "/V1/status", "/v1/../v1/status"}) {
+        "/v1/event", "/V1/status", "/v1/../v1/status"}) {
     INFO(path);
     check_problem(admin.post(path, "{}"), 404, "not_found");
   }
@@ -664,4 +666,315 @@ TEST_CASE("admin: metrics say when the state is not on the disk", "[admin][metri
   CHECK(admin.post("/v1/services/shop/rollback", "").content()["durable"] == false);
   CHECK(admin.get("/metrics").body.find("sluice_state_durable 0\n") != std::string::npos);
   CHECK(admin.get("/v1/status").content()["durable"] == false);
+}
+
+TEST_CASE("admin: endpoints are drained, disabled and enabled", "[admin][endpoint]") {
+  Admin admin;
+  const auto state_of = [&admin](const char* pool) {
+    return admin.get("/v1/status").content()["services"][0]["pools"][pool]["endpoints"][0]["state"];
+  };
+  const std::string body = R"({"endpoint":"127.0.0.1:9002"})";
+  for (const auto& [verb, state] : std::vector<std::pair<std::string, std::string>>{
+           {"drain", "draining"}, {"disable", "disabled"}, {"enable", "up"}}) {
+    const Answer answer = admin.post("/v1/services/shop/endpoints/" + verb, body);
+    INFO(answer.body);
+    CHECK(answer.status == 200);
+    CHECK(answer.content()["changed"] == true);
+    CHECK(answer.content()["drain"] == nullptr);
+    CHECK(answer.content()["endpoint"] ==
+          json{{"pool", "green"}, {"address", "127.0.0.1:9002"}, {"state", state}});
+    CHECK(state_of("green") == state);
+  }
+  CHECK(admin.get("/v1/status").content()["generation"] == 4);
+  check_problem(admin.post("/v1/services/shop/endpoints/drain", R"({"endpoint":"127.0.0.1:9001"})"),
+                409, "last_endpoint");
+  check_problem(admin.post("/v1/services/shop/endpoints/drain", R"({"endpoint":"127.0.0.1:1"})"),
+                404, "unknown_endpoint");
+  check_problem(admin.post("/v1/services/shop/endpoints/eject", body), 404, "not_found");
+  check_problem(admin.post("/v1/services/shop/endpoints/drain", "{}"), 400, "bad_request");
+}
+
+TEST_CASE("admin: the newest records of the audit, as they stand in the file", "[admin][audit]") {
+  Admin admin;
+  admin.rig.store.audit_tail =
+      control::AuditTail{{R"({"generation":1,"action":"start"})", "no JSON \xff"}, true};
+  const Answer answer = admin.get("/v1/audit");
+  CHECK(answer.status == 200);
+  const json audit = answer.content();
+  CHECK(audit["has_older"] == true);
+  REQUIRE(audit["records"].size() == 2);
+  CHECK(audit["records"][0]["action"] == "start");
+  CHECK(audit["records"][1]["unreadable"].get<std::string>().starts_with("no JSON"));
+  CHECK(admin.get("/v1/audit?limit=1").status == 200);
+  CHECK(admin.get("/v1/audit?limit=1000").status == 200);
+  CHECK(admin.rig.store.audit_asked == std::vector<std::size_t>{100, 1, 1000});
+  for (const char* query : {"limit=0", "limit=1001", "limit=", "limit", "limit=1x", "since=3"}) {
+    INFO(query);
+    check_problem(admin.get("/v1/audit?" + std::string(query)), 400, "bad_request");
+  }
+  admin.rig.store.audit_tail = core::Error{core::ErrorCode::Io, "audit.jsonl", "read: I/O error"};
+  check_problem(admin.get("/v1/audit"), 503, "storage_unavailable");
+}
+
+// ---- events ----
+
+namespace {
+
+/// The `data` of each event in what was sent, after the head.
+std::vector<json> events_in(const std::string& sent) {
+  std::vector<json> found;
+  for (std::size_t at = sent.find("data: "); at != std::string::npos;
+       at = sent.find("data: ", at + 1)) {
+    found.push_back(json::parse(sent.substr(at + 6, sent.find('\n', at) - at - 6)));
+  }
+  return found;
+}
+
+std::string events_request(const std::string& query, const std::string& field = "") {
+  return "GET /v1/events" + query + " HTTP/1.1\r\nHost: localhost\r\n" + field + "\r\n";
+}
+
+}  // namespace
+
+TEST_CASE("admin: events go on as they come", "[admin][events]") {
+  Admin admin;
+  admin.rig.done(test::split_to(100));
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.settle();
+  CHECK(reader.sent.find("\r\nContent-Type: text/event-stream\r\n") != std::string::npos);
+  CHECK(reader.sent.find("Content-Length") == std::string::npos);
+  CHECK(events_in(reader.sent).empty());  // those that came before were not asked for
+  admin.rig.done(test::split_to(200));
+  REQUIRE(events_in(reader.sent).size() == 1);
+  const json event = events_in(reader.sent)[0];
+  CHECK(event["event"] == "change");
+  CHECK(event["split_basis_points"] == 200);
+  CHECK(event["candidate_open"] == true);
+  CHECK(event["text"] == "shop: split: blue is live, green gets 2% of the users");
+  CHECK(reader.sent.find("\nevent: change\n") != std::string::npos);
+  CHECK_FALSE(reader.is_finished);
+  reader.end();
+  admin.rig.settle();
+  CHECK(reader.is_closed);
+  CHECK(admin.rig.controller->events().readers() == 0);
+}
+
+TEST_CASE("admin: recent events, and an end behind the newest", "[admin][events]") {
+  Admin admin;
+  for (int i = 1; i <= 5; ++i) admin.rig.done(test::split_to(i));
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request("?recent=2&follow=false"));
+  admin.rig.settle();
+  const auto events = events_in(reader.sent);
+  REQUIRE(events.size() == 2);
+  CHECK(events[0]["split_basis_points"] == 4);
+  CHECK(reader.is_finished);
+  CHECK(admin.rig.controller->events().readers() == 0);
+  for (const char* query : {"?recent=1025", "?recent=x", "?follow=yes", "?since=3"}) {
+    INFO(query);
+    check_problem(admin.ask(events_request(query)), 400, "bad_request");
+  }
+  FakeTransport& head = admin.connect();
+  head.give("HEAD /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  admin.rig.settle();
+  CHECK(head.is_finished);
+  CHECK(events_in(head.sent).empty());
+}
+
+TEST_CASE("admin: Last-Event-ID goes on behind that event, and knows those of another process",
+          "[admin][events]") {
+  Admin admin;
+  for (int i = 1; i <= 4; ++i) admin.rig.done(test::split_to(i));
+  const std::string epoch = std::to_string(admin.rig.controller->events().epoch());
+  const auto resumed = [&](const std::string& id) {
+    FakeTransport& reader = admin.connect();
+    reader.give(events_request("?follow=false", "Last-Event-ID: " + id + "\r\n"));
+    admin.rig.settle();
+    return events_in(reader.sent);
+  };
+  REQUIRE(resumed(epoch + "-2").size() == 2);
+  CHECK(resumed(epoch + "-2")[0]["split_basis_points"] == 3);
+  CHECK(resumed(epoch + "-4").empty());
+  for (const std::string& foreign : {std::string("1-2"), epoch + "-5", epoch, epoch + "-",
+                                     epoch + "-2x", std::string("nonsense")}) {
+    INFO(foreign);
+    const auto events = resumed(foreign);
+    REQUIRE(events.size() == 5);
+    CHECK(events[0] == json{{"event", "lost"}, {"count", nullptr}, {"restarted", true}});
+  }
+}
+
+TEST_CASE("admin: a slow reader loses events, is told how many, and delays nothing",
+          "[admin][events]") {
+  Admin admin;
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.settle();
+  reader.takes_bytes = false;
+  constexpr std::size_t kMany = 4000;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    admin.rig.controller->events().add(control::EventKind::Problem, std::string(100, 'x'), {});
+    if (i % 8 == 0) admin.rig.turn();
+  }
+  CHECK(reader.waiting.size() < core::limits::kEventQueueMax + 32 * 1024);
+  CHECK(admin.rig.done(test::split_to(100))->is_answered());
+  reader.drain();
+  admin.rig.settle();
+  const auto events = events_in(reader.sent);
+  const auto lost = std::ranges::find(
+      events, "lost", [](const json& event) { return event["event"].get<std::string>(); });
+  REQUIRE(lost != events.end());
+  const std::size_t got = events.size() - 1;
+  CHECK(got + (*lost)["count"].get<std::size_t>() == kMany + 1);
+  CHECK(events.back()["event"] == "change");
+}
+
+TEST_CASE("admin: silence on the event stream is broken by a comment", "[admin][events]") {
+  Admin admin;
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.settle();
+  const std::size_t before = reader.sent.size();
+  admin.rig.advance(core::limits::kEventHeartbeat - 100ms);
+  CHECK(reader.sent.size() == before);
+  admin.rig.advance(200ms);
+  CHECK(reader.sent.substr(before) == ":\n\n");
+  reader.takes_bytes = false;
+  admin.rig.advance(3 * core::limits::kEventHeartbeat);
+  CHECK(reader.waiting.size() <= 3);  // nothing is heaped up for one that does not read
+}
+
+TEST_CASE("admin: so many may follow the events, and one more may look", "[admin][events]") {
+  Admin admin;
+  std::vector<FakeTransport*> readers;
+  for (std::size_t i = 0; i < core::limits::kEventReadersMax; ++i) {
+    readers.push_back(&admin.connect());
+    readers.back()->give(events_request(""));
+  }
+  admin.rig.settle();
+  check_problem(admin.ask(events_request("")), 503, "busy");
+  FakeTransport& looker = admin.connect();
+  looker.give(events_request("?follow=false"));
+  admin.rig.settle();
+  CHECK(looker.sent.find(" 200 ") != std::string::npos);
+  readers[0]->fail();
+  admin.rig.settle();
+  FakeTransport& next = admin.connect();
+  next.give(events_request(""));
+  admin.rig.settle();
+  CHECK(next.sent.find(" 200 ") != std::string::npos);
+}
+
+// ---- dry runs, entity tags, problems ----
+
+TEST_CASE("admin: a dry run has the shape of a change, and says what would be", "[admin][dry]") {
+  Admin admin;
+  const Answer answer =
+      admin.post("/v1/services/shop/switch", R"({"pool":"green","dry_run":true})");
+  CHECK(answer.status == 200);
+  const json dry = answer.content();
+  CHECK(dry["dry_run"] == true);
+  CHECK(dry["changed"] == true);
+  CHECK(dry["live"] == "green");
+  CHECK(dry["generation"] == 1);
+  CHECK(dry["would"] == json::parse(R"({"live_now":"blue","split_basis_points_now":0,
+      "moved_basis_points":10000,"drain":{"pool":"blue","requests":0,"tunnels":0}})"));
+  const json split =
+      admin.post("/v1/services/shop/split", R"({"percent":"5%","dry_run":true})").content();
+  CHECK(split["would"]["moved_basis_points"] == 500);
+  CHECK(split["would"]["drain"] == nullptr);
+  const json list =
+      admin
+          .post(
+              "/v1/changes",
+              R"({"changes":[{"service":"shop","action":"switch","pool":"green"}],"dry_run":true})")
+          .content();
+  CHECK(list["dry_run"] == true);
+  CHECK(list["services"][0]["would"]["live_now"] == "blue");
+  const json status = admin.get("/v1/status").content();
+  CHECK(status["generation"] == 1);
+  CHECK(status["services"][0]["live"] == "blue");
+  CHECK_FALSE(
+      admin.post("/v1/services/shop/switch", R"({"pool":"green"})").content().contains("dry_run"));
+}
+
+TEST_CASE("admin: the entity tag of a state lets a change through, another is a 412",
+          "[admin][etag]") {
+  Admin admin({.services = {"shop", "blog"}});
+  const auto post = [&admin](const std::string& path, const std::string& body,
+                             const std::string& fields) {
+    return admin.ask("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                     std::to_string(body.size()) + "\r\n" + fields + "\r\n" + body);
+  };
+  const std::string split = R"({"percent":"5%"})";
+  const std::string shop = "/v1/services/shop/split";
+  CHECK(admin.get("/v1/status").has("ETag: \"1\""));
+  const Answer changed = post(shop, split, "If-Match: \"1\"\r\n");
+  CHECK(changed.status == 200);
+  CHECK(changed.has("ETag: \"2\""));
+  CHECK(admin.get("/v1/status").has("ETag: \"2\""));
+  CHECK(admin.get("/v1/status/shop").has("ETag: \"2\""));
+  CHECK(admin.get("/v1/status/blog").has("ETag: \"1\""));
+
+  const Answer stale = post(shop, R"({"percent":"6%"})", "If-Match: \"1\"\r\n");
+  check_problem(stale, 412, "precondition_failed");
+  CHECK(stale.content()["detail"].get<std::string>().find("\"2\"") != std::string::npos);
+  CHECK(post("/v1/services/blog/split", split, "If-Match: \"1\"\r\n").status == 200);
+  CHECK(post(shop, R"({"percent":"7%"})", "If-Match: \"8\"\r\nIf-Match: \"2\"\r\n").status == 200);
+  CHECK(post(shop, R"({"percent":"8%"})", "If-Match: *\r\n").status == 200);
+  check_problem(post(shop, split, "If-Match: W/\"5\"\r\n"), 412, "precondition_failed");
+  check_problem(post(shop, split, "If-Match: 5\r\n"), 400, "bad_request");
+  check_problem(post("/v1/services/shop/rollback", "{}", "If-Match: \"1\"\r\n"), 400,
+                "bad_request");
+  const std::string list = R"({"changes":[{"service":"shop","action":"switch","pool":"green"}]})";
+  check_problem(post("/v1/changes", list, "If-Match: \"4\"\r\n"), 412, "precondition_failed");
+  const Answer all = post("/v1/changes", list, "If-Match: \"5\"\r\n");
+  CHECK(all.status == 200);
+  CHECK(all.has("ETag: \"6\""));
+}
+
+TEST_CASE("admin: a refusal says what was asked, why not, and what would work",
+          "[admin][problem]") {
+  Admin admin;
+  admin.rig.connector.modes[9002] = test::FakeConnector::Mode::Refuses;
+  const json refused = admin.post("/v1/services/shop/switch", R"({"pool":"green"})").content();
+  CHECK(refused["instance"] == "/v1/services/shop/switch");
+  CHECK(refused["title"] == "No endpoint of the pool accepts connections");
+  CHECK(refused["remedy"] == "sluice switch green shop --force");
+  const auto remedy = [&admin](const std::string& path, const std::string& body) {
+    return admin.post(path, body).content().value("remedy", "");
+  };
+  CHECK(remedy("/v1/services/shop/endpoints/disable", R"({"endpoint":"127.0.0.1:9001"})") ==
+        "sluice endpoint disable 127.0.0.1:9001 shop --force");
+  CHECK(remedy("/v1/services/nope/rollback", "{}") == "sluice status");
+  CHECK(remedy("/v1/services/shop/switch", R"({"pool":"green","if_generation":9})") ==
+        "sluice status shop");
+  CHECK(admin.get("/nowhere").content()["instance"] == "/nowhere");
+  admin.rig.store.mode = test::FakeStore::Mode::Fails;
+  CHECK(remedy("/v1/services/shop/split", R"({"percent":"5%"})").find("disk") != std::string::npos);
+}
+
+TEST_CASE("admin: over TCP the audit is not shown, and few may follow the events",
+          "[admin][events][audit]") {
+  Admin admin;
+  const auto over_tcp = [&admin](const std::string& bytes) {
+    FakeTransport& transport = admin.connect(admin.server.remote());
+    transport.give(bytes);
+    admin.rig.settle();
+    return transport.sent;
+  };
+  const std::string refused = over_tcp("GET /v1/audit HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(refused.find(" 403 ") != std::string::npos);
+  CHECK(refused.find("local_only") != std::string::npos);
+  CHECK(admin.rig.store.audit_asked.empty());
+  for (std::size_t i = 0; i < core::limits::kEventReadersMax / 4; ++i) {
+    CHECK(over_tcp(events_request("")).find(" 200 ") != std::string::npos);
+  }
+  CHECK(over_tcp(events_request("")).find(" 503 ") != std::string::npos);
+  CHECK(over_tcp(events_request("?follow=false")).find(" 200 ") != std::string::npos);
+  FakeTransport& local = admin.connect();
+  local.give(events_request(""));
+  admin.rig.settle();
+  CHECK(local.sent.find(" 200 ") != std::string::npos);
 }

@@ -23,7 +23,7 @@ TEST_CASE("bodies: a switch with everything", "[admin][bodies]") {
   CHECK(request->orders.at(0).action == Action::Switch);
   CHECK(request->orders.at(0).pool == core::PoolName::Green);
   CHECK(request->answer == control::AnswerWhen::Drained);
-  CHECK(request->connect_check == control::ConnectCheckMode::Skipped);
+  CHECK(request->check == control::SafetyCheck::Skipped);
   CHECK(request->drain == core::Millis(90'000));
   CHECK(request->reason == "r\xC3\xA9lease");
   CHECK(request->if_generation == 42);
@@ -33,7 +33,7 @@ TEST_CASE("bodies: a switch with nothing but its pool", "[admin][bodies]") {
   const auto request = parse_switch(R"({"pool":"blue"})");
   REQUIRE(request);
   CHECK(request->answer == control::AnswerWhen::Adopted);
-  CHECK(request->connect_check == control::ConnectCheckMode::Required);
+  CHECK(request->check == control::SafetyCheck::Required);
   CHECK_FALSE(request->drain);
   CHECK_FALSE(request->if_generation);
 }
@@ -79,7 +79,8 @@ TEST_CASE("bodies: a list of changes", "[admin][bodies]") {
 
 TEST_CASE("bodies: unknown members are named beside the known ones", "[admin][bodies]") {
   CHECK(error_of(parse_switch(R"({"pool":"blue","Wait":true})")) ==
-        "unknown member \"Wait\"; there is: pool, wait, drain, force, reason, if_generation");
+        "unknown member \"Wait\"; there is: pool, wait, drain, force, dry_run, reason, "
+        "if_generation");
 }
 
 TEST_CASE("bodies: repeated members are refused", "[admin][bodies]") {
@@ -121,4 +122,23 @@ TEST_CASE("bodies: deep nesting ends as an error, not as a crash", "[admin][bodi
   const std::string deep = "{\"pool\":" + std::string(30'000, '[') + std::string(30'000, ']') + "}";
   CHECK_FALSE(parse_switch(deep));
   CHECK_FALSE(parse_switch("{\"pool\":" + std::string(60'000, '[')));
+}
+
+TEST_CASE("bodies: endpoint", "[admin][bodies]") {
+  const auto request = admin::parse_endpoint(
+      R"({"endpoint":"blue/127.0.0.1:9001","force":true,"reason":"disk","if_generation":7})",
+      model::EndpointMode::Draining);
+  REQUIRE(request);
+  CHECK(request->orders.front().action == control::Action::Endpoint);
+  CHECK(request->orders.front().endpoint == "blue/127.0.0.1:9001");
+  CHECK(request->orders.front().mode == model::EndpointMode::Draining);
+  CHECK(request->check == control::SafetyCheck::Skipped);
+  CHECK(request->reason == "disk");
+  CHECK(request->if_generation == 7U);
+  for (const char* wrong :
+       {"", "{}", R"({"endpoint":1})", R"({"endpoint":"x","pool":"blue"})",
+        R"({"endpoint":"x","force":1})", R"({"endpoint":"x","endpoint":"y"})"}) {
+    INFO(wrong);
+    CHECK_FALSE(admin::parse_endpoint(wrong, model::EndpointMode::Draining));
+  }
 }

@@ -24,13 +24,21 @@ std::string text_of(std::FILE* file) {
   return text;
 }
 
+cli::AuditVerdict audit_verdict;  // what the next `audit verify` finds
+std::string audit_asked;
+
 /// `sluice ARGUMENTS...` in this process.
 Ran run_sluice(std::vector<const char*> arguments, cli::RunOptions* run = nullptr) {
   arguments.insert(arguments.begin(), "sluice");
   cli::Console console{std::tmpfile(), std::tmpfile(), {}, false};
-  cli::Verbs hooks{"9.8.7", [run](const cli::RunOptions& options) {
+  cli::Verbs hooks{"9.8.7",
+                   [run](const cli::RunOptions& options) {
                      if (run != nullptr) *run = options;
                      return 0;
+                   },
+                   [](const std::string& directory, cli::AuditStart start) {
+                     audit_asked = directory + (start == cli::AuditStart::Any ? " partial" : "");
+                     return audit_verdict;
                    }};
   Ran ran;
   ran.exit_status =
@@ -120,8 +128,7 @@ TEST_CASE("cli: a word that is no command is named, with the nearest one", "[cli
 }
 
 TEST_CASE("cli: a command of a later version is named as that", "[cli]") {
-  for (const char* verb :
-       {"endpoint", "rollout", "flag", "explain", "events", "audit", "reload", "freeze"}) {
+  for (const char* verb : {"rollout", "flag", "explain", "reload", "freeze"}) {
     const Ran ran = run_sluice({verb, "shop", "--json"});
     INFO(verb);
     CHECK(ran.exit_status == 2);
@@ -269,4 +276,154 @@ TEST_CASE("cli: an unreadable answer is a failure, not a crash", "[cli]") {
   FakeAdmin admin([](const std::string&) { return FakeAdmin::json(200, "{\"surprise\":[]}"); });
   CHECK(run_sluice({"status", "--socket", admin.path().c_str()}).exit_status == 1);
   CHECK(run_sluice({"rollback", "shop", "--socket", admin.path().c_str()}).exit_status == 1);
+}
+
+TEST_CASE("cli: endpoint says what is true of it now", "[cli][endpoint]") {
+  const std::string answer =
+      R"({"changed":true,"generation":6,"service":"shop","live":"blue","split_basis_points":0,"durable":true,
+  "took_us":{},"workers":{"total":2,"adopted":2,"missing":[]},"drain":null,
+  "endpoint":{"pool":"green","address":"127.0.0.1:9002","state":"draining"}})";
+  FakeAdmin admin(with_services(kOneService, 200, answer));
+  const Ran ran =
+      run_sluice({"endpoint", "drain", "green/127.0.0.1:9002", "shop", "--force", "--reason",
+                  "disk", "--if-generation", "5", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 0);
+  CHECK(has(ran.out, "shop: green/127.0.0.1:9002 is draining: no new requests"));
+  const std::string& request = admin.requests().at(0);
+  CHECK(has(request, "POST /v1/services/shop/endpoints/drain "));
+  for (const char* part : {R"("endpoint":"green/127.0.0.1:9002")", R"("force":true)",
+                           R"("reason":"disk")", R"("if_generation":5)"}) {
+    INFO(part);
+    CHECK(has(request, part));
+  }
+  CHECK(run_sluice({"endpoint", "enable", "x:1", "--socket", admin.path().c_str()}).exit_status ==
+        0);
+  CHECK(has(admin.requests().back(), "POST /v1/services/shop/endpoints/enable "));
+  CHECK(run_sluice({"endpoint", "disable", "x:1", "--socket", admin.path().c_str()}).exit_status ==
+        0);
+  CHECK(has(admin.requests().back(), "POST /v1/services/shop/endpoints/disable "));
+}
+
+TEST_CASE("cli: endpoint that is used wrongly names its own help", "[cli][endpoint]") {
+  for (const std::vector<const char*>& line :
+       std::vector<std::vector<const char*>>{{"endpoint"},
+                                             {"endpoint", "remove", "x:1"},
+                                             {"endpoint", "drain"},
+                                             {"endpoint", "enable", "x:1", "--force"}}) {
+    const Ran ran = run_sluice(line);
+    INFO(ran.err);
+    CHECK(ran.exit_status == 2);
+    CHECK(has(ran.err, "try: sluice endpoint"));
+  }
+  CHECK(has(run_sluice({"endpoint", "drain"}).err, "try: sluice endpoint drain --help"));
+}
+
+TEST_CASE("cli: the last endpoint needs --force, and the refusal says so", "[cli][endpoint]") {
+  FakeAdmin admin(
+      with_services(kOneService, 409, R"({"code":"last_endpoint","detail":"the last"})"));
+  const Ran ran =
+      run_sluice({"endpoint", "disable", "127.0.0.1:9001", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 1);
+  CHECK(has(ran.err, "try: sluice endpoint disable 127.0.0.1:9001 --force"));
+}
+
+TEST_CASE("cli: audit shows one line per record, newest last", "[cli][audit]") {
+  const std::string answer = R"({"has_older":true,"records":[
+   {"previous":"0","generation":2,"time":"2026-01-31T12:00:00.000Z","actor":{"uid":1000,"pid":7},"action":"switch",
+    "reason":"release \u001b[2J","before":[{"name":"shop","live":"blue","split_basis_points":1250,"salt":"a"}],
+    "after":[{"name":"shop","live":"green","split_basis_points":0,"salt":"a",
+              "endpoints":[{"pool":"blue","address":"x:1","state":"disabled"}]}],"hash":"1"},
+   {"unreadable":"rubbish"}]})";
+  FakeAdmin admin([&](const std::string&) { return FakeAdmin::json(200, answer); });
+  const Ran ran = run_sluice({"audit", "-n", "7", "--socket", admin.path().c_str()});
+  CHECK(ran.exit_status == 0);
+  CHECK(has(admin.requests().at(0), "GET /v1/audit?limit=7 "));
+  CHECK(has(ran.out,
+            "2026-01-31T12:00:00.000Z      2  switch  shop: blue live, split 12.5 % -> "
+            "green live, blue/x:1 disabled  (uid 1000, pid 7)  \"release "));
+  CHECK_FALSE(has(ran.out, "\x1b"));
+  CHECK(has(ran.out, "older"));
+  CHECK(has(ran.out, "no record: rubbish"));
+  CHECK(run_sluice({"audit", "--json", "--socket", admin.path().c_str()}).out == answer + "\n");
+  for (const char* wrong : {"0", "1001", "x"}) {
+    CHECK(run_sluice({"audit", "-n", wrong}).exit_status == 2);
+  }
+}
+
+TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked", "[cli][audit]") {
+  audit_verdict = {};
+  audit_verdict.files = 2;
+  audit_verdict.lines = 12;
+  audit_verdict.first_generation = 1;
+  audit_verdict.last_generation = 12;
+  const Ran good = run_sluice({"audit", "verify", "--state-dir", "/var/x"});
+  CHECK(good.exit_status == 0);
+  CHECK(good.out == "good: 12 lines in 2 files of /var/x, generations 1 to 12\n");
+  CHECK(audit_asked == "/var/x");
+  CHECK(has(run_sluice({"audit", "verify", "--state-dir", "/x", "--json"}).out, R"("good":true)"));
+  CHECK(has(run_sluice({"audit", "--json", "verify", "--state-dir", "/x"}).out, R"("good":true)"));
+  CHECK(has(run_sluice({"audit", "-c", "/nonexistent.yaml", "verify"}).err, "/nonexistent.yaml"));
+  run_sluice({"audit", "verify", "--state-dir", "/x", "--partial"});
+  CHECK(audit_asked == "/x partial");
+
+  audit_verdict.bad_file = "/var/x/audit-1.jsonl";
+  audit_verdict.bad_line = 7;
+  audit_verdict.why = "it is wrong";
+  const Ran bad = run_sluice({"audit", "verify", "--state-dir", "/var/x", "--json"});
+  CHECK(bad.exit_status == 1);
+  CHECK(has(bad.out, R"("good":false)"));
+  CHECK(has(bad.out, R"("file":"/var/x/audit-1.jsonl","line":7)"));
+  CHECK(has(bad.err, "sluice audit verify: /var/x/audit-1.jsonl:7: it is wrong"));
+
+  audit_verdict = {};
+  audit_verdict.trouble = "/var/x: there is no audit file";
+  CHECK(run_sluice({"audit", "verify", "--state-dir", "/var/x"}).exit_status == 1);
+  CHECK(run_sluice({"audit", "verify", "-c", "/nonexistent.yaml"}).exit_status == 1);
+  CHECK(run_sluice({"audit", "verify", "extra"}).exit_status == 2);
+}
+
+TEST_CASE("cli: events prints what it gets and ends, or follows until the proxy ends it",
+          "[cli][events]") {
+  const std::string data =
+      R"({"event":"change","time":"2026-01-31T12:00:00.000Z","text":"shop: x"})";
+  FakeAdmin admin([&](const std::string&) {
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nid: "
+           "1-1\n"
+           "event: change\ndata: " +
+           data + "\n\n";
+  });
+  const Ran shown = run_sluice({"events", "-n", "5", "--socket", admin.path().c_str()});
+  CHECK(shown.exit_status == 0);
+  CHECK(shown.out == "2026-01-31T12:00:00.000Z  change    shop: x\n");
+  CHECK(has(admin.requests().at(0), "GET /v1/events?recent=5&follow=false "));
+  const Ran followed =
+      run_sluice({"events", "--follow", "--json", "--socket", admin.path().c_str()});
+  CHECK(has(admin.requests().at(1), "GET /v1/events?recent=20&follow=true "));
+  CHECK(followed.out == data + "\n");
+  CHECK(followed.exit_status == 1);
+  CHECK(has(followed.err, "the proxy ended the stream"));
+
+  FakeAdmin busy([](const std::string&) {
+    return FakeAdmin::json(503, R"({"code":"busy","detail":"too many follow"})");
+  });
+  const Ran refused = run_sluice({"events", "--follow", "--socket", busy.path().c_str()});
+  CHECK(refused.exit_status == 1);
+  CHECK(has(refused.err, "too many follow"));
+  CHECK(run_sluice({"events", "--socket", "/nonexistent/x"}).exit_status == 3);
+  CHECK(run_sluice({"events", "-n", "1025"}).exit_status == 2);
+}
+
+TEST_CASE("cli: --dry-run reaches the proxy, and never waits", "[cli]") {
+  FakeAdmin admin(with_services(kOneService, 200, kChanged));
+  const char* socket = "--socket";
+  const std::string path = admin.path();
+  CHECK(run_sluice({"switch", "green", "shop", "--dry-run", socket, path.c_str()}).exit_status ==
+        0);
+  CHECK(has(admin.requests().back(), R"("dry_run":true)"));
+  CHECK(run_sluice({"split", "5", "shop", "--dry-run", socket, path.c_str()}).exit_status == 0);
+  CHECK(has(admin.requests().back(), R"("dry_run":true)"));
+  CHECK(run_sluice({"split", "5", "shop", socket, path.c_str()}).exit_status == 0);
+  CHECK_FALSE(has(admin.requests().back(), "dry_run"));
+  CHECK(run_sluice({"switch", "green", "--dry-run", "--wait", socket, path.c_str()}).exit_status ==
+        2);
 }

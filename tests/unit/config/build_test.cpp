@@ -248,3 +248,47 @@ TEST_CASE("traffic: a service that comes back has its state", "[config][build]")
   // Also after its 30 days, when nobody has looked in between: it is in the file now.
   CHECK(config::merge_traffic(named({"a", "b"}), left, kNow + 1000 * 24h) == saved);
 }
+
+TEST_CASE("build: an endpoint that an operator has taken out is out in that snapshot only",
+          "[config][build]") {
+  const Config c = two_services();
+  CellRegistry cells(1);
+  const auto parts = config::build_static(c, cells);
+  model::TrafficState traffic = config::initial_traffic(c);
+  const auto before = config::build_snapshot(c, parts, traffic, core::Epoch{1});
+  model::ServiceTraffic& shop = *traffic.find("shop");
+  shop =
+      model::apply_endpoint(shop, PoolName::Blue, "127.0.0.1:9002", model::EndpointMode::Draining)
+          .after;
+  const auto after = config::build_snapshot(c, parts, traffic, core::Epoch{2});
+  const auto& blue = after->services[0].settings->pool(PoolName::Blue);
+  CHECK_FALSE(blue.endpoints[0].is_disabled);
+  CHECK(blue.endpoints[1].is_disabled);
+  CHECK(blue.endpoints[1].cell ==
+        before->services[0].settings->pool(PoolName::Blue).endpoints[1].cell);
+  CHECK_FALSE(before->services[0].settings->pool(PoolName::Blue).endpoints[1].is_disabled);
+  CHECK(after->services[1].settings == before->services[1].settings);
+}
+
+TEST_CASE("build: a decision about an endpoint outlives its absence for 30 days",
+          "[config][build]") {
+  using namespace std::chrono_literals;
+  const Config c = two_services();
+  const core::WallTime now{1'000'000s};
+  model::TrafficState saved = config::initial_traffic(c);
+  model::ServiceTraffic& shop = *saved.find("shop");
+  for (const char* address : {"127.0.0.1:9001", "10.9.9.9:1"}) {
+    shop =
+        model::apply_endpoint(shop, PoolName::Blue, address, model::EndpointMode::Disabled).after;
+  }
+  model::TrafficState merged = config::merge_traffic(c, saved, now);
+  const auto& decisions = merged.find("shop")->endpoints;
+  REQUIRE(decisions.size() == 2);
+  CHECK(decisions[0].gone_since == now);  // 10.9.9.9:1
+  CHECK_FALSE(decisions[1].gone_since);
+  merged = config::merge_traffic(c, merged, now + 30 * 24h - 1s);
+  CHECK(merged.find("shop")->endpoints.size() == 2);
+  merged = config::merge_traffic(c, merged, now + 30 * 24h);
+  REQUIRE(merged.find("shop")->endpoints.size() == 1);
+  CHECK(merged.find("shop")->endpoints[0].address == "127.0.0.1:9001");
+}

@@ -13,10 +13,11 @@ using control::ChangeRequest;
 using control::RefusalCode;
 using core::PoolName;
 
-const std::vector<std::string> kNames{"shop", "blog"};
+const config::Config kConfig = test::config_of({"shop", "blog"});
+const std::vector<control::KnownService> kKnown = control::known_services(kConfig);
 
 model::TrafficState truth() {
-  model::TrafficState state = config::initial_traffic(test::config_of(kNames));
+  model::TrafficState state = config::initial_traffic(kConfig);
   state.generation = core::Generation{10};
   state.services[0].generation = core::Generation{7};
   state.services[1].generation = core::Generation{10};
@@ -33,13 +34,13 @@ ChangeRequest list(std::vector<ChangeRequest> parts) {
 
 std::optional<RefusalCode> refusal_of(const ChangeRequest& request) {
   ChangePlan plan;
-  const auto refusal = control::plan_change(truth(), kNames, request, plan);
+  const auto refusal = control::plan_change(truth(), kKnown, request, plan);
   return refusal ? std::optional(refusal->code) : std::nullopt;
 }
 
 ChangePlan plan_of(const ChangeRequest& request, const model::TrafficState& state = truth()) {
   ChangePlan plan;
-  REQUIRE_FALSE(control::plan_change(state, kNames, request, plan));
+  REQUIRE_FALSE(control::plan_change(state, kKnown, request, plan));
   return plan;
 }
 
@@ -121,14 +122,14 @@ TEST_CASE("plan: refusals name what is wrong", "[control][plan]") {
   CHECK(refusal_of(list({test::rollback(), test::rollback()})) == RefusalCode::BadRequest);
 
   ChangePlan plan;
-  const auto refusal = control::plan_change(truth(), kNames, test::rollback(""), plan);
+  const auto refusal = control::plan_change(truth(), kKnown, test::rollback(""), plan);
   CHECK(refusal->detail.find("shop, blog") != std::string::npos);
 }
 
 TEST_CASE("plan: without a name the only service is meant", "[control][plan]") {
-  const std::vector<std::string> names{"shop"};
+  const auto only = control::known_services(test::config_of({"shop"}));
   ChangePlan plan;
-  CHECK_FALSE(control::plan_change(truth(), names, test::switch_to(PoolName::Green, ""), plan));
+  CHECK_FALSE(control::plan_change(truth(), only, test::switch_to(PoolName::Green, ""), plan));
   CHECK(plan.services[0].name == "shop");
 }
 
@@ -181,7 +182,7 @@ TEST_CASE("plan: a salt is what the configuration file takes", "[control][plan]"
     control::ChangeRequest request = test::split_to(1000);
     request.orders[0].salt = salt;
     control::ChangePlan plan;
-    return control::plan_change(state, kNames, request, plan);
+    return control::plan_change(state, kKnown, request, plan);
   };
   for (const std::string& salt :
        {std::string(), std::string("a\nb"), std::string("a\0b", 3), std::string("\x7f"),
@@ -202,4 +203,175 @@ TEST_CASE("plan: a mixed list is a change, and only rollbacks overtake", "[contr
   CHECK_FALSE(control::is_rollback(mixed));
   CHECK(control::is_rollback(list({test::rollback(), test::rollback("blog")})));
   CHECK_FALSE(control::is_rollback(ChangeRequest{}));
+}
+
+// ---- endpoints; shop has 127.0.0.1:9001 in blue and :9002 in green ----
+
+namespace {
+
+ChangeRequest endpoint(const std::string& text, model::EndpointMode mode) {
+  return test::endpoint_to(mode, text);
+}
+
+control::Refusal refusal(const ChangeRequest& request, const model::TrafficState& state,
+                         std::span<const control::KnownService> known) {
+  ChangePlan plan;
+  const auto refused = control::plan_change(state, known, request, plan);
+  REQUIRE(refused);
+  return *refused;
+}
+
+/// Two endpoints in each pool, the second of them the same in both.
+std::vector<control::KnownService> two_each() {
+  std::vector<control::KnownService> known = kKnown;
+  for (auto& endpoints : known[0].endpoints) endpoints.push_back("unix:/run/both.sock");
+  return known;
+}
+
+constexpr auto kDraining = model::EndpointMode::Draining;
+constexpr auto kDisabled = model::EndpointMode::Disabled;
+constexpr auto kEnabled = model::EndpointMode::Enabled;
+
+}  // namespace
+
+TEST_CASE("plan: an endpoint is found by its address alone or behind its pool",
+          "[control][plan][endpoint]") {
+  for (const char* text : {"127.0.0.1:9002", "green/127.0.0.1:9002"}) {
+    const ChangePlan plan = plan_of(endpoint(text, kDraining));
+    INFO(text);
+    CHECK(plan.changed);
+    CHECK(plan.after.generation == core::Generation{11});
+    CHECK(plan.after.services[0].mode_of(PoolName::Green, "127.0.0.1:9002") == kDraining);
+    CHECK(plan.after.services[0].live == truth().services[0].live);
+    REQUIRE(plan.services[0].endpoint);
+    CHECK(plan.services[0].endpoint->pool == PoolName::Green);
+    CHECK_FALSE(plan.services[0].drains);
+    CHECK_FALSE(plan.services[0].target);
+  }
+  CHECK_FALSE(plan_of(endpoint("127.0.0.1:9002", kEnabled)).changed);
+}
+
+TEST_CASE("plan: an endpoint of both pools needs its pool, and both forms are named",
+          "[control][plan][endpoint]") {
+  const auto known = two_each();
+  const auto refused = refusal(endpoint("unix:/run/both.sock", kDraining), truth(), known);
+  CHECK(refused.code == RefusalCode::AmbiguousEndpoint);
+  CHECK(refused.detail.find("blue/unix:/run/both.sock or green/unix:/run/both.sock") !=
+        std::string::npos);
+  ChangePlan plan;
+  REQUIRE_FALSE(
+      control::plan_change(truth(), known, endpoint("green/unix:/run/both.sock", kDraining), plan));
+  CHECK(plan.after.services[0].mode_of(PoolName::Green, "unix:/run/both.sock") == kDraining);
+  CHECK(plan.after.services[0].mode_of(PoolName::Blue, "unix:/run/both.sock") == kEnabled);
+}
+
+TEST_CASE("plan: an endpoint that is not there is named with the nearest one",
+          "[control][plan][endpoint]") {
+  const auto typo = refusal(endpoint("blue/127.0.0.1:9011", kDraining), truth(), kKnown);
+  CHECK(typo.code == RefusalCode::UnknownEndpoint);
+  CHECK(typo.detail.find("did you mean blue/127.0.0.1:9001?") != std::string::npos);
+  const auto strange = refusal(endpoint("", kDraining), truth(), kKnown);
+  CHECK(strange.detail.find("there is: blue/127.0.0.1:9001 green/127.0.0.1:9002") !=
+        std::string::npos);
+  CHECK(refusal(endpoint("green/127.0.0.1:9001", kDraining), truth(), kKnown).code ==
+        RefusalCode::UnknownEndpoint);
+  CHECK(refusal(endpoint(std::string(269, 'x'), kDraining), truth(), kKnown).code ==
+        RefusalCode::UnknownEndpoint);
+  CHECK(refusal(endpoint(std::string(270, 'x'), kDraining), truth(), kKnown).code ==
+        RefusalCode::BadRequest);
+}
+
+TEST_CASE("plan: the last usable endpoint of the live pool stays unless it is forced",
+          "[control][plan][endpoint]") {
+  for (const auto mode : {kDraining, kDisabled}) {
+    const auto refused = refusal(endpoint("127.0.0.1:9001", mode), truth(), kKnown);
+    CHECK(refused.code == RefusalCode::LastEndpoint);
+    CHECK(refused.detail.find("blue/127.0.0.1:9001") != std::string::npos);
+    ChangeRequest forced = endpoint("127.0.0.1:9001", mode);
+    forced.check = control::SafetyCheck::Skipped;
+    CHECK(plan_of(forced).changed);
+  }
+  // Of two the first may go, then the second is the last.
+  const auto known = two_each();
+  ChangePlan plan;
+  REQUIRE_FALSE(control::plan_change(truth(), known, endpoint("127.0.0.1:9001", kDisabled), plan));
+  CHECK(refusal(endpoint("blue/unix:/run/both.sock", kDraining), plan.after, known).code ==
+        RefusalCode::LastEndpoint);
+  // Nothing is lost by taking out what is out already.
+  ChangeRequest forced = endpoint("blue/unix:/run/both.sock", kDraining);
+  forced.check = control::SafetyCheck::Skipped;
+  ChangePlan none_left;
+  REQUIRE_FALSE(control::plan_change(plan.after, known, forced, none_left));
+  CHECK_FALSE(control::plan_change(none_left.after, known,
+                                   endpoint("blue/unix:/run/both.sock", kDisabled), plan));
+}
+
+TEST_CASE("plan: a decision about an endpoint that left the configuration can be taken back",
+          "[control][plan][endpoint]") {
+  model::TrafficState state = truth();
+  state.services[0].endpoints = {{PoolName::Blue, "10.9.9.9:1", kDisabled, std::nullopt}};
+  const ChangePlan plan = plan_of(endpoint("10.9.9.9:1", kEnabled), state);
+  CHECK(plan.changed);
+  CHECK(plan.after.services[0].endpoints.empty());
+}
+
+TEST_CASE("plan: the record of an endpoint names its verb, before and after",
+          "[control][plan][endpoint]") {
+  const ChangeRequest request = endpoint("127.0.0.1:9002", kDisabled);
+  const auto record = control::record_of(truth(), plan_of(request), request, core::WallTime{});
+  CHECK(record.action == "endpoint disable");
+  REQUIRE(record.after.size() == 1);
+  CHECK(record.before[0].endpoints.empty());
+  CHECK(record.after[0].mode_of(PoolName::Green, "127.0.0.1:9002") == kDisabled);
+}
+
+// ---- what a dry run says ----
+
+TEST_CASE("plan: the moved share is what counting every bucket gives", "[control][plan]") {
+  const auto state = [](PoolName live, std::int64_t split) {
+    model::ServiceTraffic traffic;
+    traffic.live = live;
+    traffic.split = core::BasisPoints::make(split, "test").value();
+    traffic.salt = "shop";
+    return traffic;
+  };
+  const auto pool_of = [](const model::ServiceTraffic& traffic, std::uint16_t bucket) {
+    return bucket < traffic.split.count() ? traffic.candidate() : traffic.live;
+  };
+  for (const PoolName before_live : {PoolName::Blue, PoolName::Green}) {
+    for (const PoolName after_live : {PoolName::Blue, PoolName::Green}) {
+      for (const std::int64_t before_split : {0, 1, 1250, 9999, 10'000}) {
+        for (const std::int64_t after_split : {0, 1, 1250, 5000, 9999, 10'000}) {
+          const auto before = state(before_live, before_split);
+          const auto after = state(after_live, after_split);
+          int counted = 0;
+          for (std::uint16_t bucket = 0; bucket < 10'000; ++bucket) {
+            counted += pool_of(before, bucket) != pool_of(after, bucket) ? 1 : 0;
+          }
+          INFO(before_split << " -> " << after_split);
+          REQUIRE(control::moved_share(before, after).count() == counted);
+        }
+      }
+    }
+  }
+  // Another salt draws independently: a tenth was in, a tenth is, and a hundredth is both.
+  model::ServiceTraffic drawn_anew = state(PoolName::Blue, 1000);
+  drawn_anew.salt = "other";
+  CHECK(control::moved_share(state(PoolName::Blue, 1000), drawn_anew).count() == 1800);
+}
+
+TEST_CASE("plan: If-Match names the generation, or the change is refused", "[control][plan]") {
+  const auto judged = [](std::vector<std::uint64_t> tags, control::Scope scope) {
+    ChangeRequest request = test::switch_to(PoolName::Green);
+    request.scope = scope;
+    request.if_match = std::move(tags);
+    return refusal_of(request);
+  };
+  // The service is of generation 7, the state of 10.
+  CHECK_FALSE(judged({7}, control::Scope::Service));
+  CHECK_FALSE(judged({5, 7, 9}, control::Scope::Service));
+  CHECK_FALSE(judged({10}, control::Scope::List));
+  CHECK(judged({10}, control::Scope::Service) == RefusalCode::PreconditionFailed);
+  CHECK(judged({7}, control::Scope::List) == RefusalCode::PreconditionFailed);
+  CHECK(judged({}, control::Scope::Service) == RefusalCode::PreconditionFailed);
 }

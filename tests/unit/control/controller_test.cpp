@@ -78,7 +78,7 @@ TEST_CASE("controller: switch, split and rollback in all orders of three",
       const control::ChangeRequest request = make(which);
       control::ChangePlan plan;
       REQUIRE_FALSE(
-          control::plan_change(expected, std::vector<std::string>{"shop"}, request, plan));
+          control::plan_change(expected, control::known_services(rig.config), request, plan));
       expected = plan.after;
       const auto call = rig.done(request);
       REQUIRE(call->is_answered());
@@ -215,7 +215,7 @@ TEST_CASE("controller: a switch to a pool that nobody answers for is refused",
   CHECK(call->refusal().code == RefusalCode::PoolUnreachable);
   CHECK(rig.store.writes == 0);
   control::ChangeRequest forced = switch_to(PoolName::Green);
-  forced.connect_check = control::ConnectCheckMode::Skipped;
+  forced.check = control::SafetyCheck::Skipped;
   CHECK(rig.done(forced)->answer().changed);
   CHECK(rig.connector.attempted[9002] == 1);
 }
@@ -324,4 +324,199 @@ TEST_CASE("controller: a loop that does not turn is seen", "[control][controller
   rig.workers[0]->is_hanging = false;
   rig.settle();
   CHECK(rig.controller->silent_workers().empty());
+}
+
+// ---- endpoints ----
+
+TEST_CASE("controller: an endpoint that is taken out gets no requests on any worker",
+          "[control][controller][endpoint]") {
+  for (const auto mode : {model::EndpointMode::Draining, model::EndpointMode::Disabled}) {
+    ControlRig rig;
+    const auto out = rig.done(test::endpoint_to(mode, "127.0.0.1:9002"));
+    REQUIRE(out->is_answered());
+    CHECK(out->answer().changed);
+    CHECK(out->answer().generation == core::Generation{2});
+    for (std::size_t worker = 0; worker < rig.workers.size(); ++worker) {
+      const model::Service routed = rig.routed(worker);
+      CHECK(routed.settings->pool(PoolName::Green).endpoints[0].is_disabled);
+      CHECK_FALSE(routed.settings->pool(PoolName::Blue).endpoints[0].is_disabled);
+    }
+    const auto state = rig.view().pools[core::index(PoolName::Green)][0].state;
+    CHECK(control::text(state) == text(mode));
+    REQUIRE(rig.store.on_disk);
+    CHECK(rig.store.on_disk->state.services[0].mode_of(PoolName::Green, "127.0.0.1:9002") == mode);
+    CHECK(rig.store.audit.back().generation == core::Generation{2});
+
+    const auto again = rig.done(test::endpoint_to(mode, "127.0.0.1:9002"));
+    CHECK_FALSE(again->answer().changed);
+    CHECK(again->answer().generation == core::Generation{2});
+
+    CHECK(rig.done(test::endpoint_to(model::EndpointMode::Enabled, "127.0.0.1:9002"))
+              ->answer()
+              .changed);
+    CHECK_FALSE(rig.routed().settings->pool(PoolName::Green).endpoints[0].is_disabled);
+  }
+}
+
+TEST_CASE("controller: a switch is refused to a pool whose endpoints are all taken out",
+          "[control][controller][endpoint]") {
+  ControlRig rig;
+  rig.done(test::endpoint_to(model::EndpointMode::Disabled, "127.0.0.1:9002"));
+  const auto refused = rig.done(switch_to(PoolName::Green));
+  REQUIRE(refused->is_refused());
+  CHECK(refused->refusal().code == RefusalCode::PoolUnreachable);
+  CHECK(rig.connector.attempted.empty());
+}
+
+TEST_CASE("controller: without a usable endpoint in its live pool a service is not ready",
+          "[control][controller][endpoint]") {
+  ControlRig rig;
+  const auto is_ready = [&rig] {
+    return std::ranges::all_of(rig.controller->readiness(), &control::Check::is_good);
+  };
+  REQUIRE(is_ready());
+  auto forced = test::endpoint_to(model::EndpointMode::Draining, "127.0.0.1:9001");
+  CHECK(rig.done(forced)->refusal().code == RefusalCode::LastEndpoint);
+  CHECK(is_ready());
+  forced.check = control::SafetyCheck::Skipped;
+  CHECK(rig.done(forced)->answer().changed);
+  CHECK_FALSE(is_ready());
+  CHECK(rig.done(test::endpoint_to(model::EndpointMode::Enabled, "127.0.0.1:9001"))
+            ->answer()
+            .changed);
+  CHECK(is_ready());
+}
+
+TEST_CASE("controller: a rollback goes to a pool without a usable endpoint, and says so",
+          "[control][controller][endpoint]") {
+  ControlRig rig;
+  rig.done(switch_to(PoolName::Green));
+  rig.done(test::endpoint_to(model::EndpointMode::Disabled, "127.0.0.1:9001"));
+  rig.notices.clear();
+  const auto back = rig.done(rollback());
+  CHECK(back->answer().services[0].live == PoolName::Blue);
+  REQUIRE(rig.notices.size() == 1);
+  CHECK(rig.notices[0].find("no usable endpoint") != std::string::npos);
+  CHECK(rig.routed().settings->pool(PoolName::Blue).endpoints[0].is_disabled);
+}
+
+TEST_CASE("controller: a rollback overtakes a decision about an endpoint that waits for the disk",
+          "[control][controller][endpoint]") {
+  ControlRig rig;
+  rig.done(split_to(1000));
+  rig.store.mode = test::FakeStore::Mode::Hangs;
+  const auto out = rig.submit(test::endpoint_to(model::EndpointMode::Disabled, "127.0.0.1:9002"));
+  rig.settle();
+  CHECK_FALSE(out->is_answered());
+  const auto back = rig.submit(rollback());
+  rig.advance(200ms);
+  REQUIRE(out->is_refused());
+  CHECK(out->refusal().code == RefusalCode::Superseded);
+  REQUIRE(back->is_answered());
+  CHECK(back->answer().services[0].split.count() == 0);
+  CHECK_FALSE(rig.routed().settings->pool(PoolName::Green).endpoints[0].is_disabled);
+}
+
+// ---- dry runs ----
+
+namespace {
+
+control::ChangeRequest dry(control::ChangeRequest request) {
+  request.execution = control::Execution::DryRun;
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("controller: a dry run says what would be, and nothing changes",
+          "[control][controller][dry]") {
+  ControlRig rig;
+  rig.done(split_to(1000));
+  const std::size_t writes = rig.store.writes;
+  const auto epoch = rig.controller->status().epoch;
+  auto& blue = rig.workers[0]->block.services[0];
+  blue.in_flight[core::index(PoolName::Blue)].add(3);
+  rig.workers[1]->block.services[0].in_flight[core::index(PoolName::Blue)].add(2);
+  blue.tunnels[core::index(PoolName::Blue)].add();
+
+  const auto call = rig.done(dry(switch_to(PoolName::Green)));
+  REQUIRE(call->is_answered());
+  const control::ChangeAnswer& answer = call->answer();
+  CHECK(answer.execution == control::Execution::DryRun);
+  CHECK(answer.changed);
+  CHECK(answer.generation == core::Generation{2});
+  const control::ServiceAnswer& shop = answer.services[0];
+  CHECK(shop.changed);
+  CHECK(shop.generation == core::Generation{2});
+  CHECK(shop.live == PoolName::Green);
+  CHECK(shop.split.count() == 0);
+  CHECK_FALSE(shop.drain);
+  REQUIRE(shop.preview);
+  CHECK(shop.preview->live == PoolName::Blue);
+  CHECK(shop.preview->split.count() == 1000);
+  CHECK(shop.preview->moved.count() == 9000);
+  CHECK(shop.preview->drains == PoolName::Blue);
+  CHECK(shop.preview->requests == 5);
+  CHECK(shop.preview->tunnels == 1);
+
+  CHECK(rig.view().live == PoolName::Blue);
+  CHECK(rig.view().split.count() == 1000);
+  CHECK(rig.view().drains.empty());
+  CHECK(rig.controller->status().epoch == epoch);
+  CHECK(rig.store.writes == writes);
+  CHECK(rig.controller->events().newest() == 1);  // of the split
+  CHECK(rig.done(switch_to(PoolName::Green))->answer().generation == core::Generation{3});
+}
+
+TEST_CASE("controller: a dry run is refused where the change would be",
+          "[control][controller][dry]") {
+  ControlRig rig;
+  rig.connector.modes[9002] = test::FakeConnector::Mode::Refuses;
+  const auto unreachable = rig.done(dry(switch_to(PoolName::Green)));
+  REQUIRE(unreachable->is_refused());
+  CHECK(unreachable->refusal().code == RefusalCode::PoolUnreachable);
+  CHECK(rig.done(dry(switch_to(PoolName::Green, "nope")))->refusal().code ==
+        RefusalCode::UnknownService);
+  auto forced = dry(switch_to(PoolName::Green));
+  forced.check = control::SafetyCheck::Skipped;
+  CHECK(rig.done(forced)->answer().changed);
+  CHECK(rig.view().live == PoolName::Blue);
+}
+
+TEST_CASE("controller: a dry run of nothing says so", "[control][controller][dry]") {
+  ControlRig rig;
+  const auto call = rig.done(dry(switch_to(PoolName::Blue)));
+  REQUIRE(call->is_answered());
+  CHECK_FALSE(call->answer().changed);
+  REQUIRE(call->answer().services[0].preview);
+  CHECK(call->answer().services[0].preview->moved.count() == 0);
+  CHECK_FALSE(call->answer().services[0].preview->drains);
+}
+
+TEST_CASE("controller: a change that comes behind a dry run is not held up by it",
+          "[control][controller][dry]") {
+  ControlRig rig;
+  const auto looked = rig.submit(dry(split_to(100)));
+  const auto changed = rig.submit(split_to(200));
+  rig.settle();
+  CHECK(looked->answer().services[0].split.count() == 100);
+  CHECK(changed->answer().changed);
+  CHECK(rig.view().split.count() == 200);
+}
+
+TEST_CASE("controller: a dry run of a rollback overtakes nothing", "[control][controller][dry]") {
+  ControlRig rig;
+  rig.store.mode = test::FakeStore::Mode::Hangs;
+  const auto split = rig.submit(split_to(1000));
+  rig.settle();
+  const auto looked = rig.done(dry(rollback()));
+  CHECK_FALSE(split->is_answered());
+  CHECK_FALSE(looked->is_answered());
+  rig.store.answer(test::FakeStore::Mode::Lands);
+  rig.settle();
+  CHECK(split->answer().changed);
+  REQUIRE(looked->is_answered());
+  CHECK(looked->answer().services[0].preview->moved.count() == 1000);
+  CHECK(rig.view().split.count() == 1000);
+  CHECK(rig.store.writes == 1);
 }

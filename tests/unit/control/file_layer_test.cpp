@@ -121,3 +121,35 @@ TEST_CASE("posix files: state is not for everybody's eyes", "[control][files]") 
   REQUIRE(::stat(directory.in("a").c_str(), &found) == 0);
   CHECK((found.st_mode & 07) == 0);
 }
+
+TEST_CASE("files: the names in a directory; none when it is not there", "[control][files]") {
+  const Directory directory;
+  control::PosixFiles files;
+  CHECK(files.names(directory.in("missing"))->empty());
+  CHECK(files.names(directory.path)->empty());
+  for (const char* name : {"a", "b"}) {
+    REQUIRE(control::OpenFile::open(files, directory.in(name), control::OpenMode::Truncate));
+  }
+  auto names = files.names(directory.path).value();
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"a", "b"});
+  CHECK_FALSE(files.names(directory.in("a")));
+}
+
+TEST_CASE("files: an audit over several files on a real directory", "[control][files][audit]") {
+  const Directory directory;
+  PosixFiles files;
+  control::AuditFile audit(files, directory.path, 600);
+  REQUIRE(audit.inspect());
+  for (std::uint64_t generation = 1; generation <= 10; ++generation) {
+    control::ChangeRecord record;
+    record.generation = core::Generation{generation};
+    REQUIRE(audit.append(record));
+  }
+  CHECK(control::audit_names(files, directory.path)->size() > 2);
+  const auto report = control::verify_audit(files, directory.path, control::ChainStart::First);
+  REQUIRE(report);
+  CHECK_FALSE(report->broken);
+  CHECK(report->lines == 10);
+  CHECK(audit.tail(7)->lines.size() == 7);
+}

@@ -278,3 +278,40 @@ TEST_CASE("start: a full disk does not keep a good state from starting", "[contr
   CHECK(start->audit_pending.size() == 1);
   CHECK(start->notices.size() >= 2);
 }
+
+TEST_CASE("start: a crash after any step of a rotation is made good", "[control][start][crash]") {
+  const auto start = [](const std::shared_ptr<FaultFiles>& files) {
+    control::StateDirectory directory(files, "/state", 1);  // every line fills a file
+    return control::open_state(directory, test::config_of({"shop"}), {});
+  };
+  const auto first = std::make_shared<FaultFiles>();
+  REQUIRE(start(first));
+  for (std::size_t call = 1; call <= 6; ++call) {
+    for (std::uint64_t kept = 0; kept < 8; ++kept) {
+      const auto files = std::make_shared<FaultFiles>();
+      REQUIRE(start(files));
+      control::AuditFile audit(*files, "/state", 1);
+      REQUIRE(audit.inspect());
+      files->crash_at(call);
+      try {
+        static_cast<void>(audit.append({}));
+      } catch (const FaultFiles::Crashed&) {
+      }
+      files->crash(FaultFiles::Tail::Torn, kept);
+      INFO("call " << call << ", entries " << kept);
+      REQUIRE(start(files));
+      const auto report = control::verify_audit(*files, "/state", control::ChainStart::First);
+      REQUIRE(report);
+      REQUIRE_FALSE(report->broken);
+    }
+  }
+}
+
+TEST_CASE("start: a set-aside audit file alone says that there was a state", "[control][start]") {
+  Disk disk;
+  disk.files->put("/state/audit-1.jsonl", "");
+  const auto start = disk.start(test::config_of({"shop"}));
+  REQUIRE_FALSE(start);
+  CHECK(start.error().code == core::ErrorCode::Corrupt);
+  CHECK(start.error().text().find("audit-1.jsonl") != std::string::npos);
+}

@@ -26,6 +26,11 @@ StateImage example() {
   image.state.services = {service("shop"), service("bl\xC3\xB6g")};
   image.state.services[1].gone_since = core::WallTime{std::chrono::milliseconds(1'700'000'000'123)};
   image.state.services[1].is_candidate_open = false;
+  image.state.services[1].endpoints = {
+      {core::PoolName::Blue, "10.0.0.1:80", model::EndpointMode::Draining, std::nullopt},
+      {core::PoolName::Blue, "10.0.0.2:80", model::EndpointMode::Disabled,
+       core::WallTime{std::chrono::milliseconds(1'700'000'000'123)}},
+      {core::PoolName::Green, "10.0.0.1:80", model::EndpointMode::Disabled, std::nullopt}};
   image.record = {.generation = core::Generation{42},
                   .time = core::WallTime{std::chrono::milliseconds(1'800'000'000'456)},
                   .actor = {.uid = 1000, .pid = 4711},
@@ -128,4 +133,27 @@ TEST_CASE("state file: a service newer than the state is refused", "[control][st
   StateImage image = example();
   image.state.services[0].generation = core::Generation{43};
   CHECK_FALSE(control::encode_state(image));
+}
+
+TEST_CASE("state file: without a decision about an endpoint it says nothing of them",
+          "[control][state]") {
+  StateImage image = example();
+  image.state.services[1].endpoints.clear();
+  CHECK(control::encode_state(image)->find("endpoints") == std::string::npos);
+}
+
+TEST_CASE("state file: decisions that stand twice, out of order or enabled are refused",
+          "[control][state]") {
+  const auto refuses = [](std::vector<model::EndpointDecision> decisions) {
+    StateImage image = example();
+    image.state.services[1].endpoints = std::move(decisions);
+    return !control::encode_state(image);
+  };
+  const std::vector<model::EndpointDecision> good = example().state.services[1].endpoints;
+  CHECK_FALSE(refuses(good));
+  CHECK(refuses({good[0], good[0]}));
+  CHECK(refuses({good[1], good[0]}));
+  std::vector<model::EndpointDecision> enabled = good;
+  enabled[1].mode = model::EndpointMode::Enabled;
+  CHECK(refuses(enabled));
 }

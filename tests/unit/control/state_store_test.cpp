@@ -50,6 +50,9 @@ class HangingFiles final : public control::FileLayer {
   core::Status make_directory(const std::string& path) override {
     return inner.make_directory(path);
   }
+  core::Result<std::vector<std::string>> names(const std::string& directory) override {
+    return inner.names(directory);
+  }
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override {
     return inner.size(path);
   }
@@ -180,4 +183,17 @@ TEST_CASE("store: a waiting audit line is tried again although nothing else come
   CHECK(s.files->wait_for_opens(1));
   CHECK(s.store->stop(10s) == StateStore::Stopped::Finished);
   CHECK(s.audit_lines() == 1);
+}
+
+TEST_CASE("store: the audit is read behind the lines that were handed over before",
+          "[control][store]") {
+  Store s;
+  s.store->append_audit(record(1));
+  s.store->append_audit(record(2));
+  std::optional<core::Result<control::AuditTail>> tail;
+  s.store->read_audit(10, [&tail](core::Result<control::AuditTail> found) { tail = found; });
+  s.control.run_after(1);
+  REQUIRE(tail);
+  REQUIRE(*tail);
+  CHECK((*tail)->lines.size() == 2);
 }

@@ -198,3 +198,51 @@ TEST_CASE("traffic: services are found by name", "[model][traffic]") {
   CHECK(same.find("shop") == &state.services[0]);
   CHECK(same.find("") == nullptr);
 }
+
+TEST_CASE("endpoint: a decision is kept in order, once, and gone when it is enabled again",
+          "[model][traffic]") {
+  using model::EndpointMode;
+  ServiceTraffic state = first_start();
+  const auto decide = [&state](PoolName pool, std::string_view address, EndpointMode mode) {
+    const Transition t = model::apply_endpoint(state, pool, address, mode);
+    CHECK(t.changed);
+    CHECK_FALSE(t.drains);
+    CHECK(t.after.generation == state.generation);  // stamped by the caller
+    state = t.after;
+  };
+  decide(PoolName::Green, "10.0.0.2:80", EndpointMode::Disabled);
+  decide(PoolName::Blue, "10.0.0.9:80", EndpointMode::Draining);
+  decide(PoolName::Green, "10.0.0.1:80", EndpointMode::Draining);
+  REQUIRE(state.endpoints.size() == 3);
+  CHECK(state.endpoints[0].address == "10.0.0.9:80");
+  CHECK(state.endpoints[1].address == "10.0.0.1:80");
+  CHECK(state.endpoints[2].address == "10.0.0.2:80");
+  CHECK(state.mode_of(PoolName::Green, "10.0.0.2:80") == EndpointMode::Disabled);
+  CHECK(state.mode_of(PoolName::Blue, "10.0.0.2:80") == EndpointMode::Enabled);
+
+  decide(PoolName::Green, "10.0.0.1:80", EndpointMode::Disabled);
+  CHECK(state.endpoints.size() == 3);
+  CHECK(state.mode_of(PoolName::Green, "10.0.0.1:80") == EndpointMode::Disabled);
+  decide(PoolName::Green, "10.0.0.2:80", EndpointMode::Enabled);
+  CHECK(state.endpoints.size() == 2);
+  check_untouched(
+      model::apply_endpoint(state, PoolName::Green, "10.0.0.2:80", EndpointMode::Enabled), state);
+  check_untouched(
+      model::apply_endpoint(state, PoolName::Green, "10.0.0.1:80", EndpointMode::Disabled), state);
+}
+
+TEST_CASE("endpoint: a decision leaves split and rollback as they are, and they leave it",
+          "[model][traffic]") {
+  const ServiceTraffic switched = model::apply_switch(first_start(), PoolName::Green).after;
+  ServiceTraffic state =
+      model::apply_endpoint(switched, PoolName::Green, "10.0.0.1:80", model::EndpointMode::Disabled)
+          .after;
+  const auto decisions = state.endpoints;
+  state.endpoints.clear();
+  CHECK(state == switched);
+  state.endpoints = decisions;
+  const Transition back = model::apply_rollback(state);
+  CHECK(back.after.live == PoolName::Blue);
+  CHECK(back.after.endpoints == decisions);
+  CHECK(model::apply_split(state, percent("5%"), std::nullopt).after.endpoints == decisions);
+}

@@ -1,0 +1,73 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/change_plan.hpp"
+#include "control/drainer.hpp"
+#include "control/events.hpp"
+#include "net/loop.hpp"
+#include "sluice/model/snapshot.hpp"
+
+namespace sluice::control {
+
+/// Puts what the controller does, and what it sees once a second, into the event log. Control
+/// thread only.
+class Reporter {
+ public:
+  /// What is looked at once a second. Each problem is told when it begins and when it is over.
+  struct Health {
+    bool is_durable = true;
+    std::size_t audit_waiting = 0;  // records that the disk does not take
+    std::vector<std::size_t> silent_workers;
+  };
+  using Look = std::function<Health()>;
+
+  /// `services` as configured, constant and outliving the reporter.
+  Reporter(net::Loop& loop,
+           const std::vector<std::shared_ptr<const model::ServiceSettings>>& services, Look look);
+
+  void start();
+
+  void on_changed(const ChangePlan& plan, const ChangeRequest& request);
+  void on_drain_began(DrainId id, const DrainOrder& order);
+  void on_drain_ended(DrainId id, const DrainReport& report);
+  void on_not_durable();
+  void on_refused_by_disk(const std::string& why);
+  void on_stopping();
+
+  EventLog& log() { return log_; }
+
+ private:
+  struct Began {
+    std::string service;
+    core::PoolName pool = core::PoolName::Blue;
+    core::Generation generation;
+  };
+  struct Problem {
+    const char* code;
+    bool is_there = false;
+  };
+
+  void on_tick();
+  void look_at_endpoints();
+  void look_at_endpoint(const std::string& service, core::PoolName pool,
+                        const model::Endpoint& endpoint);
+  void set(Problem& problem, bool is_there, const std::string& text);
+
+  net::Loop& loop_;
+  const std::vector<std::shared_ptr<const model::ServiceSettings>>& services_;
+  Look look_;
+  EventLog log_;
+  std::map<DrainId, Began> drains_;
+  std::set<core::EndpointId> failing_;
+  Problem durable_{"state_not_durable"};
+  Problem audit_{"audit_behind"};
+  std::map<std::size_t, Problem> workers_;
+  net::MemberTimer<Reporter, &Reporter::on_tick> tick_{*this};
+};
+
+}  // namespace sluice::control
