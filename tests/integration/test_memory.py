@@ -27,7 +27,9 @@ class Memory(SluiceTest):
         environment = {"LD_PRELOAD": os.path.join(TOOLS, "count-allocations.so"), "SLUICE_ALLOCATIONS": counter}
         os.environ.update(environment)
         self.addCleanup(lambda: [os.environ.pop(name, None) for name in environment])
-        proxy = self.sluice([service([self.blue.address], [self.green.address], **over)])
+        # One worker: the kernel would share the connections out over two as it likes, and one that gets more than ever
+        # before takes memory for them.
+        proxy = self.sluice([service([self.blue.address], [self.green.address], **over)], workers=1)
         for name in environment:
             del os.environ[name]
 
@@ -50,8 +52,8 @@ class Memory(SluiceTest):
         report = self.load(proxy, "--requests", WARM_UP + COUNTED, *options, judged=False)
         more = self.allocations() - before
         self.assertEqual(report["failed"], 0)
-        # Both runs open and close the same connections: what the longer one takes more would be its requests'.
-        self.assertLessEqual(more, some + 8, f"{more} allocations with {COUNTED} more requests than {some}")
+        # Requests that meet by chance open a connection to an endpoint more; one allocation of each request would be thousands.
+        self.assertLess(more - some, COUNTED // 100, f"{more} allocations with {COUNTED} more requests than {some}")
 
     def test_a_steady_request_with_split_log_and_metrics_allocates_nothing(self):
         proxy = self.counted(initial={"live": "blue", "split": "50%"})
