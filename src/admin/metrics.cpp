@@ -300,11 +300,56 @@ void write_services(Page& page) {
   page.each_service([&](std::size_t, const ServiceView& view) {
     out.sample_ratio({{"service", view.name}}, view.split.count() / 10'000.0);
   });
+  out.family({"sluice_split_observed_ratio", MetricType::Gauge,
+              "Share of the requests of the last minute that the split sent to the candidate."});
+  page.each_service([&](std::size_t, const ServiceView& view) {
+    if (view.observed_split) out.sample_ratio({{"service", view.name}}, *view.observed_split);
+  });
   out.family(
       {"sluice_candidate_open", MetricType::Gauge, "1 while pins may select the candidate."});
   page.each_service([&](std::size_t, const ServiceView& view) {
     out.sample({{"service", view.name}}, view.is_candidate_open ? 1 : 0);
   });
+}
+
+void write_endpoints(Page& page) {
+  using control::EndpointState;
+  constexpr std::array kStates{EndpointState::Up, EndpointState::Down, EndpointState::Draining,
+                               EndpointState::Disabled};
+  const auto each_endpoint = [&page](auto write) {
+    page.each_service([&](std::size_t, const ServiceView& view) {
+      for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+        for (const control::EndpointView& endpoint : view.pools[core::index(pool)]) {
+          write(view.name, core::text(pool), endpoint);
+        }
+      }
+    });
+  };
+  page.out.family({"sluice_endpoint_state", MetricType::Gauge,
+                   "1 for the state that the endpoint is in, 0 for the others."});
+  each_endpoint([&](std::string_view service, std::string_view pool, const auto& endpoint) {
+    for (const EndpointState state : kStates) {
+      page.out.sample({{"service", service},
+                       {"pool", pool},
+                       {"endpoint", endpoint.address},
+                       {"state", control::text(state)}},
+                      endpoint.state == state ? 1 : 0);
+    }
+  });
+  page.out.family({"sluice_endpoint_requests_in_flight", MetricType::Gauge,
+                   "Requests and tunnels on the endpoint."});
+  each_endpoint([&](std::string_view service, std::string_view pool, const auto& endpoint) {
+    page.out.sample({{"service", service}, {"pool", pool}, {"endpoint", endpoint.address}},
+                    endpoint.in_flight);
+  });
+}
+
+void write_changes(Page& page) {
+  page.out.family({"sluice_changes_total", MetricType::Counter,
+                   "Changes of traffic state that were asked for, by kind and result."});
+  for (const auto& [row, count] : page.controller.change_counts().rows()) {
+    page.out.sample({{"kind", row.first}, {"result", row.second}}, count);
+  }
 }
 
 void write_drains(Page& page) {
@@ -338,6 +383,8 @@ void write_process(Page& page, const Context& context) {
   gauge("sluice_epoch", "Number of the published snapshot in this process.", page.status.epoch.raw);
   gauge("sluice_state_durable", "1 when the traffic state in force is on the disk.",
         page.status.is_durable ? 1 : 0);
+  gauge("sluice_audit_records_waiting", "Audit records that the disk has not taken yet.",
+        page.controller.audit_waiting());
   gauge("sluice_ready", "1 when this process may get traffic, as readyz says.",
         std::ranges::all_of(page.controller.readiness(), &control::Check::is_good) ? 1 : 0);
   gauge("sluice_workers", "Worker threads.", page.status.workers);
@@ -353,7 +400,9 @@ void get_metrics(const Context& context, const Call&, const Responder& respond) 
   Page page{.controller = context.controller, .status = context.controller.status(), .out = {}};
   write_data_path(page);
   write_services(page);
+  write_endpoints(page);
   write_drains(page);
+  write_changes(page);
   write_process(page, context);
   if (context.more_metrics) context.more_metrics(page.out);
   Response response;

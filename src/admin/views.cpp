@@ -1,5 +1,6 @@
 #include "admin/views.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "sluice/core/duration.hpp"
@@ -33,6 +34,12 @@ Json pool_json(const std::vector<control::EndpointView>& endpoints) {
   return {{"endpoints", std::move(list)}};
 }
 
+/// null: nothing was observed.
+Json observed_json(std::optional<double> share) {
+  if (!share) return nullptr;
+  return std::lround(*share * 10'000);
+}
+
 Json service_json(const control::ServiceView& service) {
   Json drains = Json::array();
   for (const control::DrainView& drain : service.drains) drains.push_back(drain_json(drain));
@@ -41,6 +48,7 @@ Json service_json(const control::ServiceView& service) {
           {"live", core::text(service.live)},
           {"candidate", core::text(core::other(service.live))},
           {"split_basis_points", service.split.count()},
+          {"observed_split_basis_points", observed_json(service.observed_split)},
           {"salt", service.salt},
           {"hash", service.hash},
           {"candidate_open", service.is_candidate_open},

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <utility>
 
 #include "sluice/core/limits.hpp"
 #include "sluice/core/thread_name.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 using proxy::LogQueue;
 
+constexpr std::string_view kStandardOutput = "-";
 constexpr std::chrono::milliseconds kLookEvery{100};
 constexpr unsigned kPassesMax = 4;
 /// At the end: for a reader that is slow, or that nobody has started.
@@ -43,6 +45,11 @@ net::OwnedFd open_fifo(const std::string& path) {
   return fifo;
 }
 
+net::OwnedFd open_file(const std::string& path) {
+  if (is_fifo(path)) return open_fifo(path);
+  return net::OwnedFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+}
+
 /// What one write can take: whole lines, so that nobody who shares the pipe writes into one, but
 /// for a line that is longer.
 std::string_view front_piece(std::string_view text) {
@@ -58,23 +65,21 @@ std::size_t count_lines(std::string_view text) {
 }  // namespace
 
 core::Result<std::unique_ptr<LogWriter>> LogWriter::open(const std::string& path,
-                                                         std::size_t workers) {
-  if (path == "-")
-    return std::unique_ptr<LogWriter>(new LogWriter(net::OwnedFd(), STDOUT_FILENO, workers));
-  net::OwnedFd file =
-      is_fifo(path)
-          ? open_fifo(path)
-          : net::OwnedFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-  if (!file.is_open()) {
-    return core::Error{core::ErrorCode::Io, path,
-                       std::string("the access log can't be opened: ") + std::strerror(errno)};
+                                                         std::size_t workers, Tell tell) {
+  net::OwnedFd file;
+  if (path != kStandardOutput) {
+    file = open_file(path);
+    if (!file.is_open()) {
+      return core::Error{core::ErrorCode::Io, path,
+                         std::string("the access log can't be opened: ") + std::strerror(errno)};
+    }
   }
-  const int descriptor = file.get();
-  return std::unique_ptr<LogWriter>(new LogWriter(std::move(file), descriptor, workers));
+  return std::unique_ptr<LogWriter>(new LogWriter(std::move(file), path, workers, std::move(tell)));
 }
 
-LogWriter::LogWriter(net::OwnedFd file, int descriptor, std::size_t workers)
-    : file_(std::move(file)), descriptor_(descriptor), is_file_(is_regular(descriptor)) {
+LogWriter::LogWriter(net::OwnedFd file, std::string path, std::size_t workers, Tell tell)
+    : path_(std::move(path)), tell_(std::move(tell)) {
+  use(std::move(file));
   for (std::size_t i = 0; i < workers; ++i) {
     queues_.push_back(std::make_unique<LogQueue>(core::limits::kAccessLogQueueBytes / workers,
                                                  core::limits::kAccessLogQueueLines / workers));
@@ -83,6 +88,32 @@ LogWriter::LogWriter(net::OwnedFd file, int descriptor, std::size_t workers)
     core::name_thread("access-log");
     run();
   });
+}
+
+void LogWriter::use(net::OwnedFd file) {
+  file_ = std::move(file);
+  descriptor_ = file_.is_open() ? file_.get() : STDOUT_FILENO;
+  is_file_ = is_regular(descriptor_);
+}
+
+void LogWriter::reopen() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_reopen_wanted_ = true;
+  }
+  stop_.notify_one();
+}
+
+void LogWriter::reopen_now() {
+  if (path_ == kStandardOutput)
+    return tell_("the access log is standard output: nothing to reopen");
+  net::OwnedFd fresh = open_file(path_);
+  if (!fresh.is_open()) {
+    return tell_(path_ + ": the access log can't be opened again, so the old file is kept: " +
+                 std::strerror(errno));
+  }
+  use(std::move(fresh));
+  tell_(path_ + ": the access log is open again");
 }
 
 LogWriter::~LogWriter() {
@@ -104,8 +135,10 @@ void LogWriter::run() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
     stop_.wait_for(lock, kLookEvery);
+    const bool reopens = std::exchange(is_reopen_wanted_, false);
     lock.unlock();
     write_waiting();
+    if (reopens) reopen_now();
     lock.lock();
   }
   lock.unlock();

@@ -127,7 +127,7 @@ core::Result<control::StartState> ProxyProcess::open_state(control::StateSource 
 
 core::Status ProxyProcess::open_log() {
   if (!config_.access_log) return core::ok();
-  auto opened = LogWriter::open(*config_.access_log, worker_count_);
+  auto opened = LogWriter::open(*config_.access_log, worker_count_, notice);
   if (!opened) return opened.error();
   log_ = std::move(*opened);
   return core::ok();
@@ -163,13 +163,16 @@ core::Status ProxyProcess::start_workers() {
     std::vector<net::ListenSocket> sockets;
     for (std::size_t j = 0; j < listeners_.size(); ++j)
       sockets.push_back({std::move(listeners_[j].sockets[i]), j});
-    workers_[i]->start(publication_, std::move(sockets),
-                       {.number = i,
-                        .services = config_.services.size(),
-                        .connections_max = *connections / worker_count_ +
-                                           (i < *connections % worker_count_ ? 1 : 0),
-                        .address_limit = address_limit_.get(),
-                        .log = log_ == nullptr ? nullptr : &log_->queue(i)});
+    workers_[i]->start(
+        publication_, std::move(sockets),
+        {.number = i,
+         .services = config_.services.size(),
+         .connections_max =
+             *connections / worker_count_ + (i < *connections % worker_count_ ? 1 : 0),
+         .address_limit = address_limit_.get(),
+         .log = log_ == nullptr ? nullptr : &log_->queue(i),
+         .log_format = config_.log_format == config::LogFormat::Json ? proxy::LogFormat::Json
+                                                                     : proxy::LogFormat::Combined});
   }
   std::vector<control::ListenerView> views;
   for (std::size_t j = 0; j < listeners_.size(); ++j) {
@@ -280,7 +283,9 @@ void ProxyProcess::on_signal(int number) {
     case SIGHUP:
       return notice("SIGHUP: reload is not supported by this version");
     case SIGUSR1:
-      return notice("SIGUSR1: reopening the logs is not supported by this version");
+      if (log_ == nullptr) return notice("SIGUSR1: there is no access log to reopen");
+      notice("SIGUSR1: reopening the access log");
+      return log_->reopen();
     case SIGUSR2:
       return notice("SIGUSR2: upgrade is not supported by this version");
     default:

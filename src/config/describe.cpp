@@ -190,9 +190,9 @@ std::string describe_process(const Config& c) {
   out += c.admin_http ? fmt::format("  http: {{bind: {}}}\n", in_quotes(c.admin_http->text()))
                       : "  http: off\n";
   out += fmt::format("state_dir: {}\n", in_quotes(c.state_dir));
-  out += c.access_log
-             ? fmt::format("access_log: {{path: {}, format: json}}\n", in_quotes(*c.access_log))
-             : "access_log: off\n";
+  out += c.access_log ? fmt::format("access_log: {{path: {}, format: {}}}\n",
+                                    in_quotes(*c.access_log), text(c.log_format))
+                      : "access_log: off\n";
   return out + fmt::format("trusted_proxies: {}\n", networks(c.trusted_proxies, c.trusts_unix));
 }
 

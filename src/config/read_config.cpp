@@ -31,7 +31,10 @@ void read_access_log(Reader& in, Value value, Config& config) {
     std::string path;
     if (read_text(in, *v, path)) config.access_log = path;
   }
-  if (const auto v = log.get("format"); v && !v->is_word()) report_bad(in, *v);
+  const auto format = log.get("format");
+  if (!format) return;
+  if (!format->is_word()) return report_bad_word(in, *format);
+  config.log_format = format->is("json") ? LogFormat::Json : LogFormat::Combined;
 }
 
 // The name when there is one that can be shown, else the number in the list.

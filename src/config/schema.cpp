@@ -4,6 +4,10 @@
 
 namespace sluice::config {
 
+std::string_view text(LogFormat format) {
+  return format == LogFormat::Json ? "json" : "combined";
+}
+
 std::string Position::text() const {
   if (line == 0) return file;
   return column == 0 ? fmt::format("{}:{}", file, line)

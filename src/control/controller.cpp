@@ -37,6 +37,7 @@ Controller::Controller(Deps deps, StartState start)
       answers_(deps_.loop, publisher_, drainer_, [this] { return keeper_.is_durable(); }),
       check_(deps_.loop, deps_.connector),
       watchdog_(deps_.loop, deps_.workers),
+      shares_(deps_.loop, deps_.workers, deps_.config.services.size()),
       reporter_(deps_.loop, deps_.parts.services, [this] {
         return Reporter::Health{.is_durable = keeper_.is_durable(),
                                 .audit_waiting = deps_.store.audit_waiting(),
@@ -58,6 +59,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
   watchdog_.start();
+  shares_.start();
   reporter_.start();
 }
 
@@ -67,6 +69,7 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
   const bool is_urgent = is_rollback(request);
   std::deque<Queued>& queue = is_urgent ? rollbacks_ : changes_;
   if (queue.size() >= limits::kChangeQueueMax) {
+    counts_.add(request, text(RefusalCode::Busy));
     return reply_later(std::move(reply), Refusal{RefusalCode::Busy, "too many changes wait"});
   }
   Queued queued;
@@ -141,6 +144,7 @@ void Controller::begin(Queued change) {
   }
   if (is_rollback(change.request)) supersede_for(change, plan);
   if (!plan.changed) {
+    counts_.add(change.request, ChangeCounts::kUnchanged);
     ChangeAnswer answer = answer_of(change.request, plan);
     return reply_later(std::move(change.reply), std::move(answer));
   }
@@ -262,6 +266,10 @@ void Controller::flip() {
   keeper_.commit();
   in_force_ = done.snapshot;
   reporter_.on_changed(done.plan, done.change.request);
+  counts_.add(done.change.request, ChangeCounts::kChanged);
+  for (const PlannedService& service : done.plan.services) {
+    if (service.changed) shares_.restart(service.service);
+  }
 
   Answers::Pending pending;
   pending.epoch = done.snapshot->epoch;
@@ -325,6 +333,7 @@ Controller::Queued Controller::halt_running() {
 }
 
 void Controller::refuse(Queued change, RefusalCode code, std::string detail) {
+  counts_.add(change.request, text(code));
   if (change.may_land && !keeper_.is_durable()) {
     detail +=
         "; until the state in force has been written again, a crash may still bring this "

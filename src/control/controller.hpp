@@ -8,9 +8,11 @@
 
 #include "control/answers.hpp"
 #include "control/change.hpp"
+#include "control/change_counts.hpp"
 #include "control/change_plan.hpp"
 #include "control/connect_check.hpp"
 #include "control/drainer.hpp"
+#include "control/observed_share.hpp"
 #include "control/publisher.hpp"
 #include "control/reporter.hpp"
 #include "control/start_state.hpp"
@@ -89,6 +91,9 @@ class Controller {
   std::vector<std::size_t> silent_workers() const;
   const std::vector<model::WorkerPort*>& workers() const { return deps_.workers; }
   bool is_durable() const { return keeper_.is_durable(); }
+  const ChangeCounts& change_counts() const { return counts_; }
+  /// Records that the disk has not taken yet.
+  std::size_t audit_waiting() const { return deps_.store.audit_waiting(); }
 
  private:
   struct Queued {
@@ -148,7 +153,9 @@ class Controller {
   Answers answers_;
   ConnectCheck check_;
   Watchdog watchdog_;
+  ObservedShare shares_;
   Reporter reporter_;
+  ChangeCounts counts_;
 
   std::deque<Queued> rollbacks_;  // go first
   std::deque<Queued> changes_;

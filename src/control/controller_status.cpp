@@ -51,6 +51,7 @@ ServiceView Controller::view_of(core::ServiceId id) const {
                    .generation = traffic.generation,
                    .live = traffic.live,
                    .split = traffic.split,
+                   .observed_split = shares_.share(id),
                    .salt = traffic.salt,
                    .hash = policy::kHashVersion,
                    .is_candidate_open = traffic.is_candidate_open,

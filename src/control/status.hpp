@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ struct ServiceView {
   core::Generation generation;
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
+  /// What it really was, 0 to 1: of the requests of the last minute, or since the last change, that
+  /// no pin decided. Absent: there was none.
+  std::optional<double> observed_split;
   std::string salt;
   std::string_view hash;  // policy::kHashVersion
   bool is_candidate_open = false;

@@ -200,11 +200,21 @@ std::string format_rfc3339(WallTime time) {
   return std::string(write_rfc3339(time, text));
 }
 
+namespace {
+// Names are those of RFC 9110 §5.6.7, not the locale's.
+constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+}  // namespace
+
+std::string_view write_log_time(WallTime time, std::array<char, 26>& out) {
+  const CivilTime t = civil(time);
+  fmt::format_to_n(out.data(), out.size(), "{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000", t.day,
+                   kMonths[t.month - 1], t.year, t.hour, t.minute, t.second);
+  return {out.data(), out.size()};
+}
+
 std::string_view write_http_date(WallTime time, std::array<char, 29>& out) {
-  // Names are the RFC's, not the locale's.
-  constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const CivilTime t = civil(time);
   fmt::format_to_n(out.data(), out.size(), "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
                    kDays[t.weekday], t.day, kMonths[t.month - 1], t.year, t.hour, t.minute,

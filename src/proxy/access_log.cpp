@@ -131,6 +131,21 @@ void put_millis(std::string& out, std::string_view key, const std::optional<core
   out += static_cast<char>('0' + rest % 10);
 }
 
+/// As nginx and Apache escape: readers of this format know no Unicode escapes.
+void put_quoted(std::string& out, std::string_view value) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  for (const char c : value) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (kIsPlain[octet] && octet < 0x7F) {
+      out += c;
+    } else {
+      out += "\\x";
+      out += kHex[octet >> 4U];
+      out += kHex[octet & 15U];
+    }
+  }
+}
+
 }  // namespace
 
 void format_json(const LogRecord& r, std::string& out) {
@@ -162,13 +177,40 @@ void format_json(const LogRecord& r, std::string& out) {
   out += "}\n";
 }
 
+void format_combined(const LogRecord& r, std::string& out) {
+  out += r.client.empty() ? std::string_view("-") : r.client;
+  out += " - - [";
+  std::array<char, 26> time;
+  out += core::write_log_time(r.time, time);
+  out += "] \"";
+  if (r.method.empty() || r.path.empty()) {
+    out += '-';  // no request line that could be read
+  } else {
+    put_quoted(out, r.method);
+    out += ' ';
+    put_quoted(out, r.path);
+    out += ' ';
+    out += r.protocol;
+  }
+  out += "\" ";
+  put_number(out, r.status);
+  out += ' ';
+  put_number(out, r.bytes_out);
+  for (const std::string_view field : {r.referer, r.user_agent}) {
+    out += " \"";
+    put_quoted(out, field.empty() ? std::string_view("-") : field);
+    out += '"';
+  }
+  out += '\n';
+}
+
 OwnedLogRecord::OwnedLogRecord(const LogRecord& record) : record_(record) {
   // Static texts (service, pool, reason, error) live as long as the process or the cells; the rest
   // lies in request memory.
   std::string_view LogRecord::*const kBorrowed[] = {
-      &LogRecord::request_id, &LogRecord::client,   &LogRecord::method,
-      &LogRecord::host,       &LogRecord::path,     &LogRecord::service,
-      &LogRecord::pool,       &LogRecord::endpoint, &LogRecord::user_agent};
+      &LogRecord::request_id, &LogRecord::client,  &LogRecord::method, &LogRecord::host,
+      &LogRecord::path,       &LogRecord::service, &LogRecord::pool,   &LogRecord::endpoint,
+      &LogRecord::user_agent, &LogRecord::referer};
   std::size_t total = 0;
   for (const auto member : kBorrowed) total += (record.*member).size();
   backing_.reserve(total);
@@ -183,7 +225,7 @@ OwnedLogRecord::OwnedLogRecord(const LogRecord& record) : record_(record) {
 bool AccessLog::write(const LogRecord& record) {
   if (queue_ == nullptr) return true;
   line_.clear();
-  format_json(record, line_);
+  format_ == LogFormat::Json ? format_json(record, line_) : format_combined(record, line_);
   return line_.size() <= core::limits::kAccessLogLineMax && queue_->push(line_);
 }
 

@@ -33,12 +33,20 @@ struct LogRecord {
   std::optional<std::uint64_t> generation;
   unsigned retries = 0;
   std::string_view user_agent;
-  std::string_view error;  // why an own answer or a cut, in words
+  std::string_view referer;   // of `combined` only
+  std::string_view protocol;  // as the client named it; of `combined` only
+  std::string_view error;     // why an own answer or a cut, in words
 };
 
 /// One JSON object and '\n', appended to `out`, which is reused: steady lines allocate nothing.
 /// Bytes that are not UTF-8 become U+FFFD. Names in the order of behaviour.md §5.
 void format_json(const LogRecord& record, std::string& out);
+
+/// The Common Log Format with referer and user agent, as Apache and nginx write it: times in UTC,
+/// the path without the query; what could break a line or a quoted string is written as \xHH.
+void format_combined(const LogRecord& record, std::string& out);
+
+enum class LogFormat : std::uint8_t { Json, Combined };
 
 /// A copy of a record that does not depend on the request's memory; for tunnels.
 class OwnedLogRecord {
@@ -58,13 +66,15 @@ class OwnedLogRecord {
 class AccessLog {
  public:
   /// `queue` nullptr: no access log.
-  explicit AccessLog(LogQueue* queue) : queue_(queue) {}
+  AccessLog(LogQueue* queue, LogFormat format) : queue_(queue), format_(format) {}
   bool is_on() const { return queue_ != nullptr; }
+  LogFormat format() const { return format_; }
   /// False: dropped.
   bool write(const LogRecord& record);
 
  private:
   LogQueue* queue_;
+  LogFormat format_;
   std::string line_;
 };
 

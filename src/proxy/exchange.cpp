@@ -666,6 +666,10 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   record.first_byte = first_byte_time_;
   record.retries = retries_;
   record.user_agent = head.fields.find(http::FieldId::UserAgent).value_or(std::string_view());
+  if (context_.log.format() == LogFormat::Combined) {
+    record.referer = head.fields.find("Referer").value_or(std::string_view());
+    record.protocol = head.version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
+  }
   record.error = error_;
   if (hold_) record.generation = hold_->generation.raw;
   if (service_ != nullptr) {

@@ -7,7 +7,7 @@ Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& p
     : loop_(loop),
       options_(options),
       metrics_(options.services),
-      log_(options.log),
+      log_(options.log, options.log_format),
       date_(loop),
       slot_(publication, options.number, std::move(give_back)),
       context_{.worker = options.number,

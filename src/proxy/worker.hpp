@@ -24,6 +24,7 @@ struct WorkerOptions {
   std::size_t connections_max = 1024;
   AddressLimit* address_limit = nullptr;  // shared by all workers; nullptr: off
   LogQueue* log = nullptr;                // nullptr: no access log
+  LogFormat log_format = LogFormat::Json;
 };
 
 /// One event loop's share of the data path: owns its sessions, tunnels, endpoint connections,

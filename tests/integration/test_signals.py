@@ -1,5 +1,6 @@
 """Graceful end, the second signal, the signals of later versions, and what a start refuses."""
 
+import json
 import os
 import signal
 import socket
@@ -94,6 +95,48 @@ class Signals(SluiceTest):
         wait_until(lambda: all(name in proxy.errors() for name in ("SIGHUP", "SIGUSR1", "SIGUSR2")), "they are logged")
         with proxy.client() as client:
             self.assertEqual(client.get()[0].status, 200)
+
+    def test_the_access_log_is_opened_again_after_a_rotation(self):
+        proxy = self.two_pools()
+        old = proxy.log_file + ".1"
+        with proxy.client() as client:
+            client.get("/before")
+            os.rename(proxy.log_file, old)
+            client.get("/still-before")
+            wait_until(lambda: b"/still-before" in open(old, "rb").read(), "the renamed file is written on")
+            proxy.process.send_signal(signal.SIGUSR1)
+            wait_until(lambda: "the access log is open again" in proxy.errors(), "it says so")
+            client.get("/after")
+            proxy.wait_log(lambda line: line["path"] == "/after")
+        with open(old) as file:
+            self.assertEqual([json.loads(line)["path"] for line in file], ["/before", "/still-before"])
+        self.assertEqual([line["path"] for line in proxy.log_lines()], ["/after"])
+
+    def test_an_access_log_that_cannot_be_opened_again_is_kept(self):
+        proxy = self.two_pools()
+        os.rename(proxy.log_file, proxy.log_file + ".1")
+        os.mkdir(proxy.log_file)
+        proxy.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "so the old file is kept: Is a directory" in proxy.errors(), "it says so")
+        with proxy.client() as client:
+            client.get("/kept")
+        wait_until(lambda: b"/kept" in open(proxy.log_file + ".1", "rb").read(), "the old file is written on")
+
+    def test_the_combined_format(self):
+        blue = self.origin("blue")
+        log = os.path.join(self.directory(), "combined.log")
+        proxy = self.sluice([service([blue.address], [blue.address])], access_log={"path": log, "format": "combined"})
+        with proxy.client() as client:
+            client.get("/a?secret=1", fields=["Referer: http://from.test/", "User-Agent: a \"quoted\" one"])
+            client.send("no request at all\r\n\r\n")
+            client.rest()
+        lines = wait_until(lambda: (found := open(log).read().splitlines()) and len(found) == 2 and found, "two lines")
+        self.assertRegex(
+            lines[0],
+            r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a HTTP/1\.1" 200 1024 '
+            r'"http://from\.test/" "a \\x22quoted\\x22 one"$',
+        )
+        self.assertRegex(lines[1], r'^127\.0\.0\.1 - - \[.*\] "-" 400 0 "-" "-"$')
 
     def test_not_ready_while_stopping(self):
         proxy = self.held()

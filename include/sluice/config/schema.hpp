@@ -86,6 +86,9 @@ struct AdminSocket {
   unsigned mode = 0660;
 };
 
+enum class LogFormat : std::uint8_t { Json, Combined };
+std::string_view text(LogFormat format);
+
 struct Config {
   std::string file;
   std::optional<unsigned> workers;                       // nullopt: auto, one per core
@@ -96,6 +99,7 @@ struct Config {
   std::optional<core::SocketAddress> admin_http;
   std::string state_dir = "/var/lib/sluice";
   std::optional<std::string> access_log;  // path, `-` = stdout; nullopt: none
+  LogFormat log_format = LogFormat::Json;
   std::vector<core::Network> trusted_proxies;
   bool trusts_unix = false;  // `unix:` in trusted_proxies
   std::vector<Service> services;

@@ -23,6 +23,8 @@ std::string format_size(std::uint64_t bytes);
 std::string format_rfc3339(WallTime time);
 /// The same without a string: for each line of the access log.
 std::string_view write_rfc3339(WallTime time, std::array<char, 24>& out);
+/// As logs of the Common Log Format have it, in UTC: `31/Jan/2026:12:00:00 +0000`.
+std::string_view write_log_time(WallTime time, std::array<char, 26>& out);
 /// IMF-fixdate of RFC 9110 §5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
 std::string format_http_date(WallTime time);
 /// The same without a string: for the data path.

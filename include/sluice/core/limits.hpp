@@ -164,6 +164,10 @@ inline constexpr std::chrono::milliseconds kDrainPoll{20};
 inline constexpr std::size_t kDrainsPerPoolMax = 32;
 /// A worker silent for longer is named in reports and by the watchdog.
 inline constexpr std::chrono::milliseconds kWorkerSilence{2000};
+
+/// What the split did is looked at so often, and shown over so long.
+inline constexpr std::chrono::seconds kShareTick{5};
+inline constexpr std::chrono::seconds kShareWindow{60};
 inline constexpr std::chrono::hours kDrainDeadlineMax{24};
 inline constexpr std::chrono::hours kForgottenServiceAge{30 * 24};
 

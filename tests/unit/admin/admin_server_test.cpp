@@ -132,7 +132,7 @@ TEST_CASE("admin: status has exactly the members of the contract", "[admin][stat
   CHECK(status["listeners"] == json::parse(R"([{"name":"main","address":"127.0.0.1:8080"}])"));
   CHECK(status["services"] ==
         json::parse(R"([{"name":"shop","generation":1,"live":"blue","candidate":"green",
-      "split_basis_points":0,"salt":"shop","hash":"murmur3-32-v1","candidate_open":true,"drains":[],
+      "split_basis_points":0,"observed_split_basis_points":null,"salt":"shop","hash":"murmur3-32-v1","candidate_open":true,"drains":[],
       "pools":{"blue":{"endpoints":[{"address":"127.0.0.1:9001","state":"up","in_flight":0}]},
                "green":{"endpoints":[{"address":"127.0.0.1:9002","state":"up","in_flight":0}]}}}])"));
 }

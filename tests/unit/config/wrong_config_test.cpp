@@ -175,8 +175,8 @@ TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
        "sluice.yaml:8:5: 'rate_limits' is not supported by this version, in service 'shop'"},
       {"admin: {http: {bind: 127.0.0.1:9901, token_file: /t}}\n",
        "sluice.yaml:8:38: 'token_file' is not supported by this version, in 'admin.http'"},
-      {"access_log: {path: /x, format: combined}\n",
-       "sluice.yaml:8:32: 'format' is 'combined', expected json"},
+      {"access_log: {path: /x, format: common}\n",
+       "sluice.yaml:8:32: 'format' is 'common', expected json or combined"},
   }};
   check_added(table);
 }
@@ -373,7 +373,7 @@ TEST_CASE("wrong configuration: percentages and words", "[config][wrong]") {
       {"    expose: [pool, pool]\n",
        "sluice.yaml:8:20: 'pool' is listed twice in 'expose', expected it once"},
       {"access_log: {path: /x, format: text}\n",
-       "sluice.yaml:8:32: 'format' is 'text', expected json"},
+       "sluice.yaml:8:32: 'format' is 'text', expected json or combined"},
       {"admin: {socket: {mode: rw}}\n",
        "sluice.yaml:8:24: 'mode' is 'rw', expected octal permissions such as \"0660\""},
       {"admin: {socket: {mode: \"1777\"}}\n",

@@ -57,6 +57,33 @@ TEST_CASE("access log: all names of behaviour.md §5, in order, absent ones null
       "\n");
 }
 
+std::string combined(const LogRecord& record) {
+  std::string out;
+  format_combined(record, out);
+  return out;
+}
+
+TEST_CASE("access log: the combined format is that of Apache and nginx", "[proxy][log]") {
+  LogRecord record = full();
+  record.referer = "https://example.com/";
+  record.protocol = "HTTP/1.1";
+  CHECK(combined(record) ==
+        "192.0.2.7 - - [31/Jan/2026:12:00:00 +0000] \"GET /cart HTTP/1.1\" 200 1024 "
+        "\"https://example.com/\" \"curl/8\"\n");
+  // A request line that could not be read; a Unix socket.
+  CHECK(combined(LogRecord{}) == "- - - [01/Jan/1970:00:00:00 +0000] \"-\" 0 0 \"-\" \"-\"\n");
+}
+
+TEST_CASE("access log: nothing in a combined line ends it or its quotes", "[proxy][log]") {
+  LogRecord record = full();
+  record.protocol = "HTTP/1.0";
+  record.path = "/\"x\\";
+  record.user_agent = "a\r\n\x7F\xC3\xBC\0b"sv;
+  CHECK(combined(record) ==
+        "192.0.2.7 - - [31/Jan/2026:12:00:00 +0000] \"GET /\\x22x\\x5C HTTP/1.0\" 200 1024 \"-\" "
+        "\"a\\x0D\\x0A\\x7F\\xC3\\xBC\\x00b\"\n");
+}
+
 TEST_CASE("access log: bytes that would break a line or are not UTF-8 can't", "[proxy][log]") {
   const auto path_as_logged = [](std::string_view path) {
     LogRecord record;
