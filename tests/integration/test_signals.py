@@ -88,7 +88,7 @@ class Signals(SluiceTest):
             self.assertEqual(client.answer()[0].status, 200)
         self.assertEqual(proxy.process.wait(PATIENCE), 0)
 
-    def test_signals_of_later_versions_and_a_closed_pipe_do_no_harm(self):
+    def test_signals_without_effect_and_a_closed_pipe_do_no_harm(self):
         proxy = self.two_pools()
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
             proxy.process.send_signal(number)
