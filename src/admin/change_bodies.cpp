@@ -166,6 +166,14 @@ ServiceOrder parse_order(Members& members) {
   return order;
 }
 
+std::optional<std::uint32_t> base64_value(char c) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::size_t at = kAlphabet.find(c);
+  if (at == std::string_view::npos) return std::nullopt;
+  return static_cast<std::uint32_t>(at);
+}
+
 }  // namespace
 
 core::Result<ChangeRequest> parse_switch(std::string_view body) {
@@ -253,6 +261,55 @@ core::Result<ChangeRequest> parse_changes(std::string_view body) {
     if (order.error()) members.fail(order.error()->what);
   }
   return finished(members, std::move(request));
+}
+
+core::Result<control::ExplainRequest> parse_explain(std::string_view body) {
+  const auto json = parse_object(body);
+  if (!json) return json.error();
+  Members members(*json, {"user", "host", "path", "request", "from", "listener"});
+  control::ExplainRequest asked;
+  asked.user = members.string("user");
+  asked.host = members.string("host");
+  asked.path = members.string("path");
+  asked.listener = members.string("listener").value_or("");
+  const auto request = members.string("request");
+  if (!asked.user && !request) members.fail("user or request is missing");
+  if (asked.user && request) members.fail("user or request, not both");
+  if (request && (asked.host || asked.path)) members.fail("host and path stand in the request");
+  if (request) {
+    asked.request = base64_decoded(*request);
+    if (!asked.request) members.fail("request is not base64");
+  }
+  if (const auto from = members.string("from")) {
+    asked.from = core::IpAddress::parse(*from);
+    if (!asked.from && *from != "unix:") members.fail("from is an IP address, or \"unix:\"");
+  }
+  if (members.error()) return *members.error();
+  return asked;
+}
+
+std::optional<std::string> base64_decoded(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && text.ends_with('=')) {
+    text.remove_suffix(1);
+    ++padding;
+  }
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned count = 0;  // bits that wait, 0 to 6
+  for (const char c : text) {
+    const auto value = base64_value(c);
+    if (!value) return std::nullopt;
+    bits = bits << 6U | *value;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out += static_cast<char>(bits >> count & 0xFFU);
+  }
+  // Bits that no octet takes are zero in what an encoder writes (RFC 4648 §3.5).
+  if ((bits & ((1U << count) - 1)) != 0) return std::nullopt;
+  return out;
 }
 
 }  // namespace sluice::admin

@@ -36,6 +36,7 @@ void post_endpoint_drain(const Context& context, const Call& call, const Respond
 void post_endpoint_enable(const Context& context, const Call& call, const Responder& respond);
 void post_endpoint_disable(const Context& context, const Call& call, const Responder& respond);
 void post_changes(const Context& context, const Call& call, const Responder& respond);
+void post_explain(const Context& context, const Call& call, const Responder& respond);
 void get_audit(const Context& context, const Call& call, const Responder& respond);
 void get_events(const Context& context, const Call& call, const Responder& respond);
 void get_healthz(const Context& context, const Call& call, const Responder& respond);

@@ -30,6 +30,8 @@ constexpr std::array kRoutes{
     Route{Method::Post, "/v1/services/*/endpoints/enable", post_endpoint_enable},
     Route{Method::Post, "/v1/services/*/endpoints/disable", post_endpoint_disable},
     Route{Method::Post, "/v1/changes", post_changes},
+    Route{Method::Post, "/v1/explain", post_explain},
+    Route{Method::Post, "/v1/services/*/explain", post_explain},
     Route{Method::Get, "/v1/audit", get_audit},
     Route{Method::Get, "/v1/events", get_events},
     Route{Method::Get, "/healthz", get_healthz},

@@ -123,6 +123,77 @@ Json service_change_json(const control::ChangeAnswer& answer,
   return json;
 }
 
+Json explained_request_json(const model::Explanation& explained) {
+  return {{"method", explained.method},
+          {"host", explained.host},
+          {"path", explained.path},
+          {"client", explained.client ? explained.client->text() : "unix:"}};
+}
+
+Json routing_json(const control::ExplainAnswer& answer) {
+  if (!answer.is_routing_told) return nullptr;
+  if (answer.routed_to.empty()) return {{"service", nullptr}, {"listener", answer.listener}};
+  const model::Explanation::Routing& routing = *answer.explained.routing;
+  Json json{{"service", answer.routed_to},
+            {"host", nullptr},
+            {"path_prefix", routing.path_prefix},
+            {"listener", answer.listener},
+            {"listener_is_named", routing.names_listeners}};
+  if (!routing.host.empty()) json["host"] = routing.host;
+  return json;
+}
+
+Json explained_service_json(const model::Service& service) {
+  return {{"name", service.settings->name},
+          {"generation", service.generation.raw},
+          {"live", core::text(service.live)},
+          {"candidate", core::text(core::other(service.live))},
+          {"candidate_open", service.is_candidate_open},
+          {"split_basis_points", service.split.count()},
+          {"salt", service.salt}};
+}
+
+/// `given`, the kind of the source, or what is missing.
+std::string_view identity_source(const model::Explanation& explained) {
+  if (explained.would_mint) return "minted";
+  if (explained.identity.empty()) return explained.was_too_long ? "too_long" : "absent";
+  return explained.is_identity_given ? "given" : policy::text(explained.source->kind);
+}
+
+Json identity_json(const model::Explanation& explained) {
+  Json json{{"value", nullptr},
+            {"source", identity_source(explained)},
+            {"name", nullptr},
+            {"was_too_long", explained.was_too_long}};
+  if (!explained.identity.empty()) json["value"] = explained.identity;
+  if (explained.source != nullptr && !explained.source->name.empty())
+    json["name"] = explained.source->name;
+  return json;
+}
+
+Json pin_json(const model::Explanation::MatchedPin& pin) {
+  return {{"number", pin.number},
+          {"name", pin.name},
+          {"target", policy::text(pin.target)},
+          {"pool", core::text(pin.pool)},
+          {"ignored", pin.is_ignored}};
+}
+
+Json explained_endpoints_json(const control::ExplainAnswer& answer) {
+  Json list = Json::array();
+  for (const control::ExplainedEndpoint& endpoint : answer.endpoints) {
+    const auto left = std::chrono::ceil<core::Millis>(endpoint.penalty_left);
+    const bool is_in_penalty =
+        endpoint.shown.state == control::EndpointState::Up && left > core::Millis::zero();
+    list.push_back({{"pool", core::text(endpoint.pool)},
+                    {"address", endpoint.shown.address},
+                    {"state", is_in_penalty ? "penalty" : control::text(endpoint.shown.state)},
+                    {"penalty_left_ms", is_in_penalty ? left.count() : 0},
+                    {"in_flight", endpoint.shown.in_flight}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string status_json(const control::StatusView& status, std::string_view version) {
@@ -158,6 +229,41 @@ std::string change_json(const control::ChangeAnswer& answer) {
             {"workers", workers_json(answer.workers)},
             {"services", std::move(services)}};
   if (answer.execution == control::Execution::DryRun) json["dry_run"] = true;
+  return dump(json);
+}
+
+std::string explain_json(const control::ExplainAnswer& answer) {
+  const model::Explanation& explained = answer.explained;
+  Json json{{"explanation", model::sentence_of(explained)},
+            {"generation", answer.snapshot->generation.raw},
+            {"request", explained_request_json(explained)},
+            {"routing", routing_json(answer)},
+            {"service", nullptr},
+            {"identity", nullptr},
+            {"pin", nullptr},
+            {"bucket", nullptr},
+            {"pool", nullptr},
+            {"reason", nullptr},
+            {"before_fallback", nullptr},
+            {"endpoints", explained_endpoints_json(answer)},
+            {"answer", nullptr}};
+  if (explained.service != nullptr) {
+    json["service"] = explained_service_json(*explained.service);
+    json["identity"] = identity_json(explained);
+  }
+  if (explained.pin) json["pin"] = pin_json(*explained.pin);
+  if (explained.choice) {
+    json["pool"] = core::text(explained.choice->pool);
+    json["reason"] = policy::text(explained.choice->reason);
+    if (explained.choice->bucket) json["bucket"] = *explained.choice->bucket;
+  }
+  if (explained.before_fallback) {
+    json["before_fallback"] = {{"pool", core::text(explained.before_fallback->pool)},
+                               {"reason", policy::text(explained.before_fallback->reason)}};
+  }
+  if (explained.answer) {
+    json["answer"] = {{"status", explained.answer->status}, {"detail", explained.answer->reason}};
+  }
   return dump(json);
 }
 

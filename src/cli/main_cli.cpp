@@ -12,7 +12,9 @@
 #include "cli/unknown_command.hpp"
 #include "cli/verbs.hpp"
 #include "config/names.hpp"
+#include "config/utf8.hpp"
 #include "sluice/config/schema.hpp"
+#include "sluice/core/address.hpp"
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
 #include "sluice/core/units.hpp"
@@ -30,6 +32,7 @@ struct Parsed {
   SplitOptions split;
   RollbackOptions rollback;
   EndpointOptions endpoint;
+  ExplainOptions explain;
   EventsOptions events;
   AuditOptions audit;
   AuditVerifyOptions audit_verify;
@@ -58,6 +61,26 @@ std::string check_reason(const std::string& text) {
   return text.size() <= core::limits::kReasonMax
              ? ""
              : "longer than " + std::to_string(core::limits::kReasonMax) + " bytes";
+}
+
+std::string check_user(const std::string& text) {
+  // JSON, which the admin API speaks, holds no other bytes.
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t length = config::utf8_length(rest);
+    if (length == 0) return "not UTF-8; a request in a file may hold any bytes: --request FILE";
+    rest.remove_prefix(length);
+  }
+  return "";
+}
+
+std::string check_path(const std::string& text) {
+  return text.starts_with('/') ? "" : "'" + text + "' does not begin with /";
+}
+
+std::string check_from(const std::string& text) {
+  return text == "unix:" || core::IpAddress::parse(text)
+             ? ""
+             : "'" + text + "' is no IP address: 192.0.2.7, 2001:db8::1, or unix:";
 }
 
 std::string check_salt(const std::string& text) {
@@ -216,6 +239,36 @@ EndpointVerb chosen_endpoint_verb(const CLI::App& group) {
   core::unreachable();
 }
 
+void add_explain(CLI::App& app, Parsed& parsed) {
+  ExplainOptions& options = parsed.explain;
+  CLI::App* verb = app.add_subcommand(
+      "explain", "Which pool a user or a request gets, and why; sends nothing to an endpoint");
+  verb->add_option("SERVICE", options.service,
+                   "Which service; else the one that host and path lead to, or the only one")
+      ->type_name("");
+  verb->add_option("--user", options.user, "An identity, as the service would find it")
+      ->type_name("ID")
+      ->check(CLI::Validator(check_user, ""));
+  verb->add_option("--path", options.path, "Path of the user's request (default: /)")
+      ->type_name("PATH")
+      ->needs("--user")
+      ->check(CLI::Validator(check_path, ""));
+  verb->add_option("--host", options.host, "Host of the user's request")
+      ->type_name("HOST")
+      ->needs("--user");
+  verb->add_option("--request", options.request_file,
+                   "The head of an HTTP/1.1 request, byte by byte; - is stdin")
+      ->type_name("FILE")
+      ->excludes("--user");
+  verb->add_option("--from", options.from, "Address of the client, or unix: (default: 127.0.0.1)")
+      ->type_name("ADDRESS")
+      ->check(CLI::Validator(check_from, ""));
+  verb->add_option("--listener", options.listener, "Where it comes in (default: the first)")
+      ->type_name("NAME");
+  verb->add_flag("--json", options.as_json, "The proxy's JSON instead of text");
+  add_where(*verb, options.where);
+}
+
 void add_events(CLI::App& app, Parsed& parsed) {
   CLI::App* verb = app.add_subcommand(
       "events", "What has happened: changes, drains, endpoints, problems; newest last");
@@ -279,11 +332,16 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console
 }
 
 /// Combinations that no single option can check.
-std::optional<std::string> contradiction(const Parsed& parsed) {
+std::optional<std::string> contradiction(const CLI::App& app, const Parsed& parsed) {
+  const bool asks_explain = app.got_subcommand("explain");
   if (parsed.switch_to.all && parsed.switch_to.service)
     return "sluice switch: SERVICE or --all, not both";
   if (parsed.rollback.all && parsed.rollback.service)
     return "sluice rollback: SERVICE or --all, not both";
+  if (asks_explain && !parsed.explain.user && !parsed.explain.request_file) {
+    return "sluice explain: whose pool? --user ID or --request FILE\n"
+           "  try: sluice explain --user user-1";
+  }
   return std::nullopt;
 }
 
@@ -303,6 +361,7 @@ int dispatch(const CLI::App& app, Parsed& parsed, const Verbs& hooks, const Cons
     parsed.endpoint.verb = chosen_endpoint_verb(*app.get_subcommands().front());
     return run_endpoint(parsed.endpoint, console);
   }
+  if (verb == "explain") return run_explain(parsed.explain, console);
   if (verb == "events") return run_events(parsed.events, console);
   if (verb == "audit") {
     if (app.get_subcommands().front()->get_subcommands().empty())
@@ -336,6 +395,7 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   add_split(app, parsed);
   add_rollback(app, parsed);
   add_endpoint(app, parsed);
+  add_explain(app, parsed);
   add_events(app, parsed);
   add_audit(app, parsed);
   add_version(app, parsed);
@@ -353,7 +413,7 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error, console);
   }
-  if (const auto wrong = contradiction(parsed)) {
+  if (const auto wrong = contradiction(app, parsed)) {
     console.complain(*wrong + "\n");
     return kUsage;
   }

@@ -80,7 +80,8 @@ std::variant<std::string, int> Session::judge(core::Result<AdminAnswer> answer,
   const std::string why = problem.detail.empty()
                               ? fmt::format("the proxy answered {}", answer->status)
                               : problem.detail;
-  return refuse(kFailed, why, remedy_for(problem, service));
+  const int exit_status = problem.code == "service_required" ? kUsage : kFailed;
+  return refuse(exit_status, why, remedy_for(problem, service));
 }
 
 int Session::refuse_socket() const {

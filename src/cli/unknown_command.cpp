@@ -13,7 +13,7 @@ namespace sluice::cli {
 namespace {
 
 /// The documentation of the whole product names them; whoever tries one is not to look for a typo.
-constexpr std::array<std::string_view, 5> kLater{"rollout", "flag", "explain", "reload", "freeze"};
+constexpr std::array<std::string_view, 4> kLater{"rollout", "flag", "reload", "freeze"};
 
 }  // namespace
 

@@ -97,6 +97,16 @@ struct EventsOptions {
 };
 int run_events(const EventsOptions& options, const Console& console);
 
+struct ExplainOptions {
+  SocketChoice where;
+  std::optional<std::string> service;
+  std::optional<std::string> user, host, path;
+  std::optional<std::string> request_file;  // `-`: stdin
+  std::optional<std::string> from, listener;
+  bool as_json = false;
+};
+int run_explain(const ExplainOptions& options, const Console& console);
+
 struct VersionOptions {
   bool as_json = false;
 };

@@ -170,6 +170,62 @@ AuditAnswer audit_answer(const Json& json) {
   return audit;
 }
 
+/// Text, or empty for null.
+std::string text_or_empty(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Json object_or_empty(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_object() ? *found : Json::object();
+}
+
+void read_decision(const Json& json, ExplainAnswer& answer) {
+  const Json identity = object_or_empty(json, "identity");
+  answer.identity = text_or_empty(identity, "value");
+  answer.identity_source = text_or_empty(identity, "source");
+  answer.identity_name = text_or_empty(identity, "name");
+  const Json pin = object_or_empty(json, "pin");
+  answer.pin_number = pin.value("number", 0U);
+  answer.pin_name = text_or_empty(pin, "name");
+  answer.pin_pool = text_or_empty(pin, "pool");
+  answer.is_pin_ignored = pin.value("ignored", false);
+  answer.pool = text_or_empty(json, "pool");
+  answer.reason = text_or_empty(json, "reason");
+  if (json.contains("bucket") && json.at("bucket").is_number_unsigned())
+    answer.bucket = json.at("bucket").get<unsigned>();
+}
+
+ExplainAnswer explain_answer(const Json& json) {
+  ExplainAnswer answer;
+  answer.explanation = json.at("explanation").get<std::string>();
+  answer.client = text_or_empty(object_or_empty(json, "request"), "client");
+  answer.is_routing_told = json.contains("routing") && json.at("routing").is_object();
+  const Json routing = object_or_empty(json, "routing");
+  answer.routed_to = text_or_empty(routing, "service");
+  answer.host = text_or_empty(routing, "host");
+  answer.path_prefix = text_or_empty(routing, "path_prefix");
+  answer.listener = text_or_empty(routing, "listener");
+  const Json service = object_or_empty(json, "service");
+  answer.service = text_or_empty(service, "name");
+  answer.live = text_or_empty(service, "live");
+  answer.candidate = text_or_empty(service, "candidate");
+  answer.salt = text_or_empty(service, "salt");
+  answer.is_candidate_open = service.value("candidate_open", false);
+  answer.split_basis_points = service.value("split_basis_points", 0U);
+  read_decision(json, answer);
+  for (const Json& endpoint : json.value("endpoints", Json::array())) {
+    answer.endpoints.push_back(
+        {endpoint.value("pool", ""),
+         {endpoint.at("address").get<std::string>(), endpoint.value("state", "up"),
+          endpoint.value("in_flight", std::uint64_t{0})},
+         endpoint.value("penalty_left_ms", std::uint64_t{0})});
+  }
+  answer.answer_status = object_or_empty(json, "answer").value("status", 0U);
+  return answer;
+}
+
 template <typename Body>
 Json with_precondition(Json json, const Body& body) {
   if (body.reason) json["reason"] = *body.reason;
@@ -218,6 +274,10 @@ Result<EventAnswer> read_event(std::string_view json) {
   });
 }
 
+Result<ExplainAnswer> read_explain(std::string_view json) {
+  return guarded(json, explain_answer);
+}
+
 Problem read_problem(std::string_view text) {
   const auto read = guarded(text, [](const Json& json) {
     return Problem{json.value("code", ""), json.value("detail", "")};
@@ -246,6 +306,35 @@ std::string write_body(const EndpointBody& body) {
   Json json{{"endpoint", body.endpoint}};
   if (body.is_forced) json["force"] = true;
   return text_of(with_precondition(std::move(json), body));
+}
+
+std::string write_body(const ExplainBody& body) {
+  Json json = Json::object();
+  const auto add = [&json](const char* name, const std::optional<std::string>& value) {
+    if (value) json[name] = *value;
+  };
+  add("user", body.user);
+  add("host", body.host);
+  add("path", body.path);
+  if (body.request) json["request"] = base64(*body.request);
+  add("from", body.from);
+  add("listener", body.listener);
+  return text_of(json);
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::string_view part = bytes.substr(i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t j = 0; j < 3; ++j)
+      bits = bits << 8U | (j < part.size() ? static_cast<unsigned char>(part[j]) : 0U);
+    for (std::size_t j = 0; j < 4; ++j)
+      out += j <= part.size() ? kAlphabet[bits >> (18 - 6 * j) & 63U] : '=';
+  }
+  return out;
 }
 
 std::string write_body(const ChangesBody& body) {

@@ -110,6 +110,31 @@ struct EventAnswer {
 };
 core::Result<EventAnswer> read_event(std::string_view json);
 
+/// Why a request goes where it goes. Empty text: null on the wire.
+struct ExplainAnswer {
+  std::string explanation;
+  std::string client;
+  bool is_routing_told = false;
+  std::string routed_to, host, path_prefix, listener;  // empty routed_to: no service answers
+  std::string service, live, candidate, salt;          // empty service: none was found
+  bool is_candidate_open = false;
+  unsigned split_basis_points = 0;
+  std::string identity, identity_source, identity_name;
+  std::optional<unsigned> bucket;
+  unsigned pin_number = 0;  // 0: none matched
+  std::string pin_name, pin_pool;
+  bool is_pin_ignored = false;
+  std::string pool, reason;
+  struct Endpoint {
+    std::string pool;
+    EndpointState shown;
+    std::uint64_t penalty_left_ms = 0;
+  };
+  std::vector<Endpoint> endpoints;
+  unsigned answer_status = 0;  // of Sluice itself; 0: an endpoint answers
+};
+core::Result<ExplainAnswer> read_explain(std::string_view json);
+
 /// RFC 9457. Fields that are absent stay empty; text that is no JSON becomes the detail.
 struct Problem {
   std::string code;
@@ -151,6 +176,17 @@ struct EndpointBody {
   std::optional<std::uint64_t> if_generation;
 };
 std::string write_body(const EndpointBody& body);
+
+/// `user` or `request`; what is absent is left out.
+struct ExplainBody {
+  std::optional<std::string> user = {}, host = {}, path = {};
+  std::optional<std::string> request = {};  // bytes
+  std::optional<std::string> from = {}, listener = {};
+};
+std::string write_body(const ExplainBody& body);
+
+/// RFC 4648 §4.
+std::string base64(std::string_view bytes);
 
 struct ChangesBody {
   std::string action;  // switch, rollback

@@ -68,12 +68,11 @@ std::optional<Refusal> find_service(const ServiceOrder& order, std::span<const K
   if (order.service.empty()) {
     out = core::ServiceId{0};
     if (known.size() == 1) return std::nullopt;
-    return refuse(RefusalCode::ServiceRequired, "name a service: " + joined(known));
+    return service_required(known);
   }
   const auto found = std::ranges::find(known, order.service, &KnownService::name);
   if (found == known.end()) {
-    return refuse(RefusalCode::UnknownService,
-                  "no service \"" + order.service + "\"; there is: " + joined(known));
+    return unknown_service(order.service, known);
   }
   out = core::ServiceId{static_cast<std::uint32_t>(found - known.begin())};
   return std::nullopt;
@@ -196,6 +195,17 @@ std::optional<Refusal> check_last(const KnownService& service, const model::Serv
 }
 
 }  // namespace
+
+Refusal unknown_service(std::string_view name, std::span<const KnownService> known) {
+  constexpr std::size_t kShownMax = 256;
+  return refuse(
+      RefusalCode::UnknownService,
+      "no service \"" + std::string(name.substr(0, kShownMax)) + "\"; there is: " + joined(known));
+}
+
+Refusal service_required(std::span<const KnownService> known) {
+  return refuse(RefusalCode::ServiceRequired, "name a service: " + joined(known));
+}
 
 std::vector<KnownService> known_services(const config::Config& config) {
   std::vector<KnownService> known;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/change.hpp"
@@ -18,6 +19,11 @@ struct KnownService {
   std::string name;
   std::array<std::vector<std::string>, 2> endpoints;  // as users see them, by core::index(PoolName)
 };
+
+/// Nobody is called `name`; says which names there are.
+Refusal unknown_service(std::string_view name, std::span<const KnownService> known);
+/// Several services and none was named.
+Refusal service_required(std::span<const KnownService> known);
 
 /// By ServiceId.
 std::vector<KnownService> known_services(const config::Config& config);

@@ -12,6 +12,7 @@
 #include "control/change_plan.hpp"
 #include "control/connect_check.hpp"
 #include "control/drainer.hpp"
+#include "control/explain.hpp"
 #include "control/observed_share.hpp"
 #include "control/publisher.hpp"
 #include "control/reporter.hpp"
@@ -85,6 +86,8 @@ class Controller {
   EventLog& events() { return reporter_.log(); }
 
   StatusView status() const;
+  /// Why a request would go where it goes, under the snapshot that is in force.
+  ExplainOutcome explain(const ExplainRequest& asked) const;
   /// Whether this process may get traffic: every check good.
   std::vector<Check> readiness() const;
   /// Workers whose loops hang; none before they serve.
@@ -141,6 +144,7 @@ class Controller {
   const model::ServiceSettings& settings(core::ServiceId id) const;
   const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
   ServiceView view_of(core::ServiceId id) const;
+  void add_endpoints(ExplainAnswer& answer) const;
   void warn_about_endpoints(const Running& rollback) const;
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;

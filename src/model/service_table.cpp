@@ -52,9 +52,10 @@ bool covers_path(std::string_view prefix, std::string_view path) {
 
 ServiceTable::ServiceTable(std::vector<ServiceMatch> matches) {
   for (ServiceMatch& match : matches) {
-    const Entry entry{match.service, std::move(match.path_prefix), std::move(match.listeners)};
+    Entry entry{match.service, "", std::move(match.path_prefix), std::move(match.listeners)};
     if (match.hosts.empty()) any_.push_back(entry);
     for (const std::string& host : match.hosts) {
+      entry.host = host;
       if (host.starts_with("*.")) {
         wildcard_[host.substr(1)].push_back(entry);
         longest_wildcard_ = std::max(longest_wildcard_, host.size() - 1);
@@ -77,21 +78,28 @@ void ServiceTable::sort_by_rank(Entries& entries) {
   });
 }
 
-std::optional<core::ServiceId> ServiceTable::find(std::size_t listener, std::string_view host,
-                                                  std::string_view path) const {
+std::optional<ServiceTable::Place> ServiceTable::locate(std::size_t listener, std::string_view host,
+                                                        std::string_view path) const {
+  const Entry* const entry = find_entry(listener, host, path);
+  if (entry == nullptr) return std::nullopt;
+  return Place{entry->service, entry->host, entry->prefix, !entry->listeners.empty()};
+}
+
+const ServiceTable::Entry* ServiceTable::find_entry(std::size_t listener, std::string_view host,
+                                                    std::string_view path) const {
   const bool knows_hosts = !exact_.empty() || !wildcard_.empty();
   // No configured host is longer, so a longer one can only be for "any host".
   if (knows_hosts && !host.empty() && host.size() <= kHostNameMax) {
     const LowerCase lower_host(host);
-    if (const auto found = find_host(listener, lower_host.text(), path)) return found;
+    if (const Entry* found = find_host(listener, lower_host.text(), path)) return found;
   }
   return find_in(any_, listener, path);
 }
 
-std::optional<core::ServiceId> ServiceTable::find_host(std::size_t listener, std::string_view host,
-                                                       std::string_view path) const {
+const ServiceTable::Entry* ServiceTable::find_host(std::size_t listener, std::string_view host,
+                                                   std::string_view path) const {
   if (const auto exact = exact_.find(host); exact != exact_.end()) {
-    if (const auto found = find_in(exact->second, listener, path)) return found;
+    if (const Entry* found = find_in(exact->second, listener, path)) return found;
   }
   // From the left-most dot on, so the longest wildcard comes first. Suffixes longer than any
   // wildcard are skipped: a host of a hundred dots costs no more look-ups than the configuration
@@ -101,19 +109,19 @@ std::optional<core::ServiceId> ServiceTable::find_host(std::size_t listener, std
        dot = host.find('.', dot + 1)) {
     const auto wildcard = wildcard_.find(host.substr(dot));
     if (wildcard == wildcard_.end()) continue;
-    if (const auto found = find_in(wildcard->second, listener, path)) return found;
+    if (const Entry* found = find_in(wildcard->second, listener, path)) return found;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
-std::optional<core::ServiceId> ServiceTable::find_in(const Entries& entries, std::size_t listener,
-                                                     std::string_view path) {
+const ServiceTable::Entry* ServiceTable::find_in(const Entries& entries, std::size_t listener,
+                                                 std::string_view path) {
   for (const Entry& entry : entries) {
     const bool answers = entry.listeners.empty() ||
                          std::ranges::find(entry.listeners, listener) != entry.listeners.end();
-    if (answers && covers_path(entry.prefix, path)) return entry.service;
+    if (answers && covers_path(entry.prefix, path)) return &entry;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 }  // namespace sluice::model

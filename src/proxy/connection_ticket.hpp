@@ -4,7 +4,7 @@
 #include <mutex>
 #include <utility>
 
-#include "proxy/decision.hpp"
+#include "proxy/origin.hpp"
 #include "sluice/metrics/block.hpp"
 
 namespace sluice::proxy {

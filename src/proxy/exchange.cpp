@@ -61,26 +61,26 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
                     ? *given_id
                     : http::make_request_id(context_.loop.rng(), request_id_buffer_);
 
-  const Route found = route(*hold_, origin_.listener, head);
+  const model::Route found = model::route(*hold_, origin_.listener, head);
   if (found.refusal) {
     refuse(*found.refusal);
     return Next::Answered;
   }
   service_ = found.service;
   counters_ = &context_.metrics.services[settings().id.raw];
-  if (const auto refusal = check_limits(settings(), head, head_bytes)) {
+  if (const auto refusal = model::check_limits(settings(), head, head_bytes)) {
     refuse(*refusal);
     return Next::Answered;
   }
-  if (http::max_forwards(head) == 0U) {
-    answer_as_last_hop();
+  if (const auto own = model::last_hop(head)) {
+    answer_as_last_hop(*own);
     return Next::Answered;
   }
   return Next::GoOn;
 }
 
 Exchange::Next Exchange::identify_user() {
-  identity_ = identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
+  identity_ = model::identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
   const auto pin =
       model::find_pin(settings().pins, hold_->lists,
                       {.head = head, .client = who_.address, .identity = identity_.value()});
@@ -238,11 +238,9 @@ void Exchange::on_response_end(const http::HeaderBlock* trailers) {
 // ================ choosing an endpoint ================
 
 policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
-  const model::Endpoint& endpoint = pool().endpoints[index];
-  return {.is_usable = !endpoint.is_disabled && !tried_[index] && avoid_ != index,
-          .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
-          .penalty_until =
-              policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};
+  policy::EndpointView view = model::view_of(pool().endpoints[index]);
+  view.is_usable = view.is_usable && !tried_[index] && avoid_ != index;
+  return view;
 }
 
 std::optional<std::size_t> Exchange::pick_endpoint() {
@@ -301,7 +299,7 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 void Exchange::no_endpoint_left() {
   if (is_candidate()) return fall_back_to_live();
   if (error_.empty()) error_ = "no usable endpoint";
-  answer(503, "no endpoint of the live pool could be reached", Refusal::NoEndpoint);
+  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint);
 }
 
 /// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
@@ -384,7 +382,7 @@ void Exchange::on_refused_head(const http::Refusal& refusal) {
 }
 
 void Exchange::on_head_timeout() {
-  on_refused_head({408, "the request head did not arrive in time"});
+  on_refused_head(model::kHeadTimeout);
 }
 
 // ================ response side ================
@@ -545,12 +543,9 @@ void Exchange::refuse(const http::Refusal& refusal) {
   answer(refusal.status, refusal.reason, refusal_of(refusal.status));
 }
 
-/// RFC 9110 §7.6.2. A TRACE is not reflected: its fields hold what the client's own proxies added
-/// (§9.3.8).
-void Exchange::answer_as_last_hop() {
-  if (head.method == http::Method::Trace)
-    return refuse({405, "a TRACE that must not go further is not reflected"});
-  answer(200, "this is the last hop that Max-Forwards allows", std::nullopt);
+void Exchange::answer_as_last_hop(const http::Refusal& own) {
+  if (own.status != 200) return refuse(own);
+  answer(200, own.reason, std::nullopt);
 }
 
 void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why) {

@@ -8,8 +8,9 @@
 #include "net/timer_wheel.hpp"
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
-#include "proxy/decision.hpp"
+#include "proxy/origin.hpp"
 #include "proxy/upstream_stream.hpp"
+#include "sluice/model/decision.hpp"
 #include "sluice/policy/balance.hpp"
 #include "sluice/policy/retry.hpp"
 
@@ -115,7 +116,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // Ends
   void answer(std::uint16_t status, std::string_view detail, std::optional<metrics::Refusal> why);
   void refuse(const http::Refusal& refusal);
-  void answer_as_last_hop();
+  void answer_as_last_hop(const http::Refusal& own);
   void break_answer(std::string_view why);
   void drop_upstream();
   void finish(std::uint16_t status);
@@ -152,7 +153,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   http::ClientIdentity who_;
   policy::Identity identity_;
   policy::PoolChoice choice_;
-  IdentityBuffers identity_buffers_;
+  model::IdentityBuffers identity_buffers_;
   std::string_view request_id_;
   std::array<char, 36> request_id_buffer_;
   PoolLease lease_;

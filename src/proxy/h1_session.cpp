@@ -82,8 +82,14 @@ void H1Session::take_head(std::string_view bytes) {
   const http::HeadLimits& limits = context_.slot.peek().head_limits;
   const std::string_view all = request_->chunk->bytes();
   const auto size = request_->head_end.find(all);
-  if (size && *size <= limits.head_bytes) return on_head(*size);
-  if (!size && all.size() < limits.head_bytes) return update_reading();
+  switch (http::head_progress(size, all.size(), limits)) {
+    case http::HeadProgress::Whole:
+      return on_head(*size);
+    case http::HeadProgress::Partial:
+      return update_reading();
+    case http::HeadProgress::Oversized:
+      break;
+  }
   state_ = State::Busy;
   context_.loop.timers().disarm(timer_);
   request_->exchange.on_refused_head(

@@ -1,5 +1,6 @@
 """The command line and the admin API of a running proxy, as operators and scripts use them."""
 
+import base64
 import json
 import os
 import random
@@ -50,7 +51,7 @@ class Commands(SluiceTest):
         for arguments, status in [(("switch", "green", "nope"), 1), (("switch", "purple"), 2), (("split", "101"), 2),
                                   (("split", "1.234"), 2), (("frobnicate",), 2), (("swtich", "green"), 2), ((), 2),
                                   (("--help",), 0), (("--version",), 0),
-                                  (("version",), 0), (("version", "--json"), 0), (("explain", "--user", "7"), 2),
+                                  (("version",), 0), (("version", "--json"), 0), (("explain", "--user", "7"), 0), (("explain",), 2), (("explain", "--user", "7", "--request", "x"), 2),
                                   (("switch", "green", "--reason", "x" * 1025), 2), (("split", "1", "--salt", "a\nb"), 2),
                                   (("switch", "green", "--if-generation", "99"), 1),
                                   (("switch", "--help"), 0), (("status", "nope"), 1)]:
@@ -320,6 +321,131 @@ class Endpoints(SluiceTest):
             self.assertEqual((entry["state"], entry["in_flight"]), ("disabled", 1))
             release.set()
             self.assertEqual(client.answer()[1], b"held")
+
+
+class Explain(SluiceTest):
+    EVERYONE = ["0.0.0.0/0", "::/0", "unix:"]
+
+    def front_door(self):
+        """Three services with pins of each kind; the candidate of blog is closed, that of docs out of use."""
+        origins = [self.origin(name) for name in ("blue", "green")]
+        blue, green = [[origin.address] for origin in origins]
+        directory = self.directory()
+        with open(os.path.join(directory, "beta.txt"), "w") as file:
+            file.write("".join(f"user-{number}\n" for number in range(0, 300, 7)))
+        pins = [
+            {"header": "X-P", "values": {"b": "blue", "g": "green"}, "from": ["10.0.0.0/8"]},
+            {"cookie": "p", "values": {"l": "live", "c": "candidate"}, "from": self.EVERYONE},
+            {"identity_in": "beta.txt", "pool": "candidate"},
+            {"segment": {"path_prefix": "/new", "percent": "50%", "salt": "x"}, "pool": "candidate"},
+        ]
+        proxy = self.sluice(
+            [service(blue, green, hosts=["shop.test"], pins=pins, limits={"target_bytes": "64B"}),
+             service(blue, green, name="blog", hosts=["*.blog.test"], pins=pins, identity=[{"query": "u"}, "client_address"]),
+             service(blue, green, name="docs", hosts=["shop.test"], path_prefix="/docs")],
+            directory=directory, trusted_proxies=["127.0.0.0/8"])
+        proxy.change("split", {"percent": "35.5%", "salt": "autumn"}, "shop")
+        proxy.change("switch", {"pool": "green"}, "blog")
+        proxy.change("split", {"percent": "60%"}, "docs")
+        proxy.change("endpoints/disable", {"endpoint": "green/" + green[0]}, "docs")
+        return proxy
+
+    def draw(self, rng):
+        """A request of a random user, as bytes."""
+        user = f"user-{rng.randrange(300)}"
+        path = rng.choice(["/", "/new/x", "/%6eew", "/docs/a", "/docsx", "/x?u=" + user, "/" + "y" * rng.choice([63, 64])])
+        host = rng.choice(["shop.test", "SHOP.test:80", "shop.test.", "a.blog.test", "b.a.blog.test"])
+        fields = rng.sample(
+            [f"Cookie: a=b; uid={user}", f"X-User-Id: {user}", "X-P: g", "X-P: b", "Cookie: p=c", "Cookie: p=l", "Cookie: p=?",
+             "X-Forwarded-For: 10.1.2.3", "X-Forwarded-For: 192.0.2.9, 127.0.0.5", "X-User-Id: " + "u" * 1025], rng.randrange(5))
+        method = "GET"
+        if rng.random() < 0.2:
+            path, host, method, field = rng.choice([
+                ("/..", host, method, "A: b"), ("/%zz", host, method, "A: b"), (path, "nowhere.test", method, "A: b"),
+                (path, host, method, "Bad name: x"), (path, host, "OPTIONS", "Max-Forwards: 0"), ("/docs/a", "shop.test", method, "X-User-Id: 1")])
+            fields.insert(0, field)
+        return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *fields, "", ""]).encode()
+
+    def answered(self, proxy, request):
+        with proxy.client() as client:
+            client.send(request)
+            return client.answer()[0]
+
+    def test_300_random_requests_are_explained_as_they_are_answered(self):
+        proxy = self.front_door()
+        rng = random.Random(20260131)
+        seen = {}
+        path = os.path.join(proxy.directory, "request")
+        for number in range(300):
+            request = self.draw(rng)
+            head = self.answered(proxy, request)
+            if number % 5 == 0:
+                with open(path, "wb") as file:
+                    file.write(request)
+                done = proxy.cli("explain", "--request", path, "--json")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                told = json.loads(done.stdout)
+            else:
+                code, told = proxy.admin("POST", "/v1/explain", {"request": base64.b64encode(request).decode()})
+                self.assertEqual(code, 200, told)
+            with self.subTest(request):
+                if "sluice-pool" in head:
+                    expected = (head["sluice-pool"], head["sluice-reason"], head.get("sluice-bucket"), int(head["sluice-generation"]))
+                    self.assertIsNone(told["answer"])
+                    bucket = None if told["bucket"] is None else str(told["bucket"])
+                    self.assertEqual((told["pool"], told["reason"], bucket, told["generation"]), expected)
+                    self.assertIn(head["sluice-endpoint"], [entry["address"] for entry in told["endpoints"]])
+                    kind = head["sluice-reason"]
+                else:
+                    self.assertEqual(told["answer"]["status"], head.status, told)
+                    kind = head.status
+                seen[kind] = seen.get(kind, 0) + 1
+        for kind in ("split", "live", "pin_header", "pin_cookie", "pin_list", "pin_segment", "pin_closed", "no_identity", "fallback",
+                     400, 404, 414, 200):
+            self.assertIn(kind, seen, seen)
+
+    def test_a_user_is_told_the_pool_that_its_requests_get(self):
+        proxy = self.front_door()
+        with proxy.client() as client:
+            for number in range(60):
+                user = f"user-{number}"
+                head = client.get(host="shop.test", fields=[f"Cookie: uid={user}"])[0]
+                done = proxy.cli("explain", "--user", user, "--host", "shop.test", "--json")
+                told = json.loads(done.stdout)
+                self.assertEqual((told["pool"], told["reason"], str(told["bucket"])),
+                                 (head["sluice-pool"], head["sluice-reason"], head["sluice-bucket"]))
+                self.assertEqual((told["identity"]["source"], told["service"]["name"]), ("given", "shop"))
+
+    def test_a_person_reads_a_sentence_and_what_it_rests_on(self):
+        proxy = self.two_pools(salt="shop-2026")
+        proxy.split("20%")
+        done = proxy.cli("explain", "--user", "user-2")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.splitlines()[0], "user-2 is in bucket 1364 of 10000, below the split of 20 %, so green")
+        self.assertIn(f"endpoints  {self.green.address}", done.stdout)
+        request = os.path.join(proxy.directory, "request")
+        with open(request, "w", newline="") as file:
+            file.write("GET / HTTP/1.1\nHost: a\n\n")
+        done = proxy.cli("explain", "--request", request)
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(done.stdout.startswith("Sluice answers 400 itself: "), done.stdout)
+        self.assertIn(f"sed 's/$/\\r/' {request} | sluice explain --request -", done.stderr)
+        fixed = subprocess.run(f"sed 's/$/\\r/' {request} | {BIN} explain --request - --socket {proxy.socket}", shell=True,
+                               capture_output=True, text=True, timeout=PATIENCE)
+        self.assertTrue(fixed.stdout.startswith("the request has no identity (cookie uid, header X-User-Id), so blue"), fixed)
+
+    def test_what_is_not_clear_is_asked_back(self):
+        proxy = self.front_door()
+        for arguments, status, words in [
+                (("--user", "u"), 2, "shop, blog, docs"), (("--user", "u", "nope"), 1, "no service \"nope\""),
+                (("--user", "u", "shop", "--listener", "x"), 1, "there is: main"), (("--user", "u", "--path", "x"), 2, "begin with /"),
+                (("--user", "u", "--from", "here"), 2, "no IP address"), (("--path", "/"), 2, "--user"),
+                (("--request", "/nonexistent/x"), 1, "No such file"), (("--request", "/"), 1, "directory"), ((), 2, "--user ID or --request")]:
+            done = proxy.cli("explain", *arguments)
+            self.assertEqual((done.returncode, done.stdout), (status, ""), (arguments, done.stderr))
+            self.assertIn(words, done.stderr)
+        code, answer = proxy.admin("POST", "/v1/explain", {"user": "u", "uid": 1})
+        self.assertEqual((code, answer["code"]), (400, "bad_request"))
 
 
 class Audit(SluiceTest):

@@ -34,11 +34,25 @@ class ServiceTable {
   /// listener, the next best host is tried. Of two that match alike the one that names its
   /// listeners wins, then the one that was given first. Allocates nothing.
   std::optional<core::ServiceId> find(std::size_t listener, std::string_view host,
-                                      std::string_view path) const;
+                                      std::string_view path) const {
+    const Entry* const entry = find_entry(listener, host, path);
+    return entry == nullptr ? std::nullopt : std::optional(entry->service);
+  }
+
+  /// As find(), with what of the service's match decided: for a person. Views into the table.
+  struct Place {
+    core::ServiceId service;
+    std::string_view host;  // as configured; empty: any
+    std::string_view path_prefix;
+    bool names_listeners = false;
+  };
+  std::optional<Place> locate(std::size_t listener, std::string_view host,
+                              std::string_view path) const;
 
  private:
   struct Entry {
     core::ServiceId service;
+    std::string host;
     std::string prefix;
     std::vector<std::size_t> listeners;
   };
@@ -51,10 +65,9 @@ class ServiceTable {
   using HostMap = std::unordered_map<std::string, Entries, StringHash, std::equal_to<>>;
 
   static void sort_by_rank(Entries& entries);
-  std::optional<core::ServiceId> find_host(std::size_t listener, std::string_view host,
-                                           std::string_view path) const;
-  static std::optional<core::ServiceId> find_in(const Entries& entries, std::size_t listener,
-                                                std::string_view path);
+  const Entry* find_entry(std::size_t listener, std::string_view host, std::string_view path) const;
+  const Entry* find_host(std::size_t listener, std::string_view host, std::string_view path) const;
+  static const Entry* find_in(const Entries& entries, std::size_t listener, std::string_view path);
 
   HostMap exact_;
   HostMap wildcard_;  // keyed by ".example.com"

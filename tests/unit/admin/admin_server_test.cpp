@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sluice/policy/balance.hpp"
 #include "support/catch.hpp"
 #include "support/control_rig.hpp"
 
@@ -977,4 +978,87 @@ TEST_CASE("admin: over TCP the audit is not shown, and few may follow the events
   local.give(events_request(""));
   admin.rig.settle();
   CHECK(local.sent.find(" 200 ") != std::string::npos);
+}
+
+// ---- explain ----
+
+TEST_CASE("admin: explain has exactly the members of the contract", "[admin][explain]") {
+  Admin admin;
+  admin.post("/v1/services/shop/split", R"({"percent":"20%","salt":"shop-2026"})");
+  const Answer answer = admin.post("/v1/services/shop/explain", R"({"user":"user-2"})");
+  CHECK(answer.status == 200);
+  const json told = answer.content();
+  CHECK(keys(told) == std::vector<std::string>{"answer", "before_fallback", "bucket", "endpoints",
+                                               "explanation", "generation", "identity", "pin",
+                                               "pool", "reason", "request", "routing", "service"});
+  CHECK(told["explanation"] ==
+        "user-2 is in bucket 1364 of 10000, below the split of 20 %, so green");
+  CHECK(told["generation"] == 2);
+  CHECK(told["bucket"] == 1364);
+  CHECK(told["pool"] == "green");
+  CHECK(told["reason"] == "split");
+  CHECK(told["identity"] ==
+        json{{"value", "user-2"}, {"source", "given"}, {"name", nullptr}, {"was_too_long", false}});
+  CHECK(told["service"] == json{{"name", "shop"},
+                                {"generation", 2},
+                                {"live", "blue"},
+                                {"candidate", "green"},
+                                {"candidate_open", true},
+                                {"split_basis_points", 2000},
+                                {"salt", "shop-2026"}});
+  CHECK(told["request"] ==
+        json{{"method", "GET"}, {"host", ""}, {"path", "/"}, {"client", "127.0.0.1"}});
+  CHECK(told["endpoints"] == json::array({{{"pool", "green"},
+                                           {"address", "127.0.0.1:9002"},
+                                           {"state", "up"},
+                                           {"penalty_left_ms", 0},
+                                           {"in_flight", 0}}}));
+  for (const char* name : {"routing", "pin", "before_fallback", "answer"})
+    CHECK(told[name].is_null());
+  CHECK(admin.get("/v1/status").content()["generation"] == 2);
+}
+
+TEST_CASE("admin: explain finds the service by host, or asks for one", "[admin][explain]") {
+  Admin admin({.services = {"shop", "blog"}});
+  check_problem(admin.post("/v1/explain", R"({"user":"u"})"), 400, "service_required");
+  check_problem(admin.post("/v1/services/nope/explain", R"({"user":"u"})"), 404, "unknown_service");
+  check_problem(admin.post("/v1/explain", R"({"user":"u","surprise":1})"), 400, "bad_request");
+  check_problem(admin.post("/v1/explain", R"({"user":"u","listener":"x"})"), 400,
+                "service_required");
+  check_problem(admin.post("/v1/services/shop/explain", R"({"user":"u","listener":"x"})"), 400,
+                "bad_request");
+  check_problem(admin.post("/v1/explain", R"({"user":"u","path":"/ HTTP/1.1\r\nX: y"})"), 400,
+                "bad_request");
+  check_problem(admin.post("/v1/explain", R"({"user":"u","host":"a b"})"), 400, "bad_request");
+  const json routed = admin.post("/v1/explain", R"({"user":"u","host":"a"})").content();
+  CHECK(routed["service"]["name"] == "shop");
+  CHECK(routed["routing"]["service"] == "shop");
+  CHECK(routed["routing"]["listener"] == "main");
+  const json named =
+      admin.post("/v1/services/blog/explain", R"({"user":"u","host":"a"})").content();
+  CHECK(named["service"]["name"] == "blog");
+  CHECK(named["routing"]["service"] == "shop");
+}
+
+TEST_CASE("admin: explain says what a client would be refused with", "[admin][explain]") {
+  Admin admin;
+  const json told = admin.post("/v1/explain", R"({"request":"R0VUIC8NCgD/DQoNCg=="})").content();
+  CHECK(told["answer"]["status"] == 400);
+  CHECK(told["service"].is_null());
+  CHECK(told["pool"].is_null());
+  CHECK(told["endpoints"].empty());
+}
+
+TEST_CASE("admin: explain shows penalties and endpoints that are taken out", "[admin][explain]") {
+  Admin admin;
+  const model::Pool& blue = admin.rig.pool(PoolName::Blue);
+  blue.endpoints[0].cell->penalty = policy::Penalty().after_failure(admin.rig.loop.now()).word();
+  const json told = admin.post("/v1/explain", R"({"user":"u"})").content();
+  CHECK(told["endpoints"][0]["state"] == "penalty");
+  CHECK(told["endpoints"][0]["penalty_left_ms"] == 1000);
+  CHECK(told["pool"] == "blue");
+  admin.post("/v1/services/shop/endpoints/drain", R"({"endpoint":"127.0.0.1:9001","force":true})");
+  const json out = admin.post("/v1/explain", R"({"user":"u"})").content();
+  CHECK(out["endpoints"][0]["state"] == "draining");
+  CHECK(out["answer"]["status"] == 503);
 }

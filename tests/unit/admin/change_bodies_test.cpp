@@ -142,3 +142,54 @@ TEST_CASE("bodies: endpoint", "[admin][bodies]") {
     CHECK_FALSE(admin::parse_endpoint(wrong, model::EndpointMode::Draining));
   }
 }
+
+TEST_CASE("bodies: a question about a user", "[admin][bodies]") {
+  const auto asked = parse_explain(
+      R"({"user":"user-1","host":"a.example","path":"/x?y","from":"2001:db8::1","listener":"main"})");
+  REQUIRE(asked);
+  CHECK(asked->user == "user-1");
+  CHECK(asked->host == "a.example");
+  CHECK(asked->path == "/x?y");
+  CHECK(asked->from->text() == "2001:db8::1");
+  CHECK(asked->listener == "main");
+  CHECK_FALSE(asked->request);
+  CHECK(parse_explain(R"({"user":""})")->user == "");
+  CHECK(parse_explain(R"({"user":"u"})")->from->text() == "127.0.0.1");
+  CHECK_FALSE(parse_explain(R"({"user":"u","from":"unix:"})")->from);
+}
+
+TEST_CASE("bodies: a question about a request, as bytes", "[admin][bodies]") {
+  CHECK(parse_explain(R"({"request":"R0VUIC8NCgD/"})")->request ==
+        std::string("GET /\r\n\0\xFF", 9));
+  CHECK(parse_explain(R"({"request":""})")->request == "");
+}
+
+TEST_CASE("bodies: questions that are refused", "[admin][bodies]") {
+  const auto error = [](std::string_view body) {
+    const auto asked = parse_explain(body);
+    return asked ? "accepted" : asked.error().text();
+  };
+  CHECK(error("{}") == "user or request is missing");
+  CHECK(error(R"({"user":"u","request":""})") == "user or request, not both");
+  CHECK(error(R"({"request":"","path":"/"})") == "host and path stand in the request");
+  CHECK(error(R"({"request":"","host":"a"})") == "host and path stand in the request");
+  CHECK(error(R"({"request":"A"})") == "request is not base64");
+  CHECK(error(R"({"user":7})") == "user is a string");
+  CHECK(error(R"({"user":"u","from":"here"})") == "from is an IP address, or \"unix:\"");
+  CHECK(error(R"({"user":"u","uid":1})") ==
+        "unknown member \"uid\"; there is: user, host, path, request, from, listener");
+}
+
+TEST_CASE("bodies: base64 as RFC 4648 has it, and nothing else", "[admin][bodies]") {
+  CHECK(base64_decoded("") == "");
+  CHECK(base64_decoded("Zg==") == "f");
+  CHECK(base64_decoded("Zm8=") == "fo");
+  CHECK(base64_decoded("Zm9v") == "foo");
+  CHECK(base64_decoded("Zm9vYmFy") == "foobar");
+  CHECK(base64_decoded("+/+/") == "\xFB\xFF\xBF");
+  for (const char* bad : {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "A===", "Zm=v", "Zm9v\n",
+                          "Zm 9", "-_-_", "Zm9vZg==Zm9v"}) {
+    INFO(bad);
+    CHECK_FALSE(base64_decoded(bad));
+  }
+}

@@ -128,7 +128,7 @@ TEST_CASE("cli: a word that is no command is named, with the nearest one", "[cli
 }
 
 TEST_CASE("cli: a command of a later version is named as that", "[cli]") {
-  for (const char* verb : {"rollout", "flag", "explain", "reload", "freeze"}) {
+  for (const char* verb : {"rollout", "flag", "reload", "freeze"}) {
     const Ran ran = run_sluice({verb, "shop", "--json"});
     INFO(verb);
     CHECK(ran.exit_status == 2);

@@ -149,3 +149,19 @@ TEST_CASE("service table: several hosts of one service", "[model][table]") {
   CHECK(find(table, "c.example", "/") == 1);
   CHECK(find(table, "[::1]", "/") == 1);
 }
+
+TEST_CASE("service table: what decided is told as it was configured", "[model][table]") {
+  const ServiceTable table({match(0, {}), match(1, {"*.example.com", "a.example"}, "/app", {1})});
+  const auto any = table.locate(0, "a.example", "/app");
+  REQUIRE(any);
+  CHECK(any->service.raw == 0);
+  CHECK(any->host.empty());
+  CHECK_FALSE(any->names_listeners);
+  const auto exact = table.locate(1, "A.example", "/app/x");
+  REQUIRE(exact);
+  CHECK(exact->host == "a.example");
+  CHECK(exact->path_prefix == "/app");
+  CHECK(exact->names_listeners);
+  CHECK(table.locate(1, "x.example.com", "/app")->host == "*.example.com");
+  CHECK_FALSE(ServiceTable({}).locate(0, "", "/"));
+}

@@ -1,24 +1,27 @@
-#include "proxy/decision.hpp"
+#include "sluice/model/decision.hpp"
 
 #include "sluice/http/cookies.hpp"
 #include "sluice/http/target.hpp"
 
-namespace sluice::proxy {
+namespace sluice::model {
 
-Route route(const model::Snapshot& snapshot, std::size_t listener, const http::RequestHead& head) {
+Route route(const Snapshot& snapshot, std::size_t listener, const http::RequestHead& head) {
   std::array<char, core::limits::kRequestHeadMax> scratch;
-  std::string_view path = "/";
-  if (head.form != http::TargetForm::Asterisk) {
-    if (const auto refusal = http::normalize_path(head.path, scratch, path)) {
-      return {nullptr, refusal};
-    }
-  }
+  std::string_view path;
+  if (const auto refusal = matching_path(head, scratch, path)) return {nullptr, refusal};
   const auto id = snapshot.table->find(listener, head.host, path);
   if (!id) return {nullptr, http::Refusal{404, "no service answers for this host and path"}};
   return {&snapshot.service(*id), std::nullopt};
 }
 
-std::optional<http::Refusal> check_limits(const model::ServiceSettings& settings,
+std::optional<http::Refusal> matching_path(const http::RequestHead& head, std::span<char> scratch,
+                                           std::string_view& out) {
+  out = "/";
+  if (head.form == http::TargetForm::Asterisk) return std::nullopt;
+  return http::normalize_path(head.path, scratch, out);
+}
+
+std::optional<http::Refusal> check_limits(const ServiceSettings& settings,
                                           const http::RequestHead& head, std::size_t head_bytes) {
   const http::HeadLimits& limits = settings.head_limits;
   if (head.target.size() > limits.target_bytes)
@@ -32,7 +35,15 @@ std::optional<http::Refusal> check_limits(const model::ServiceSettings& settings
   return std::nullopt;
 }
 
-policy::Identity identify(const model::ServiceSettings& settings, const http::RequestHead& head,
+// A TRACE is not reflected: its fields hold what the client's own proxies added (RFC 9110 §9.3.8).
+std::optional<http::Refusal> last_hop(const http::RequestHead& head) {
+  if (http::max_forwards(head) != 0U) return std::nullopt;
+  if (head.method == http::Method::Trace)
+    return http::Refusal{405, "a TRACE that must not go further is not reflected"};
+  return http::Refusal{200, "this is the last hop that Max-Forwards allows"};
+}
+
+policy::Identity identify(const ServiceSettings& settings, const http::RequestHead& head,
                           const http::ClientIdentity& client, core::Rng& rng,
                           IdentityBuffers& buffers) {
   using Kind = policy::IdentityKind;
@@ -61,4 +72,4 @@ policy::Identity identify(const model::ServiceSettings& settings, const http::Re
   return identity;
 }
 
-}  // namespace sluice::proxy
+}  // namespace sluice::model

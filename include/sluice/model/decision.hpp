@@ -1,0 +1,62 @@
+#pragma once
+#include <array>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "sluice/core/rng.hpp"
+#include "sluice/http/forward.hpp"
+#include "sluice/http/message.hpp"
+#include "sluice/model/snapshot.hpp"
+#include "sluice/policy/balance.hpp"
+#include "sluice/policy/identity.hpp"
+
+/// The decisions about one request, each a pure function of the held snapshot and the request
+/// (behaviour.md §2, §3). The data path takes them, and explain() shows them.
+namespace sluice::model {
+
+/// Host and path → service. Refusal: 400 when the path has no normal form, 404 when nothing
+/// matches.
+struct Route {
+  const Service* service = nullptr;
+  std::optional<http::Refusal> refusal;
+};
+Route route(const Snapshot& snapshot, std::size_t listener, const http::RequestHead& head);
+
+/// The path that services and segments are matched by. Refusal and `scratch`: as normalize_path().
+std::optional<http::Refusal> matching_path(const http::RequestHead& head, std::span<char> scratch,
+                                           std::string_view& out);
+
+/// The service's own limits, which can be narrower than those the head was parsed with: 431, 414;
+/// and 413 for a declared length above `body_bytes`.
+std::optional<http::Refusal> check_limits(const ServiceSettings& settings,
+                                          const http::RequestHead& head, std::size_t head_bytes);
+
+/// What Sluice answers itself because Max-Forwards ends here (RFC 9110 §7.6.2): 200, to TRACE 405.
+std::optional<http::Refusal> last_hop(const http::RequestHead& head);
+
+/// Text forms that a decision refers to; lives as long as the exchange.
+struct IdentityBuffers {
+  std::array<char, 46> address;
+  std::array<char, 32> minted;
+};
+
+/// Who the user is. A missing mint_cookie identity is minted here.
+policy::Identity identify(const ServiceSettings& settings, const http::RequestHead& head,
+                          const http::ClientIdentity& client, core::Rng& rng,
+                          IdentityBuffers& buffers);
+
+/// What the choice among the endpoints of a pool looks at, before any has been tried.
+inline policy::EndpointView view_of(const Endpoint& endpoint) {
+  return {.is_usable = !endpoint.is_disabled,
+          .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
+          .penalty_until =
+              policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};
+}
+
+/// Of a head that never becomes whole.
+inline constexpr http::Refusal kHeadTimeout{408, "the request head did not arrive in time"};
+/// With 503, when the live pool has none left.
+inline constexpr std::string_view kNoEndpointLeft = "no endpoint of the live pool could be reached";
+
+}  // namespace sluice::model

@@ -1,0 +1,258 @@
+#include "sluice/model/explain.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "sluice/http/h1_parser.hpp"
+#include "sluice/model/decision.hpp"
+
+namespace sluice::model {
+
+namespace {
+
+/// One request on its way through the decisions, in the order of the data path. Each step returns
+/// whether the next one is taken.
+class Walk {
+ public:
+  Walk(const Snapshot& snapshot, const ExplainInput& input, core::Rng& rng)
+      : snapshot_(snapshot), input_(input), rng_(rng) {}
+
+  Explanation run() {
+    if (read_head() && find_service() && keep_limits() && identify_user()) choose();
+    return std::move(out_);
+  }
+
+ private:
+  bool refuse(const http::Refusal& refusal) {
+    out_.answer = refusal;
+    return false;
+  }
+
+  bool read_head() {
+    const http::HeadLimits& limits = snapshot_.head_limits;
+    http::HeadEnd end;
+    const auto size = end.find(input_.bytes);
+    switch (http::head_progress(size, input_.bytes.size(), limits)) {
+      case http::HeadProgress::Partial:
+        return refuse(kHeadTimeout);
+      case http::HeadProgress::Oversized:
+        return refuse(http::oversized_request_head(input_.bytes.substr(0, limits.head_bytes)));
+      case http::HeadProgress::Whole:
+        break;
+    }
+    head_bytes_ = *size;
+    const auto refusal = http::parse_request_head(input_.bytes.substr(0, *size), limits, head_);
+    out_.method = head_.method_text;
+    out_.host = head_.host;
+    out_.path = head_.path;
+    if (refusal) return refuse(*refusal);
+    who_ = http::find_client(head_.fields, input_.peer, snapshot_.trusts_unix,
+                             snapshot_.trusted_proxies);
+    out_.client = who_.address;
+    return true;
+  }
+
+  bool find_service() {
+    std::array<char, core::limits::kRequestHeadMax> scratch;
+    std::string_view path;
+    // Refused whatever the service: segments look at the path too.
+    if (const auto refusal = matching_path(head_, scratch, path)) return refuse(*refusal);
+    const Route found = route(snapshot_, input_.listener, head_);
+    if (const auto place = snapshot_.table->locate(input_.listener, head_.host, path)) {
+      out_.routing = {place->service, std::string(place->host), std::string(place->path_prefix),
+                      place->names_listeners};
+    }
+    out_.service = input_.named != nullptr ? input_.named : found.service;
+    return out_.service != nullptr || refuse(*found.refusal);
+  }
+
+  bool keep_limits() {
+    if (const auto refusal = check_limits(settings(), head_, head_bytes_)) return refuse(*refusal);
+    if (const auto own = last_hop(head_)) return refuse(*own);
+    return true;
+  }
+
+  bool identify_user() {
+    if (input_.user) {
+      take_given_user();
+    } else {
+      const policy::Identity found = identify(settings(), head_, who_, rng_, buffers_);
+      out_.source = found.source;
+      out_.was_too_long = found.was_too_long;
+      out_.would_mint = found.mint != nullptr;
+      if (!out_.would_mint) out_.identity = found.octets;
+    }
+    return true;
+  }
+
+  /// By the same rules about what counts as absent; only where it comes from is left open.
+  void take_given_user() {
+    const std::array<policy::IdentitySource, 1> given{{{policy::IdentityKind::Header, "", {}}}};
+    const policy::Identity found =
+        policy::choose_identity(std::span<const policy::IdentitySource>(given),
+                                [this](const policy::IdentitySource&) { return input_.user; });
+    out_.identity = found.octets;
+    out_.was_too_long = found.was_too_long;
+    out_.is_identity_given = true;
+  }
+
+  void choose() {
+    std::optional<std::string_view> identity;
+    if (!out_.identity.empty()) identity = out_.identity;
+    const PinnedRequest request{.head = head_, .client = who_.address, .identity = identity};
+    const auto hit = find_pin(settings().pins, snapshot_.lists, request);
+    if (out_.would_mint && !hit) return;  // by the bucket of an identity that does not exist yet
+    const policy::PoolChoice choice =
+        policy::choose_pool(out_.service->split_state(), hit, identity);
+    if (hit) note_pin(*hit, request, choice);
+    out_.choice = choice;
+    find_endpoint();
+  }
+
+  void note_pin(const policy::PinHit& hit, const PinnedRequest& request,
+                const policy::PoolChoice& choice) {
+    const std::span<const Pin> pins(settings().pins);
+    std::size_t number = 1;
+    while (!find_pin(pins.first(number), snapshot_.lists, request)) ++number;
+    out_.pin = {.number = number,
+                .name = name_of(pins[number - 1]),
+                .target = hit.target,
+                .pool = policy::pool_of(hit.target, out_.service->live),
+                .is_ignored = choice.reason == policy::Reason::PinClosed};
+  }
+
+  static std::string name_of(const Pin& pin) {
+    if (const auto* value = std::get_if<ValuePin>(&pin))
+      return (value->field == ValuePin::Field::Header ? "header " : "cookie ") + value->name;
+    return std::holds_alternative<ListPin>(pin) ? "identity list" : "segment";
+  }
+
+  bool has_endpoint(core::PoolName name) {
+    const std::vector<Endpoint>& endpoints = settings().pool(name).endpoints;
+    const auto role =
+        name == out_.service->live ? policy::PoolRole::Live : policy::PoolRole::Candidate;
+    return policy::pick_endpoint(
+               endpoints.size(), [&](std::size_t i) { return view_of(endpoints[i]); }, role,
+               input_.now, rng_)
+        .has_value();
+  }
+
+  void find_endpoint() {
+    const core::PoolName live = out_.service->live;
+    if (has_endpoint(out_.choice->pool)) return;
+    if (out_.choice->pool != live) {
+      out_.before_fallback = out_.choice;
+      out_.choice->pool = live;
+      out_.choice->reason = policy::Reason::Fallback;
+      if (has_endpoint(live)) return;
+    }
+    refuse({503, kNoEndpointLeft});
+  }
+
+  const ServiceSettings& settings() const { return *out_.service->settings; }
+
+  const Snapshot& snapshot_;
+  const ExplainInput& input_;
+  core::Rng& rng_;
+  http::RequestHead head_;
+  std::size_t head_bytes_ = 0;
+  http::ClientIdentity who_;
+  IdentityBuffers buffers_;
+  Explanation out_;
+};
+
+// ---- in words ----
+
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kShownMax = 64;
+  if (text.size() <= kShownMax) return std::string(text);
+  return fmt::format("{}...", text.substr(0, kShownMax));
+}
+
+/// `12.5 %`
+std::string percent(core::BasisPoints share) {
+  std::string text = share.percent();
+  text.insert(text.size() - 1, " ");
+  return text;
+}
+
+std::string where_looked(const ServiceSettings& settings) {
+  std::string text;
+  for (const policy::IdentitySource& source : settings.identity) {
+    text.append(text.empty() ? "" : ", ").append(policy::text(source.kind));
+    if (!source.name.empty()) text.append(" ").append(source.name);
+  }
+  return text;
+}
+
+std::string why_no_identity(const Explanation& e) {
+  const std::string looked =
+      e.is_identity_given ? "" : " (" + where_looked(*e.service->settings) + ")";
+  if (!e.was_too_long) return "the request has no identity" + looked;
+  return fmt::format("the identity is longer than {} bytes and counts as absent{}",
+                     core::limits::kIdentityMax, looked);
+}
+
+std::string why_chosen(const Explanation& e, const policy::PoolChoice& choice) {
+  using policy::Reason;
+  const std::string_view pool = core::text(choice.pool);
+  const std::string_view candidate = core::text(core::other(e.service->live));
+  const auto user_in_bucket = [&] {
+    return fmt::format("{} is in bucket {} of {}", shortened(e.identity), choice.bucket.value_or(0),
+                       policy::kBuckets);
+  };
+  switch (choice.reason) {
+    case Reason::Split:
+      return fmt::format("{}, below the split of {}, so {}", user_in_bucket(),
+                         percent(e.service->split), pool);
+    case Reason::Live:
+      return fmt::format("{}, not below the split of {}, so {}, the live pool", user_in_bucket(),
+                         percent(e.service->split), pool);
+    case Reason::PinHeader:
+    case Reason::PinCookie:
+    case Reason::PinList:
+    case Reason::PinSegment:
+      return fmt::format("pin {} ({}) decides before the split, so {}{}", e.pin->number,
+                         e.pin->name, pool,
+                         choice.pool == e.service->live ? ", the live pool" : "");
+    case Reason::PinClosed:
+      return fmt::format(
+          "pin {} ({}) asks for {}, which is closed until `sluice split` opens it, so {}, the live "
+          "pool",
+          e.pin->number, e.pin->name, candidate, pool);
+    case Reason::NoIdentity:
+      return fmt::format("{}, so {}, the live pool", why_no_identity(e), pool);
+    case Reason::Fallback:
+      break;  // nothing chooses it at first
+  }
+  core::unreachable();
+}
+
+}  // namespace
+
+Explanation explain(const Snapshot& snapshot, const ExplainInput& input, core::Rng& rng) {
+  return Walk(snapshot, input, rng).run();
+}
+
+std::string sentence_of(const Explanation& e) {
+  if (!e.choice) {
+    if (e.answer)
+      return fmt::format("Sluice answers {} itself: {}", e.answer->status, e.answer->reason);
+    return fmt::format(
+        "the request has no identity yet, so a cookie {} is minted; {} of such new users get {}",
+        e.source->name, percent(e.service->split), core::text(core::other(e.service->live)));
+  }
+  std::string text = why_chosen(e, e.before_fallback ? *e.before_fallback : *e.choice);
+  if (e.before_fallback) {
+    text += fmt::format("; but no endpoint of {} can take it now, so {}, the live pool",
+                        core::text(e.before_fallback->pool), core::text(e.choice->pool));
+  }
+  if (e.answer) {
+    text += fmt::format("; but no endpoint of {} is in use, so Sluice answers {} itself",
+                        core::text(e.choice->pool), e.answer->status);
+  }
+  return text;
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,297 @@
+#include "sluice/model/explain.hpp"
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/model/decision.hpp"
+#include "support/catch.hpp"
+
+using namespace sluice;
+using core::PoolName;
+using model::Explanation;
+using policy::IdentityKind;
+using policy::Reason;
+
+namespace {
+
+std::string get(std::string_view lines, std::string_view target = "/",
+                std::string_view host = "a.example") {
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n" +
+         std::string(lines) + "\r\n";
+}
+
+/// Two services: `shop` for shop.example under /app on listener 1 and everywhere under /, and
+/// `blog` for *.blog.example. One endpoint in each pool.
+struct Scene {
+  Scene() {
+    for (const char* name : {"shop", "blog"}) {
+      auto settings = std::make_shared<model::ServiceSettings>();
+      settings->id = core::ServiceId{static_cast<std::uint32_t>(all.size())};
+      settings->name = name;
+      settings->identity = {{IdentityKind::Cookie, "uid", {}},
+                            {IdentityKind::Header, "X-User", {}}};
+      for (const PoolName pool : {PoolName::Blue, PoolName::Green}) {
+        model::Pool& made = settings->pools[core::index(pool)];
+        made.name = pool;
+        made.endpoints.resize(1);
+        made.endpoints[0].cell = &cells[all.size()][core::index(pool)];
+      }
+      all.push_back(settings);
+      model::Service service;
+      service.settings = settings;
+      service.split = core::BasisPoints::make(2000, "").value();
+      service.salt = "shop-2026";
+      snapshot.services.push_back(service);
+    }
+    snapshot.table = std::make_shared<const model::ServiceTable>(
+        std::vector<model::ServiceMatch>{{core::ServiceId{0}, {"shop.example"}, "/app", {1}},
+                                         {core::ServiceId{0}, {}, "/", {}},
+                                         {core::ServiceId{1}, {"*.blog.example"}, "/", {}}});
+  }
+  model::Service& shop() { return snapshot.services[0]; }
+  model::ServiceSettings& settings() { return *all[0]; }
+  model::Endpoint& endpoint(PoolName pool) { return all[0]->pools[core::index(pool)].endpoints[0]; }
+
+  Explanation explain(std::string_view bytes) {
+    input.bytes = bytes;
+    core::Rng rng(7);
+    return model::explain(snapshot, input, rng);
+  }
+  Explanation user(std::string_view id) {
+    input.user = id;
+    return explain(get(""));
+  }
+
+  std::array<std::array<model::EndpointCell, 2>, 2> cells;
+  std::vector<std::shared_ptr<model::ServiceSettings>> all;
+  model::Snapshot snapshot;
+  model::ExplainInput input{.bytes = "", .peer = core::IpAddress::v4({127, 0, 0, 1})};
+};
+
+model::ValuePin header_pin(policy::PinTarget target) {
+  return {.field = model::ValuePin::Field::Header,
+          .name = "X-Pin",
+          .values = {{"on", target}},
+          .from = {.networks = {*core::Network::parse("127.0.0.0/8", "")}, .has_unix = false}};
+}
+
+model::SegmentPin path_pin(std::string prefix) {
+  model::SegmentPin pin;
+  pin.path_prefix = std::move(prefix);
+  return pin;
+}
+
+}  // namespace
+
+TEST_CASE("explain: a bucket below the split gets the candidate, others do not",
+          "[model][explain]") {
+  Scene scene;
+  const Explanation in = scene.explain(get("Cookie: uid=user-2\r\n"));
+  REQUIRE(in.choice);
+  CHECK(in.choice->pool == PoolName::Green);
+  CHECK(in.choice->bucket == 1364);
+  CHECK(in.identity == "user-2");
+  CHECK(in.source == &scene.settings().identity[0]);
+  CHECK(model::sentence_of(in) ==
+        "user-2 is in bucket 1364 of 10000, below the split of 20 %, so green");
+  const Explanation out = scene.explain(get("X-User: user-1\r\n"));
+  CHECK(out.source == &scene.settings().identity[1]);
+  CHECK(model::sentence_of(out) ==
+        "user-1 is in bucket 8756 of 10000, not below the split of 20 %, so blue, the live pool");
+  scene.shop().split = core::BasisPoints::make(1364, "").value();
+  CHECK(scene.user("user-2").choice->reason == Reason::Live);
+  scene.shop().split = core::BasisPoints::make(1365, "").value();
+  CHECK(scene.user("user-2").choice->reason == Reason::Split);
+}
+
+TEST_CASE("explain: a given user counts by the rules of identities", "[model][explain]") {
+  Scene scene;
+  const Explanation given = scene.user("user-2");
+  CHECK(given.is_identity_given);
+  CHECK(given.source == nullptr);
+  CHECK(given.choice->bucket == 1364);
+  CHECK(scene.user(std::string(1024, 'u')).choice->bucket);
+  const Explanation too_long = scene.user(std::string(1025, 'u'));
+  CHECK(too_long.was_too_long);
+  CHECK(too_long.choice->reason == Reason::NoIdentity);
+  CHECK(model::sentence_of(too_long) ==
+        "the identity is longer than 1024 bytes and counts as absent, so blue, the live pool");
+  CHECK(scene.user("").choice->reason == Reason::NoIdentity);
+}
+
+TEST_CASE("explain: without identity it says where one was looked for", "[model][explain]") {
+  Scene scene;
+  CHECK(model::sentence_of(scene.explain(get(""))) ==
+        "the request has no identity (cookie uid, header X-User), so blue, the live pool");
+}
+
+TEST_CASE("explain: a long identity is shortened in the sentence only", "[model][explain]") {
+  Scene scene;
+  const Explanation e = scene.user(std::string(65, 'u'));
+  CHECK(e.identity.size() == 65);
+  CHECK(model::sentence_of(e).starts_with(std::string(64, 'u') + "... is in bucket "));
+}
+
+TEST_CASE("explain: a user that would be minted has no bucket yet", "[model][explain]") {
+  Scene scene;
+  scene.settings().identity.push_back({IdentityKind::MintCookie, "sid", {}});
+  const Explanation e = scene.explain(get(""));
+  CHECK(e.would_mint);
+  CHECK(e.identity.empty());
+  CHECK_FALSE(e.choice);
+  CHECK_FALSE(e.answer);
+  CHECK(model::sentence_of(e) ==
+        "the request has no identity yet, so a cookie sid is minted; 20 % of such new users get "
+        "green");
+  CHECK(scene.explain(get("Cookie: sid=0123\r\n")).identity == "0123");
+  scene.settings().pins = {path_pin("/")};
+  CHECK(scene.explain(get("")).choice->reason == Reason::PinSegment);
+}
+
+TEST_CASE("explain: the pin that matched is named by its number", "[model][explain]") {
+  Scene scene;
+  scene.settings().pins = {path_pin("/elsewhere"), header_pin(policy::PinTarget::Candidate),
+                           path_pin("/")};
+  const Explanation e = scene.explain(get("X-Pin: on\r\nX-User: user-1\r\n"));
+  REQUIRE(e.pin);
+  CHECK(e.pin->number == 2);
+  CHECK(e.pin->name == "header X-Pin");
+  CHECK_FALSE(e.pin->is_ignored);
+  CHECK(e.choice->bucket == 8756);
+  CHECK(model::sentence_of(e) == "pin 2 (header X-Pin) decides before the split, so green");
+  CHECK(scene.explain(get("X-User: user-1\r\n")).pin->number == 3);
+  scene.shop().is_candidate_open = false;
+  const Explanation closed = scene.explain(get("X-Pin: on\r\nX-User: user-1\r\n"));
+  CHECK(closed.pin->is_ignored);
+  CHECK(closed.choice->reason == Reason::PinClosed);
+  CHECK(model::sentence_of(closed) ==
+        "pin 2 (header X-Pin) asks for green, which is closed until `sluice split` opens it, so "
+        "blue, the live pool");
+}
+
+TEST_CASE("explain: a pin is for its clients only", "[model][explain]") {
+  Scene scene;
+  scene.settings().pins = {header_pin(policy::PinTarget::Green)};
+  scene.input.peer = core::IpAddress::v4({192, 0, 2, 1});
+  CHECK_FALSE(scene.explain(get("X-Pin: on\r\n")).pin);
+  scene.snapshot.trusted_proxies = {*core::Network::parse("192.0.2.1/32", "")};
+  const Explanation behind = scene.explain(get("X-Pin: on\r\nX-Forwarded-For: 127.0.0.9\r\n"));
+  CHECK(behind.client == core::IpAddress::v4({127, 0, 0, 9}));
+  CHECK(behind.pin);
+}
+
+TEST_CASE("explain: host, prefix and listener lead to a service", "[model][explain]") {
+  Scene scene;
+  const Explanation any = scene.explain(get("", "/app/x", "shop.example"));
+  CHECK(any.service == &scene.snapshot.services[0]);
+  CHECK(any.routing->host.empty());
+  scene.input.listener = 1;
+  const Explanation app = scene.explain(get("", "/%61pp/x", "SHOP.example:80"));
+  CHECK(app.routing->host == "shop.example");
+  CHECK(app.routing->path_prefix == "/app");
+  CHECK(app.routing->names_listeners);
+  const Explanation blog = scene.explain(get("", "/", "x.blog.example"));
+  CHECK(blog.service == &scene.snapshot.services[1]);
+  CHECK(blog.routing->host == "*.blog.example");
+}
+
+TEST_CASE("explain: a named service is taken, and where the request would go is told",
+          "[model][explain]") {
+  Scene scene;
+  scene.input.named = &scene.snapshot.services[1];
+  const Explanation e = scene.explain(get(""));
+  CHECK(e.service == &scene.snapshot.services[1]);
+  CHECK(e.routing->service == core::ServiceId{0});
+  scene.snapshot.table =
+      std::make_shared<const model::ServiceTable>(std::vector<model::ServiceMatch>{});
+  const Explanation nowhere = scene.explain(get(""));
+  CHECK(nowhere.choice);
+  CHECK_FALSE(nowhere.routing);
+}
+
+TEST_CASE("explain: what a client would be refused with", "[model][explain]") {
+  Scene scene;
+  scene.settings().head_limits.target_bytes = 10;
+  scene.settings().body_bytes_max = 3;
+  struct Case {
+    std::string bytes;
+    unsigned status;
+  };
+  for (const Case& each : std::vector<Case>{
+           {"", 408},
+           {"GET / HTTP/1.1\r\nHost: a\r\n", 408},
+           {"GET / HTTP/1.1\nHost: a\n\n", 400},
+           {std::string(16 * 1024, 'G'), 414},
+           {get("A: " + std::string(16 * 1024, 'x') + "\r\n"), 431},
+           {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 405},
+           {get("", "/.."), 400},
+           {get("", "/%zz"), 400},
+           {get("", "/0123456789"), 414},
+           {get("Content-Length: 4\r\n"), 413},
+           {"TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", 405},
+           {"OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", 200},
+       }) {
+    INFO(each.bytes.substr(0, 60));
+    const Explanation e = scene.explain(each.bytes);
+    REQUIRE(e.answer);
+    CHECK(e.answer->status == each.status);
+    CHECK_FALSE(e.choice);
+  }
+  CHECK(scene.explain(get("", "/012345678")).choice);
+  CHECK(scene.explain(get("Content-Length: 3\r\n") + "abc").choice);
+}
+
+TEST_CASE("explain: a malformed path is refused also for a named service", "[model][explain]") {
+  Scene scene;
+  scene.settings().pins = {path_pin("/x")};
+  scene.input.named = &scene.snapshot.services[0];
+  CHECK(scene.explain(get("", "/%zz")).answer->status == 400);
+  CHECK(scene.explain(get("", "/../x")).answer->status == 400);
+}
+
+TEST_CASE("explain: no service is a 404 in words", "[model][explain]") {
+  Scene scene;
+  scene.snapshot.table =
+      std::make_shared<const model::ServiceTable>(std::vector<model::ServiceMatch>{});
+  const Explanation e = scene.explain(get(""));
+  CHECK(e.service == nullptr);
+  CHECK(model::sentence_of(e) ==
+        "Sluice answers 404 itself: no service answers for this host and path");
+}
+
+TEST_CASE("explain: a candidate without a free endpoint falls back to live", "[model][explain]") {
+  Scene scene;
+  scene.input.now = core::Instant(core::Millis(5000));
+  scene.endpoint(PoolName::Green).cell->penalty =
+      policy::Penalty().after_failure(scene.input.now).word();
+  const Explanation e = scene.user("user-2");
+  REQUIRE(e.before_fallback);
+  CHECK(e.before_fallback->reason == Reason::Split);
+  CHECK(e.choice->pool == PoolName::Blue);
+  CHECK(e.choice->reason == Reason::Fallback);
+  CHECK(model::sentence_of(e) ==
+        "user-2 is in bucket 1364 of 10000, below the split of 20 %, so green; but no endpoint of "
+        "green can take it now, so blue, the live pool");
+  scene.input.now += core::Millis(1000);
+  CHECK_FALSE(scene.user("user-2").before_fallback);
+  scene.endpoint(PoolName::Green).is_disabled = true;
+  CHECK(scene.user("user-2").choice->reason == Reason::Fallback);
+}
+
+TEST_CASE("explain: in the live pool a penalty only ranks, and none in use is a 503",
+          "[model][explain]") {
+  Scene scene;
+  scene.input.now = core::Instant(core::Millis(5000));
+  scene.endpoint(PoolName::Blue).cell->penalty =
+      policy::Penalty().after_failure(scene.input.now).word();
+  CHECK_FALSE(scene.user("user-1").answer);
+  scene.endpoint(PoolName::Blue).is_disabled = true;
+  const Explanation e = scene.user("user-1");
+  REQUIRE(e.answer);
+  CHECK(e.answer->status == 503);
+  CHECK(e.choice->reason == Reason::Live);
+  CHECK(model::sentence_of(e).ends_with(
+      "; but no endpoint of blue is in use, so Sluice answers 503 itself"));
+}
