@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import unittest
 
@@ -43,6 +44,27 @@ class Commands(unittest.TestCase):
         self.maxDiff = None
         # The lines that differ are what one wants to see: ./dev pages writes them.
         self.assertEqual(command_pages.page_text().splitlines(), read(command_pages.PAGE).splitlines())
+
+    def test_the_runbook_can_be_followed(self):
+        """A release, a rollback, a machine taken out: the commands of production.md, one after the other."""
+        page = read("docs/guide/production.md")
+        lines = [line for title in ("A release: 10 %, 50 %, 100 %", "Rollback at night", "Taking a machine out")
+                 for block in re.findall(r"(?ms)^```sh\n(.*?)^```", page.split(f"\n## {title}\n")[1].split("\n## ")[0])
+                 for line in block.splitlines() if "--follow" not in line]
+        self.assertEqual(len(lines), 10)
+        with command_pages.scene() as (proxy, (_, machine, _)):
+            proxy.rollback()  # as the runbook's first start ends
+            script = "\n".join(f"echo; {line}" for line in lines).replace("10.0.0.7:8080", machine)
+            environment = {**os.environ, "PATH": os.path.dirname(command_pages.BIN) + ":" + os.environ["PATH"], "SLUICE_SOCKET": proxy.socket, "LC_ALL": "C.UTF-8"}
+            done = subprocess.run(["bash", "-e", "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  timeout=command_pages.PATIENCE, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            told = [text.splitlines()[0] for text in done.stdout.strip().split("\n\n") if text.startswith("shop: ")]
+            self.assertEqual(told, ["shop: green would be live, blue closed (dry run, nothing has changed)", "shop: green gets 0 % of the users (generation 3)",
+                                    "shop: green gets 10 % of the users (generation 4)", "shop: green gets 50 % of the users (generation 5)",
+                                    "shop: green is live, blue is closed (generation 6)", "shop: rolled back: blue is live, green is closed (generation 7)",
+                                    f"shop: blue/{machine} is draining: no new requests; what runs there ends by itself (generation 8)",
+                                    f"shop: blue/{machine} takes requests again (generation 9)"])
 
     def test_the_man_page_has_each_commands_options_and_no_other(self):
         sections = dict(re.findall(r"(?ms)^\.SS ([\w ]+)\n(.*?)(?=^\.S[SH] |\Z)", man_chapter(self.man, "COMMANDS") + "\n"))
