@@ -11,7 +11,6 @@ from check_docs import read
 
 # What the man page tells once, under COMMON OPTIONS.
 COMMON = {"--socket", "--config", "--json"}
-COMMON_OF = {"status", "switch", "split", "rollback", "endpoint", "events", "audit"}
 
 
 def man_chapter(page, title):
@@ -70,12 +69,15 @@ class Commands(unittest.TestCase):
         sections = dict(re.findall(r"(?ms)^\.SS ([\w ]+)\n(.*?)(?=^\.S[SH] |\Z)", man_chapter(self.man, "COMMANDS") + "\n"))
         grouped = {name for name in self.commands if name.startswith("endpoint ")}
         self.assertEqual(set(sections), set(self.commands) - grouped)
-        self.assertEqual(tagged_options(man_chapter(self.man, "COMMON OPTIONS")), COMMON)
+        common = man_chapter(self.man, "COMMON OPTIONS")
+        self.assertEqual(tagged_options(common), COMMON)
+        self.assertEqual(set(re.findall(r"\w+", common.splitlines()[0])) - {"Of", "and"},
+                         {name.split()[0] for name, command in self.commands.items() if "--socket" in command.options})
         for name, text in sections.items():
             with self.subTest(command=name):
                 wanted = {option for each, command in self.commands.items() if each == name or (each in grouped and name == "endpoint")
                           for option in command.options}
-                if name in COMMON_OF:
+                if "--socket" in wanted:
                     self.assertLessEqual(COMMON, wanted)
                     self.assertEqual(tagged_options(text) - COMMON, wanted - COMMON)
                 else:
@@ -91,7 +93,8 @@ class Commands(unittest.TestCase):
             head = "sluice endpoint" if name.startswith("endpoint ") else f"sluice {name}"
             for row in command.parts["Options"]:
                 names = row[0].split(",")
-                if "--help" in names or name.split()[0] in COMMON_OF and name != "audit verify" and COMMON & set(names) - {"--json"}:
+                is_common = "--socket" in command.options and COMMON & set(names) - {"--json"}
+                if "--help" in names or is_common:
                     continue
                 with self.subTest(command=name, option=row[0]):
                     self.assertTrue(any(re.search(rf"(?<![\w-]){each}(?![\w-])", lines[head]) for each in names), lines[head])
