@@ -87,6 +87,19 @@ class Guide(unittest.TestCase):
                     with self.subTest(message=message, part=part):
                         self.assertTrue(part.strip(" ") in known, "no message of the program")
 
+    def test_the_first_configuration_is_good_and_its_mistakes_are_told_so(self):
+        page = read("docs/guide/getting-started.md")
+        good = re.search(r"^```yaml\n(.*?)^```", page, flags=re.S | re.M)[1]
+        told = re.search(r"^```\n(sluice\.yaml:.*?)^```", page, flags=re.S | re.M)[1]
+        bad = good.replace("    pools:", "    pool:") + "    drain: {deadline: 30}\n"
+        for text, status, said in [(good, 0, "sluice.yaml: good\n"), (bad, 1, told)]:
+            with self.subTest(status=status), tempfile.TemporaryDirectory() as directory:
+                with open(os.path.join(directory, "sluice.yaml"), "w", encoding="utf-8") as file:
+                    file.write(text)
+                done = subprocess.run([BIN, "check", "-c", "sluice.yaml"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, timeout=60, check=False)
+                self.assertEqual((done.returncode, done.stdout), (status, said))
+
     def test_the_parts_of_a_service_that_the_guide_shows_are_good(self):
         frame = ("listeners: [{bind: 127.0.0.1:0}]\nservices:\n  - name: shop\n"
                  "    pools: {blue: {endpoints: [127.0.0.1:9001]}, green: {endpoints: [127.0.0.1:9002]}}\n")
