@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import unittest
 
@@ -10,7 +11,6 @@ from check_docs import read
 
 # What the man page tells once, under COMMON OPTIONS.
 COMMON = {"--socket", "--config", "--json"}
-COMMON_OF = {"status", "switch", "split", "rollback", "endpoint", "events", "audit"}
 
 
 def man_chapter(page, title):
@@ -44,16 +44,40 @@ class Commands(unittest.TestCase):
         # The lines that differ are what one wants to see: ./dev pages writes them.
         self.assertEqual(command_pages.page_text().splitlines(), read(command_pages.PAGE).splitlines())
 
+    def test_the_runbook_can_be_followed(self):
+        """A release, a rollback, a machine taken out: the commands of production.md, one after the other."""
+        page = read("docs/guide/production.md")
+        lines = [line for title in ("A release: 10 %, 50 %, 100 %", "Rollback at night", "Taking a machine out")
+                 for block in re.findall(r"(?ms)^```sh\n(.*?)^```", page.split(f"\n## {title}\n")[1].split("\n## ")[0])
+                 for line in block.splitlines() if "--follow" not in line]
+        self.assertEqual(len(lines), 10)
+        with command_pages.scene() as (proxy, (_, machine, _)):
+            proxy.rollback()  # as the runbook's first start ends
+            script = "\n".join(f"echo; {line}" for line in lines).replace("10.0.0.7:8080", machine)
+            environment = {**os.environ, "PATH": os.path.dirname(command_pages.BIN) + ":" + os.environ["PATH"], "SLUICE_SOCKET": proxy.socket, "LC_ALL": "C.UTF-8"}
+            done = subprocess.run(["bash", "-e", "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  timeout=command_pages.PATIENCE, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            told = [text.splitlines()[0] for text in done.stdout.strip().split("\n\n") if text.startswith("shop: ")]
+            self.assertEqual(told, ["shop: green would be live, blue closed (dry run, nothing has changed)", "shop: green gets 0 % of the users (generation 3)",
+                                    "shop: green gets 10 % of the users (generation 4)", "shop: green gets 50 % of the users (generation 5)",
+                                    "shop: green is live, blue is closed (generation 6)", "shop: rolled back: blue is live, green is closed (generation 7)",
+                                    f"shop: blue/{machine} is draining: no new requests; what runs there ends by itself (generation 8)",
+                                    f"shop: blue/{machine} takes requests again (generation 9)"])
+
     def test_the_man_page_has_each_commands_options_and_no_other(self):
         sections = dict(re.findall(r"(?ms)^\.SS ([\w ]+)\n(.*?)(?=^\.S[SH] |\Z)", man_chapter(self.man, "COMMANDS") + "\n"))
         grouped = {name for name in self.commands if name.startswith("endpoint ")}
         self.assertEqual(set(sections), set(self.commands) - grouped)
-        self.assertEqual(tagged_options(man_chapter(self.man, "COMMON OPTIONS")), COMMON)
+        common = man_chapter(self.man, "COMMON OPTIONS")
+        self.assertEqual(tagged_options(common), COMMON)
+        self.assertEqual(set(re.findall(r"\w+", common.splitlines()[0])) - {"Of", "and"},
+                         {name.split()[0] for name, command in self.commands.items() if "--socket" in command.options})
         for name, text in sections.items():
             with self.subTest(command=name):
                 wanted = {option for each, command in self.commands.items() if each == name or (each in grouped and name == "endpoint")
                           for option in command.options}
-                if name in COMMON_OF:
+                if "--socket" in wanted:
                     self.assertLessEqual(COMMON, wanted)
                     self.assertEqual(tagged_options(text) - COMMON, wanted - COMMON)
                 else:
@@ -69,7 +93,8 @@ class Commands(unittest.TestCase):
             head = "sluice endpoint" if name.startswith("endpoint ") else f"sluice {name}"
             for row in command.parts["Options"]:
                 names = row[0].split(",")
-                if "--help" in names or name.split()[0] in COMMON_OF and name != "audit verify" and COMMON & set(names) - {"--json"}:
+                is_common = "--socket" in command.options and COMMON & set(names) - {"--json"}
+                if "--help" in names or is_common:
                     continue
                 with self.subTest(command=name, option=row[0]):
                     self.assertTrue(any(re.search(rf"(?<![\w-]){each}(?![\w-])", lines[head]) for each in names), lines[head])

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from check_docs import ROOT, documents, read
@@ -74,6 +75,44 @@ class Guide(unittest.TestCase):
                 if part.strip():
                     with self.subTest(line=line, part=part):
                         self.assertTrue(part.strip(" ,") in known, "no message of the program")
+
+    def test_the_messages_of_the_runbook_are_the_programs(self):
+        known = literals()
+        chapter = read("docs/guide/production.md").split("## What a command says\n")[1]
+        messages = re.findall(r"(?m)^\| `([^`]+)` \|", chapter)
+        self.assertGreater(len(messages), 12)
+        for message in messages:
+            for part in message.split("…"):
+                if part.strip(' "'):
+                    with self.subTest(message=message, part=part):
+                        self.assertTrue(part.strip(" ") in known, "no message of the program")
+
+    def test_the_first_configuration_is_good_and_its_mistakes_are_told_so(self):
+        page = read("docs/guide/getting-started.md")
+        good = re.search(r"^```yaml\n(.*?)^```", page, flags=re.S | re.M)[1]
+        told = re.search(r"^```\n(sluice\.yaml:.*?)^```", page, flags=re.S | re.M)[1]
+        bad = good.replace("    pools:", "    pool:") + "    drain: {deadline: 30}\n"
+        for text, status, said in [(good, 0, "sluice.yaml: good\n"), (bad, 1, told)]:
+            with self.subTest(status=status), tempfile.TemporaryDirectory() as directory:
+                with open(os.path.join(directory, "sluice.yaml"), "w", encoding="utf-8") as file:
+                    file.write(text)
+                done = subprocess.run([BIN, "check", "-c", "sluice.yaml"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, timeout=60, check=False)
+                self.assertEqual((done.returncode, done.stdout), (status, said))
+
+    def test_the_parts_of_a_service_that_the_guide_shows_are_good(self):
+        frame = ("listeners: [{bind: 127.0.0.1:0}]\nservices:\n  - name: shop\n"
+                 "    pools: {blue: {endpoints: [127.0.0.1:9001]}, green: {endpoints: [127.0.0.1:9002]}}\n")
+        parts = re.findall(r"^```yaml\n((?:    .*\n)+)```", read("docs/guide/identity-and-pins.md"), flags=re.M)
+        self.assertEqual(len(parts), 2)
+        for part in parts:
+            with self.subTest(part=part), tempfile.TemporaryDirectory() as directory:
+                for name, text in [("beta-users.txt", "user-77\n"), ("sluice.yaml", frame + part)]:
+                    with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                        file.write(text)
+                done = subprocess.run([BIN, "check", "-c", os.path.join(directory, "sluice.yaml")], stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_every_proxy_status_is_explained(self):
         errors = set(re.findall(r'return "((?:http|connection|destination)_[a-z_]+)";', read("src/proxy/local_reply.cpp")))

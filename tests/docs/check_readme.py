@@ -1,4 +1,4 @@
-"""Runs the README's first configuration, word for word apart from ports and directory, and looks at what it shows."""
+"""Runs the README's example of an own service, word for word apart from ports and directory, and looks at what it shows."""
 
 import os
 import re
@@ -16,7 +16,7 @@ MARK = "== end of block"
 
 def blocks():
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        chapter = file.read().split("## A first configuration")[1].split("\n## ")[0]
+        chapter = file.read().split("## Your own service in ten lines")[1].split("\n## ")[0]
     return re.findall(r"^```sh\n(.*?)^```", chapter, flags=re.S | re.M)
 
 
@@ -58,7 +58,7 @@ class Readme(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             return done.stdout.split(MARK), done.stderr
 
-    def test_the_first_configuration_works_as_it_is_told(self):
+    def test_the_example_works_as_it_is_told(self):
         shown, errors = self.run_blocks()
         setup, origins, start, blue, split, back, killed, clear = shown
         self.assertEqual(setup.strip() + origins.strip() + clear.strip(), "")

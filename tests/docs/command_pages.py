@@ -4,6 +4,7 @@ output is what the program says. `./dev pages` writes it; the tests check that i
 usage: command_pages.py [--write]         SLUICE_BIN names the program, as for the integration tests
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -118,36 +119,46 @@ def shell_word(word):
     return f'"{word}"' if " " in word else word
 
 
-def run_examples():
-    """The lines of each example's block, by command."""
+@contextlib.contextmanager
+def scene():
+    """A fresh proxy with two endpoints in blue and one in green, and their addresses."""
     origins = [ScriptedOrigin(answering) for _ in range(3)]
     blue, blue2, green = (origin.address for origin in origins)
     proxy = Sluice([service([blue, blue2], [green])])
-    # Ports of five digits stand for ports of five digits: columns stay as they are.
-    shown = {blue: "127.0.0.1:19001", blue2: "127.0.0.1:19002", green: "127.0.0.1:19003", proxy.address: "127.0.0.1:18080",
-             proxy.config_file: "/etc/sluice/sluice.yaml", os.path.join(proxy.directory, "state"): "/var/lib/sluice"}
-    blocks = {}
     try:
-        for command, words, *calls in EXAMPLES:
-            text = ""
-            for call in calls:
-                real = [{"BLUE2": blue2, "CONFIG": proxy.config_file}.get(word, word) for word in call]
-                if command == "run":
-                    said = proxy.errors()
-                else:
-                    done = proxy.cli(*real)
-                    assert done.returncode == 0, f"{call}: {done.stderr}"
-                    said = done.stdout + done.stderr
-                text += "$ sluice " + " ".join(map(shell_word, real)) + "\n" + said
-            for real, name in shown.items():
-                text = text.replace(real, name)
-            blocks[command] = (words, steady(text).rstrip())
+        yield proxy, (blue, blue2, green)
     finally:
         proxy.stop()
         proxy.remove()
         for origin in origins:
             origin.stop()
-    return blocks
+
+
+def run_examples():
+    """The words and the lines of each example's block, by command."""
+    with scene() as (proxy, (blue, blue2, green)):
+        # Ports of five digits stand for ports of five digits: columns stay as they are.
+        shown = {blue: "127.0.0.1:19001", blue2: "127.0.0.1:19002", green: "127.0.0.1:19003", proxy.address: "127.0.0.1:18080",
+                 proxy.config_file: "/etc/sluice/sluice.yaml", os.path.join(proxy.directory, "state"): "/var/lib/sluice"}
+        words_for = {"BLUE2": blue2, "CONFIG": proxy.config_file}
+        blocks = {}
+        for command, words, *calls in EXAMPLES:
+            text = "".join(run_call(proxy, [words_for.get(word, word) for word in call]) for call in calls)
+            for real, name in shown.items():
+                text = text.replace(real, name)
+            blocks[command] = (words, steady(text).rstrip())
+        return blocks
+
+
+def run_call(proxy, arguments):
+    """The command as one types it, and what it says; `run` is the one that runs."""
+    if arguments[0] == "run":
+        said = proxy.errors()
+    else:
+        done = proxy.cli(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        said = done.stdout + done.stderr
+    return "$ sluice " + " ".join(map(shell_word, arguments)) + "\n" + said
 
 
 # ---------------------------------------------------------------- the page
