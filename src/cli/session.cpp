@@ -53,6 +53,20 @@ std::variant<std::string, int> Session::ask(const AdminRequest& request,
   return judge(ask_admin(socket_, request), request, service);
 }
 
+core::Result<std::string> Session::look(const AdminRequest& request) const {
+  core::Result<AdminAnswer> answer = ask_admin(socket_, request);
+  const auto failed = [](std::string why) {
+    return core::Error{core::ErrorCode::Unavailable, "", std::move(why)};
+  };
+  if (!answer && answer.error().code == core::ErrorCode::Unavailable)
+    return failed("no proxy answers at " + answer.error().text());
+  if (!answer) return failed(answer.error().text());
+  if (answer->status == 200) return std::move(answer->body);
+  const Problem problem = read_problem(answer->body);
+  return failed(problem.detail.empty() ? fmt::format("the proxy answered {}", answer->status)
+                                       : problem.detail);
+}
+
 int Session::follow(const AdminRequest& request, const TakePiece& take) const {
   if (!socket_problem_.empty()) return refuse_socket();
   const auto ended = judge(follow_admin(socket_, request, take), request, "");
