@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "cli/exit_status.hpp"
 #include "sluice/config/parse.hpp"
@@ -77,6 +79,11 @@ int Session::follow(const AdminRequest& request, const TakePiece& take) const {
 std::variant<std::string, int> Session::judge(core::Result<AdminAnswer> answer,
                                               const AdminRequest& request,
                                               std::string_view service) const {
+  if (!answer && answer.error().what == std::strerror(EACCES)) {
+    return refuse(
+        kUnreachable, "you may not use the socket " + answer.error().text(),
+        "the command as root or as a member of the socket's group: ls -l " + answer.error().where);
+  }
   if (!answer && answer.error().code == core::ErrorCode::Unavailable) {
     return refuse(kUnreachable, "no proxy answers at " + answer.error().text(),
                   "sluice run -c FILE, or name its socket with --socket PATH or SLUICE_SOCKET");
