@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "cli/exit_status.hpp"
+#include "config/nearest.hpp"
 #include "sluice/config/parse.hpp"
 
 namespace sluice::cli {
@@ -160,7 +162,16 @@ std::string Session::remedy_for(const Problem& problem, std::string_view service
   if (!answer || answer->status != 200) return "sluice status";
   const core::Result<StatusAnswer> known = read_status(answer->body);
   if (!known || known->services.empty() || is_named(*known, service)) return "sluice status";
-  return fmt::format("one of the services there are: {}", names_of(*known));
+  std::vector<std::string_view> names;
+  for (const ServiceState& each : known->services) names.push_back(each.name);
+  // Nobody is led to change a service that was not meant.
+  const auto near =
+      service.empty() ? std::optional(names.front()) : config::nearest(service, names);
+  if (!near) return "sluice status";
+  const std::string given = " " + std::string(service);
+  std::string command = command_;
+  if (!service.empty() && command.ends_with(given)) command.resize(command.size() - given.size());
+  return command + " " + std::string(*near);
 }
 
 std::string url_encoded(std::string_view text) {

@@ -638,6 +638,9 @@ class Explain(SluiceTest):
             done = proxy.cli("explain", *arguments)
             self.assertEqual((done.returncode, done.stdout), (status, ""), (arguments, done.stderr))
             self.assertIn(words, done.stderr)
+        self.assertIn("try: sluice explain --user u shop\n", proxy.cli("explain", "--user", "u", "shoop").stderr)
+        self.assertIn("try: sluice switch green blog\n", proxy.cli("switch", "green", "blogg").stderr)
+        self.assertIn("try: sluice status\n", proxy.cli("switch", "green", "payments").stderr)
         code, answer = proxy.admin("POST", "/v1/explain", {"user": "u", "uid": 1})
         self.assertEqual((code, answer["code"]), (400, "bad_request"))
 
