@@ -28,13 +28,17 @@ void get_status(const Context& context, const Call&, const Responder& respond) {
 // shorter.
 void get_service_status(const Context& context, const Call& call, const Responder& respond) {
   control::StatusView status = context.controller.status();
+  std::string names;
+  for (const control::ServiceView& service : status.services)
+    names.append(names.empty() ? "" : ", ").append(service.name);
   std::erase_if(status.services, [&call](const control::ServiceView& service) {
     return service.name != call.service;
   });
   if (status.services.empty()) {
-    return respond(refusal_response({control::RefusalCode::UnknownService,
-                                     "no service \"" + call.service.substr(0, 256) + "\""},
-                                    call.request));
+    return respond(
+        refusal_response({control::RefusalCode::UnknownService,
+                          "no service \"" + call.service.substr(0, 256) + "\"; there is: " + names},
+                         call.request, "sluice status"));
   }
   respond(json_response(status_json(status, context.version), status.services.front().generation));
 }

@@ -36,7 +36,11 @@ core::Result<std::string> read_request(const std::string& name) {
 }  // namespace
 
 int run_explain(const ExplainOptions& options, const Console& console) {
-  const Session session(console, "sluice explain", options.where,
+  std::string command = "sluice explain";
+  if (options.user) command += " --user " + harmless(*options.user);
+  if (options.request_file) command += " --request " + *options.request_file;
+  if (options.service) command += " " + *options.service;
+  const Session session(console, command, options.where,
                         options.as_json ? Format::Json : Format::Text);
   ExplainBody body{.user = options.user,
                    .host = options.host,

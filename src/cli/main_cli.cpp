@@ -22,6 +22,10 @@
 namespace sluice::cli {
 namespace {
 
+// Faster would only cost: a person reads it. Slower is a mistake in the unit.
+constexpr core::Millis kWatchIntervalMin{100};
+constexpr core::Millis kWatchIntervalMax{3'600'000};
+
 /// What all verbs write into; CLI11 keeps pointers to it while it parses.
 struct Parsed {
   RunOptions run{std::string(config::kDefaultFile), std::nullopt};
@@ -51,6 +55,12 @@ std::string check_drain(const std::string& text) {
   const auto drain = core::parse_duration(text, "--drain");
   if (!drain) return drain.error().what;
   return *drain <= core::limits::kDrainDeadlineMax ? "" : "at most 24h";
+}
+
+std::string check_interval(const std::string& text) {
+  const auto interval = core::parse_duration(text, "--interval");
+  if (!interval) return interval.error().what;
+  return *interval >= kWatchIntervalMin && *interval <= kWatchIntervalMax ? "" : "100ms to 1h";
 }
 
 std::string check_pool(const std::string& text) {
@@ -133,7 +143,12 @@ void add_status(CLI::App& app, Parsed& parsed) {
   CLI::App* verb =
       app.add_subcommand("status", "Live pools, splits, endpoints, drains, generation");
   add_service(*verb, parsed.status.service);
-  verb->add_flag("-w,--watch", parsed.status.watches, "Show it again every second");
+  CLI::Option* watch =
+      verb->add_flag("-w,--watch", parsed.status.watches, "Show it again and again, in place");
+  verb->add_option("--interval", parsed.status.interval, "How often --watch looks, 100ms to 1h")
+      ->type_name("1s")
+      ->needs(watch)
+      ->check(CLI::Validator(check_interval, ""));
   verb->add_flag("--json", parsed.status.as_json, "The proxy's JSON instead of text");
   add_where(*verb, parsed.status.where);
 }

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <vector>
 
 #include "cli/exit_status.hpp"
+#include "config/nearest.hpp"
 #include "sluice/config/parse.hpp"
 
 namespace sluice::cli {
@@ -53,6 +57,20 @@ std::variant<std::string, int> Session::ask(const AdminRequest& request,
   return judge(ask_admin(socket_, request), request, service);
 }
 
+core::Result<std::string> Session::look(const AdminRequest& request) const {
+  core::Result<AdminAnswer> answer = ask_admin(socket_, request);
+  const auto failed = [](std::string why) {
+    return core::Error{core::ErrorCode::Unavailable, "", std::move(why)};
+  };
+  if (!answer && answer.error().code == core::ErrorCode::Unavailable)
+    return failed("no proxy answers at " + answer.error().text());
+  if (!answer) return failed(answer.error().text());
+  if (answer->status == 200) return std::move(answer->body);
+  const Problem problem = read_problem(answer->body);
+  return failed(problem.detail.empty() ? fmt::format("the proxy answered {}", answer->status)
+                                       : problem.detail);
+}
+
 int Session::follow(const AdminRequest& request, const TakePiece& take) const {
   if (!socket_problem_.empty()) return refuse_socket();
   const auto ended = judge(follow_admin(socket_, request, take), request, "");
@@ -63,6 +81,11 @@ int Session::follow(const AdminRequest& request, const TakePiece& take) const {
 std::variant<std::string, int> Session::judge(core::Result<AdminAnswer> answer,
                                               const AdminRequest& request,
                                               std::string_view service) const {
+  if (!answer && answer.error().what == std::strerror(EACCES)) {
+    return refuse(
+        kUnreachable, "you may not use the socket " + answer.error().text(),
+        "the command as root or as a member of the socket's group: ls -l " + answer.error().where);
+  }
   if (!answer && answer.error().code == core::ErrorCode::Unavailable) {
     return refuse(kUnreachable, "no proxy answers at " + answer.error().text(),
                   "sluice run -c FILE, or name its socket with --socket PATH or SLUICE_SOCKET");
@@ -139,7 +162,16 @@ std::string Session::remedy_for(const Problem& problem, std::string_view service
   if (!answer || answer->status != 200) return "sluice status";
   const core::Result<StatusAnswer> known = read_status(answer->body);
   if (!known || known->services.empty() || is_named(*known, service)) return "sluice status";
-  return fmt::format("one of the services there are: {}", names_of(*known));
+  std::vector<std::string_view> names;
+  for (const ServiceState& each : known->services) names.push_back(each.name);
+  // Nobody is led to change a service that was not meant.
+  const auto near =
+      service.empty() ? std::optional(names.front()) : config::nearest(service, names);
+  if (!near) return "sluice status";
+  const std::string given = " " + std::string(service);
+  std::string command = command_;
+  if (!service.empty() && command.ends_with(given)) command.resize(command.size() - given.size());
+  return command + " " + std::string(*near);
 }
 
 std::string url_encoded(std::string_view text) {

@@ -31,6 +31,9 @@ class Session {
   /// when nobody listens, else 1.
   std::variant<std::string, int> ask(const AdminRequest& request, std::string_view service) const;
 
+  /// As ask(), without a word to the console: the error says in `what` why there is no answer.
+  core::Result<std::string> look(const AdminRequest& request) const;
+
   /// As ask(), for an answer that goes on: its pieces are given to `take`. 0 when it has ended.
   int follow(const AdminRequest& request, const TakePiece& take) const;
 
@@ -42,6 +45,7 @@ class Session {
   /// `command: why` and, on a line of its own, the command that would work (empty: none).
   int refuse(int exit_status, std::string_view why, std::string_view remedy) const;
 
+  const std::string& command() const { return command_; }
   const Console& console() const { return console_; }
   Format format() const { return format_; }
   /// The proxy's own text on stdout, on a line of its own.

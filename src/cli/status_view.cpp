@@ -151,4 +151,19 @@ std::string status_text(const StatusAnswer& status, const Dress& dress, core::Wa
   return text;
 }
 
+std::string watch_frame(const WatchView& view, Screen screen, const Dress& dress,
+                        core::WallTime now) {
+  std::string text;
+  if (!view.trouble.empty()) {
+    text = tinted(Tint::Bad, harmless(view.trouble), dress) + "\ntrying again";
+    if (view.status) {
+      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - view.seen).count();
+      text += fmt::format("; below is what was true {} s ago\n", age);
+    }
+    text += "\n";
+  }
+  if (view.status) text += status_text(*view.status, dress, now);
+  return frame_of(text, screen);
+}
+
 }  // namespace sluice::cli

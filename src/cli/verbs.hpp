@@ -21,6 +21,7 @@ struct StatusOptions {
   SocketChoice where;
   std::optional<std::string> service;
   bool watches = false;
+  std::string interval = "1s";  // of watches; checked
   bool as_json = false;
 };
 int run_status(const StatusOptions& options, const Console& console);

@@ -1,6 +1,7 @@
 """docs/openapi.yaml against the program: the same routes in both directions, answers that fit their schemas, and bodies that
 the schemas refuse refused by the program."""
 
+import base64
 import copy
 import http.client
 import json
@@ -150,6 +151,9 @@ GOOD = {
     "ChangesRequest": [{"changes": [{"service": "shop", "action": "switch", "pool": "green"}, {"service": "blog", "action": "rollback"}]},
                        {"changes": [{"service": "blog", "action": "rollback"}], "wait": True, "drain": "5s", "force": True, "dry_run": False, "reason": "r",
                         "if_generation": 1}],
+    "ExplainRequest": [{"user": "user-2", "host": "blog.test", "path": "/x", "from": "10.0.0.1", "listener": "main"}, {"user": "u", "host": "h", "path": "/"},
+                       {"request": base64.b64encode(b"GET / HTTP/1.1\r\nHost: blog.test\r\nCookie: uid=u\r\n\r\n").decode(), "from": "unix:"},
+                       {"request": ""}, {"request": base64.b64encode(b"no request at all").decode(), "listener": "main"}],
 }
 # Values of which none fits where a text, a flag, a number or a list is wanted.
 WRONG = {"string": [7, True, None, [], {}], "boolean": ["true", 1, None, []], "integer": ["1", -1, 1.5, None, True, 18446744073709551616],

@@ -30,6 +30,7 @@ EXAMPLES = [
     ("rollback", "The second one is harmless:", ["rollback", "--reason", "errors in the log"], ["rollback"]),
     ("endpoint", "A machine that needs a new disk, and back; `status` shows when nothing is left there:",
      ["endpoint", "drain", "BLUE2", "--reason", "new disk"], ["endpoint", "enable", "BLUE2"]),
+    ("explain", "", ["explain", "--user", "user-9"]),
     ("events", "The newest three; `--follow` goes on until Ctrl-C:", ["events", "--recent", "3"]),
     ("audit", "", ["audit", "--limit", "4"]),
     ("audit verify", "", ["audit", "verify", "-c", "CONFIG"]),

@@ -1,15 +1,23 @@
 """The command line and the admin API of a running proxy, as operators and scripts use them."""
 
 import base64
+import errno
+import fcntl
 import json
 import os
+import pty
 import random
+import re
+import shutil
+import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import unittest
 
-from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, scaled, service, wait_until
+from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, poll_readable, scaled, service, wait_until
 
 
 class Commands(SluiceTest):
@@ -62,6 +70,16 @@ class Commands(SluiceTest):
         self.assertEqual(gone.returncode, 3)
         self.assertEqual(proxy.cli("status", "-c", proxy.config_file, environment={}).returncode, 0)
         self.assertEqual(proxy.cli("status", "--socket", proxy.socket, environment={"SLUICE_SOCKET": "/x"}).returncode, 0)
+
+    @unittest.skipIf(shutil.which("setpriv") is None or os.geteuid() != 0, "needs to become somebody else")
+    def test_who_may_not_use_the_socket_is_told_who_may(self):
+        proxy = self.two_pools()
+        os.chmod(proxy.directory, 0o755)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BIN, "status", "--socket", proxy.socket],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertIn(f"you may not use the socket {proxy.socket}: Permission denied", done.stderr)
+        self.assertIn(f"ls -l {proxy.socket}", done.stderr)
 
     def test_preconditions_and_problems_on_the_wire(self):
         proxy = self.two_pools()
@@ -323,6 +341,182 @@ class Endpoints(SluiceTest):
             self.assertEqual(client.answer()[1], b"held")
 
 
+class Cells:
+    """As much of a terminal as a frame needs; what it does not know, and every scroll, is an error."""
+
+    def __init__(self, columns, rows):
+        self.resize(columns, rows)
+        self.is_alternate, self.has_cursor = False, True
+        self.left = b""
+
+    def resize(self, columns, rows):
+        self.columns, self.rows = columns, rows
+        self.lines = [[" "] * columns for _ in range(rows)]
+        self.row = self.column = self.frames = self.wiped = 0
+
+    def feed(self, data):
+        text = (self.left + data).decode("utf-8", "surrogateescape")
+        self.left = b""
+        at = 0
+        while at < len(text):
+            match = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])").match(text, at)
+            if match:
+                self.control(match.group(1), match.group(2))
+                at = match.end()
+            elif text[at] == "\x1b":
+                self.left = text[at:].encode("utf-8", "surrogateescape")
+                return
+            else:
+                self.put(text[at])
+                at += 1
+
+    def control(self, parameters, final):
+        if final == "H" and not parameters:
+            self.row = self.column = 0
+            self.frames += 1
+        elif final == "K" and not parameters:
+            assert self.column < self.columns, "the last cell of a full line is wiped"
+            self.lines[self.row][self.column :] = [" "] * (self.columns - self.column)
+        elif final == "J" and not parameters:
+            self.wiped += 1
+            self.control("", "K")
+            for row in range(self.row + 1, self.rows):
+                self.lines[row] = [" "] * self.columns
+        elif final in "hl" and parameters in ("?1049", "?25"):
+            if parameters == "?25":
+                self.has_cursor = final == "h"
+            else:
+                self.is_alternate = final == "h"
+        else:
+            assert final == "m", (parameters, final)
+
+    def put(self, char):
+        if char == "\r":
+            self.column = 0
+        elif char == "\n":
+            self.row += 1
+            assert self.row < self.rows, "it scrolls"
+        else:
+            assert self.column < self.columns, f"a line is longer than {self.columns}: {self.text()}"
+            self.lines[self.row][self.column] = char
+            self.column += 1
+
+    def text(self):
+        return "\n".join("".join(line).rstrip() for line in self.lines).rstrip()
+
+
+class Watch(SluiceTest):
+    def watch(self, proxy, columns, rows, interval="100ms"):
+        """`sluice status --watch` on a terminal of its own: the process, the terminal's other end, and its cells."""
+        ours, theirs = pty.openpty()
+        self.set_size(ours, columns, rows)
+        environment = {**os.environ, "SLUICE_SOCKET": proxy.socket, "TERM": "xterm", "LANG": "C.UTF-8"}
+        process = subprocess.Popen([BIN, "status", "--watch", "--interval", interval], stdin=theirs, stdout=theirs,
+                                   stderr=theirs, env=environment, start_new_session=True)
+        os.close(theirs)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            os.close(ours)
+
+        self.addCleanup(end)
+        return process, ours, Cells(columns, rows)
+
+    def set_size(self, terminal, columns, rows):
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read_until(self, terminal, cells, condition, what):
+        def look():
+            if poll_readable(terminal, PATIENCE):
+                try:
+                    cells.feed(os.read(terminal, 65536))
+                except OSError as error:  # nobody has the other end any more
+                    self.assertEqual(error.errno, errno.EIO)
+            return condition()
+
+        wait_until(look, what)
+
+    def test_it_redraws_in_place_at_80_columns_and_narrower(self):
+        names = [f"service-with-quite-a-name-{number}" for number in range(4)]
+        blue, green = self.origin("blue"), self.origin("green")
+        proxy = self.sluice([service([blue.address], [green.address], name=name, path_prefix="/" + name) for name in names])
+        for columns, rows in ((80, 24), (20, 5), (3, 2), (200, 60)):
+            with self.subTest(columns=columns, rows=rows):
+                _, terminal, cells = self.watch(proxy, columns, rows)
+                self.read_until(terminal, cells, lambda: cells.frames >= 4, "four frames")
+                self.assertTrue(cells.is_alternate and not cells.has_cursor)
+                self.assertTrue(cells.text().startswith("sluice "[:columns].rstrip()))
+                if (columns, rows) == (80, 24):
+                    self.assertIn("more lines: a taller window", cells.text().split("\n")[-1])
+                    generation = proxy.change("split", {"percent": "50%"}, names[0])["generation"]
+                    self.read_until(terminal, cells, lambda: f"generation {generation} " in cells.text(), "the change is shown")
+                    self.assertIn("50 %", cells.text())
+                elif rows == 60:
+                    self.assertIn(names[3], cells.text())
+
+    def test_another_size_is_drawn_at_once(self):
+        proxy = self.two_pools()
+        process, terminal, cells = self.watch(proxy, 80, 24, "1h")
+        self.read_until(terminal, cells, lambda: cells.wiped == 1, "the whole first frame")
+        # A frame is whole when its last line is, or what is below it is wiped.
+        for columns, rows, last_line in ((40, 6, 40), (120, 40, None), (1, 1, 1)):
+            cells.resize(columns, rows)
+            self.set_size(terminal, columns, rows)
+            process.send_signal(signal.SIGWINCH)  # the terminal is nobody's controlling one
+
+            def is_whole():
+                return len("".join(cells.lines[-1]).rstrip()) == last_line if last_line else cells.wiped == 1
+
+            self.read_until(terminal, cells, lambda: cells.frames == 1 and is_whole(), "a frame of the new size")
+
+    def test_the_shells_screen_comes_back_on_sigint_and_sigterm(self):
+        proxy = self.two_pools()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process, terminal, cells = self.watch(proxy, 80, 24, "1h")
+            self.read_until(terminal, cells, lambda: "shop" in cells.text(), "the first frame")
+            process.send_signal(number)
+            self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
+            self.assertTrue(cells.has_cursor)
+            self.assertEqual(process.wait(PATIENCE), -number)
+
+    def test_a_proxy_that_goes_away_is_told_and_tried_again(self):
+        proxy = self.two_pools()
+        _, terminal, cells = self.watch(proxy, 80, 24)
+        self.read_until(terminal, cells, lambda: "generation 1 " in cells.text(), "the first frame")
+        proxy.kill()
+        # A look that the kill cuts off is told in other words; and a frame may arrive in parts.
+        for words in ("no proxy answers at ", "trying again; below is what was true", "generation 1 "):
+            self.read_until(terminal, cells, lambda: words in cells.text(), "that it is away")
+        proxy.start()
+        self.read_until(terminal, cells, lambda: "trying again" not in cells.text(), "that it is back")
+        self.assertIn("shop", cells.text())
+
+    def test_elsewhere_one_picture_follows_the_other(self):
+        proxy = self.two_pools()
+        for arguments in ((), ("--json",)):
+            process = subprocess.Popen([BIN, "status", "--watch", "--interval", "100ms", *arguments], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True, env={**os.environ, "SLUICE_SOCKET": proxy.socket})
+            try:
+                lines = []
+                while sum("generation" in line for line in lines) < 3:
+                    lines.append(process.stdout.readline())
+                    self.assertTrue(lines[-1], "it ended")
+                self.assertNotIn("\x1b", "".join(lines))
+                if arguments:
+                    self.assertEqual([json.loads(line)["generation"] for line in lines], [1, 1, 1])
+                else:
+                    self.assertIn("\n\nsluice ", "".join(lines))
+            finally:
+                process.kill()
+                process.communicate()
+        self.assertEqual(proxy.cli("status", "--watch", "--socket", "/nonexistent/x.sock").returncode, 3)
+        for interval in ("99ms", "2h", "1", "x"):
+            self.assertEqual(proxy.cli("status", "--watch", "--interval", interval).returncode, 2, interval)
+        self.assertEqual(proxy.cli("status", "--interval", "1s").returncode, 2)
+
+
 class Explain(SluiceTest):
     EVERYONE = ["0.0.0.0/0", "::/0", "unix:"]
 
@@ -444,6 +638,9 @@ class Explain(SluiceTest):
             done = proxy.cli("explain", *arguments)
             self.assertEqual((done.returncode, done.stdout), (status, ""), (arguments, done.stderr))
             self.assertIn(words, done.stderr)
+        self.assertIn("try: sluice explain --user u shop\n", proxy.cli("explain", "--user", "u", "shoop").stderr)
+        self.assertIn("try: sluice switch green blog\n", proxy.cli("switch", "green", "blogg").stderr)
+        self.assertIn("try: sluice status\n", proxy.cli("switch", "green", "payments").stderr)
         code, answer = proxy.admin("POST", "/v1/explain", {"user": "u", "uid": 1})
         self.assertEqual((code, answer["code"]), (400, "bad_request"))
 

@@ -951,6 +951,9 @@ TEST_CASE("admin: a refusal says what was asked, why not, and what would work",
   CHECK(remedy("/v1/services/nope/rollback", "{}") == "sluice status");
   CHECK(remedy("/v1/services/shop/switch", R"({"pool":"green","if_generation":9})") ==
         "sluice status shop");
+  const json unknown = admin.get("/v1/status/nope").content();
+  CHECK(unknown["detail"] == "no service \"nope\"; there is: shop");
+  CHECK(unknown["remedy"] == "sluice status");
   CHECK(admin.get("/nowhere").content()["instance"] == "/nowhere");
   admin.rig.store.mode = test::FakeStore::Mode::Fails;
   CHECK(remedy("/v1/services/shop/split", R"({"percent":"5%"})").find("disk") != std::string::npos);

@@ -254,7 +254,7 @@ TEST_CASE("cli: a refusal exits 1 and names the command that would work", "[cli]
                                   R"({"code":"unknown_service","detail":"no service shopp"})"));
   const Ran lost = run_sluice({"rollback", "shopp", "--socket", unknown.path().c_str()});
   CHECK(lost.exit_status == 1);
-  CHECK(has(lost.err, "one of the services there are: shop, blog"));
+  CHECK(has(lost.err, "try: sluice rollback shop\n"));
 }
 
 TEST_CASE("cli: --all changes every service in one request", "[cli]") {
