@@ -44,10 +44,15 @@ void get_audit(const Context& context, const Call& call, const Responder& respon
     return respond(
         refusal_response({control::RefusalCode::BadRequest, error.text()}, call.request));
   }
-  context.controller.read_audit(
-      *lines, [respond, request = call.request](const core::Result<control::AuditTail>& tail) {
-        respond(audit_response(tail, request));
+  Request asked;  // what a refusal names; the rest may be large
+  asked.path = call.request.path;
+  const bool is_read = context.controller.read_audit(
+      *lines, [respond, asked](const core::Result<control::AuditTail>& tail) {
+        respond(audit_response(tail, asked));
       });
+  if (is_read) return;
+  respond(refusal_response(
+      {control::RefusalCode::Busy, "somebody reads the audit just now; ask again"}, call.request));
 }
 
 }  // namespace sluice::admin

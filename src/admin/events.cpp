@@ -6,17 +6,17 @@
 
 namespace sluice::admin {
 
-namespace {
-
-/// TCP callers get a quarter: they must not be able to keep the operator out.
-bool has_room(const Context& context, Origin origin) {
-  constexpr std::size_t kRemoteMax = core::limits::kEventReadersMax / 4;
-  return origin == Origin::Local || context.controller.events().readers() < kRemoteMax;
-}
-
-}  // namespace
-
+// Events hold reasons and user ids, as the audit does; and over TCP anyone could take the places of
+// those who follow.
 void get_events(const Context& context, const Call& call, const Responder& respond) {
+  if (call.request.origin == Origin::Remote) {
+    return respond(
+        problem_response({.status = 403,
+                          .code = "local_only",
+                          .detail = "over TCP the events are not shown; use the Unix socket",
+                          .instance = call.request.path,
+                          .remedy = "sluice events --follow"}));
+  }
   const std::string& query = call.request.query;
   const core::Status known = check_names(query, "recent follow");
   const auto follows = flag_in(query, "follow", true);
@@ -31,12 +31,9 @@ void get_events(const Context& context, const Call& call, const Responder& respo
   }
   Response response;
   response.content_type = "text/event-stream";
-  if (!*follows || has_room(context, call.request.origin)) {
-    response.stream =
-        EventStream::open(context.controller.events(),
-                          {.last_event_id = call.request.last_event_id, .recent = *recent},
-                          *follows ? EventStream::End::Never : EventStream::End::AtNewest);
-  }
+  response.stream = EventStream::open(
+      context.controller.events(), {.last_event_id = call.request.last_event_id, .recent = *recent},
+      *follows ? EventStream::End::Never : EventStream::End::AtNewest);
   if (response.stream == nullptr) {
     return respond(refusal_response(
         {control::RefusalCode::Busy, std::to_string(context.controller.events().readers()) +

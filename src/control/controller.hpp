@@ -78,10 +78,9 @@ class Controller {
   bool is_stopping() const { return is_stopping_; }
 
   /// The newest lines of the audit, at most kAuditTailLines; `done` comes later, on the loop; not
-  /// while the disk hangs.
-  void read_audit(std::size_t lines, StateWriter::AuditDone done) {
-    deps_.store.read_audit(lines, std::move(done));
-  }
+  /// while the disk hangs. False: one such look is under way, and there is one at a time, as the
+  /// store thread has changes to write and the answer is made on this loop.
+  bool read_audit(std::size_t lines, StateWriter::AuditDone done);
 
   EventLog& events() { return reporter_.log(); }
 
@@ -166,6 +165,7 @@ class Controller {
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   bool is_republish_due_ = false;
+  bool is_audit_read_ = false;  // for somebody, now
   std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn

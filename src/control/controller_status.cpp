@@ -40,6 +40,16 @@ StatusView Controller::status() const {
   return view;
 }
 
+bool Controller::read_audit(std::size_t lines, StateWriter::AuditDone done) {
+  if (is_audit_read_) return false;
+  is_audit_read_ = true;
+  deps_.store.read_audit(lines, [this, done = std::move(done)](core::Result<AuditTail> tail) {
+    is_audit_read_ = false;
+    done(std::move(tail));
+  });
+  return true;
+}
+
 std::vector<std::size_t> Controller::silent_workers() const {
   if (!is_serving_) return {};
   return watchdog_.silent();

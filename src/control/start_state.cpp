@@ -32,6 +32,8 @@ class Opening {
     auto audit = directory_.audit().inspect();
     if (!audit) return audit.error();
     audit_ = *audit;
+    // What a damaged line says is no witness against a state that has its own checksum.
+    if (audit_.is_damaged) audit_.generation.reset();
     core::Status state = core::ok();
     switch (request_.source) {
       case StateSource::Saved:

@@ -64,10 +64,12 @@ Result<core::SocketAddress> bound_address(const OwnedFd& socket) {
   return from_raw(raw);
 }
 
-bool somebody_answers(const RawAddress& raw) {
-  const OwnedFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  // EAGAIN: its queue is full, so it is there.
-  return ::connect(probe.get(), raw.get(), raw.size) == 0 || errno == EAGAIN;
+/// 0: somebody answers. ECONNREFUSED: nobody does, the file was left behind. Anything else (a full
+/// queue, another kind of socket, no permission) does not show that it may be taken away.
+int probe(const RawAddress& raw) {
+  const OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return errno;
+  return ::connect(socket.get(), raw.get(), raw.size) == 0 ? 0 : errno;
 }
 
 core::Status check_replaceable(const std::string& path, const RawAddress& raw) {
@@ -76,8 +78,17 @@ core::Status check_replaceable(const std::string& path, const RawAddress& raw) {
   if (!S_ISSOCK(found.st_mode)) {
     return Error{ErrorCode::Conflict, path, "exists and is not a socket"};
   }
-  if (somebody_answers(raw)) return Error{ErrorCode::Conflict, path, "socket is in use"};
-  return core::ok();
+  switch (const int found_there = probe(raw)) {
+    case ECONNREFUSED:
+    case ENOENT:  // gone meanwhile
+      return core::ok();
+    case 0:
+    case EAGAIN:
+      return Error{ErrorCode::Conflict, path, "socket is in use"};
+    default:
+      return Error{ErrorCode::Conflict, path,
+                   std::string("exists and may be in use: ") + std::strerror(found_there)};
+  }
 }
 
 Result<OwnedFd> bind_unix(const std::string& path, unsigned mode) {

@@ -157,6 +157,26 @@ TEST_CASE("start: a corrupt state refuses and names both ways out", "[control][s
   CHECK(disk.files->content(kState) == damaged);  // nothing was touched
 }
 
+TEST_CASE("start: what a damaged audit line says is no witness against a good state",
+          "[control][start]") {
+  Disk disk;
+  disk.change(disk.start(test::config_of({"shop"}))->image);
+  disk.restart();
+  REQUIRE(disk.start(test::config_of({"shop"})));  // appends the change's line
+  disk.restart();
+  std::string audit = disk.files->content(kAudit).value();
+  const std::size_t at = audit.rfind("\"generation\":2");
+  REQUIRE(at != std::string::npos);
+  audit[at + std::string("\"generation\":").size()] = '7';
+  disk.files->put(kAudit, audit);
+  const auto start = disk.start(test::config_of({"shop"}));
+  REQUIRE(start);
+  CHECK(start->image.state.generation == core::Generation{2});
+  CHECK(std::ranges::any_of(start->notices, [](const std::string& note) {
+    return note.find("is not one that Sluice wrote") != std::string::npos;
+  }));
+}
+
 TEST_CASE("start: an audit file whose last line nobody wrote is named, and goes on",
           "[control][start]") {
   Disk disk;

@@ -1,7 +1,9 @@
 #include "net/uv_acceptor.hpp"
 
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <vector>
@@ -305,6 +307,23 @@ TEST_CASE("unix listener: a socket file that nobody answers on is replaced", "[n
   { REQUIRE(sluice::net::open_unix_listener(path, 0600)); }
   REQUIRE(std::filesystem::exists(path));
   CHECK(sluice::net::open_unix_listener(path, 0600));
+}
+
+TEST_CASE("unix listener: only a socket that refuses was left behind", "[net][acceptor]") {
+  // A datagram socket and one of packets are in use, though no stream can be opened to them.
+  for (const int kind : {SOCK_DGRAM, SOCK_SEQPACKET}) {
+    const TempDir directory;
+    const std::string path = directory.path + "/other.sock";
+    sluice::net::OwnedFd other(::socket(AF_UNIX, kind, 0));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    path.copy(name.sun_path, sizeof name.sun_path - 1);
+    REQUIRE(::bind(other.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+    if (kind == SOCK_SEQPACKET) REQUIRE(::listen(other.get(), 1) == 0);
+    const auto refused = sluice::net::open_unix_listener(path, 0600);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().text().find("exists and may be in use: ") != std::string::npos);
+  }
 }
 
 TEST_CASE("unix listener: refuses a path in use, a file, a long path and an absent folder",
