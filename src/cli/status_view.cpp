@@ -88,10 +88,11 @@ std::string service_text(const ServiceState& service, const Dress& dress, core::
     const bool is_live = pool.name == service.live;
     const unsigned share =
         is_live ? 10'000 - service.split_basis_points : service.split_basis_points;
-    text +=
-        fmt::format("  {}{} {:<17} {:>7}  {}\n", tinted(tint_of(pool.name), pool.name, dress),
-                    std::string(pool.name.size() < 6 ? 6 - pool.name.size() : 0, ' '),
-                    role(service, pool.name), percent_text(share), bar(share, pool.name, dress));
+    const bool is_seen = !is_live && service.observed_basis_points.has_value();
+    text += fmt::format("  {}{} {:<17} {:>7}  {}{}\n", tinted(tint_of(pool.name), pool.name, dress),
+                        std::string(pool.name.size() < 6 ? 6 - pool.name.size() : 0, ' '),
+                        role(service, pool.name), percent_text(share), bar(share, pool.name, dress),
+                        is_seen ? "  seen " + percent_text(*service.observed_basis_points) : "");
     for (const EndpointState& endpoint : pool.endpoints) text += endpoint_line(endpoint, dress);
   }
   for (const DrainState& drain : service.drains) text += drain_line(drain, dress, now);

@@ -42,6 +42,9 @@ ServiceState service_state(const Json& json) {
   service.live = json.at("live").get<std::string>();
   service.candidate = json.value("candidate", service.live == "blue" ? "green" : "blue");
   service.split_basis_points = json.value("split_basis_points", 0U);
+  const auto observed = json.find("observed_split_basis_points");
+  if (observed != json.end() && observed->is_number_unsigned())
+    service.observed_basis_points = observed->get<unsigned>();
   service.salt = json.value("salt", "");
   service.is_candidate_open = json.value("candidate_open", false);
   for (const Json& drain : json.value("drains", Json::array()))

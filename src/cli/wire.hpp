@@ -36,6 +36,8 @@ struct ServiceState {
   std::string live;
   std::string candidate;
   unsigned split_basis_points = 0;
+  // What the split did over the last minute; nullopt: no requests, or a proxy that does not say it
+  std::optional<unsigned> observed_basis_points{};
   std::string salt;
   bool is_candidate_open = false;
   std::vector<DrainState> drains;

@@ -21,6 +21,7 @@ StatusAnswer busy_shop() {
   shop.live = "blue";
   shop.candidate = "green";
   shop.split_basis_points = 1000;
+  shop.observed_basis_points = 1234;
   shop.salt = "shop-2026";
   shop.is_candidate_open = true;
   shop.pools = {{"blue", {{"127.0.0.1:9001", "up", 12}, {"127.0.0.1:9002", "down", 0}}},
@@ -42,7 +43,9 @@ TEST_CASE("status view: shows pools with share and role, endpoints, drains with 
   CHECK(has(text, "sluice 0.1.0   generation 42   2 workers   0.0.0.0:8080   [::]:8080 (+1)"));
   CHECK(has(text, "shop   changed at generation 41   salt shop-2026"));
   CHECK(has(text, "  blue   live                 90 %  ###########################..."));
-  CHECK(has(text, "  green  candidate, open      10 %  ###..."));
+  CHECK(has(text,
+            "  green  candidate, open      10 %  ###...........................  seen 12.34 %\n"));
+  CHECK_FALSE(has(text, "blue   live                 90 %  ###########################...  seen"));
   CHECK(has(text, "127.0.0.1:9002           down      0 in flight"));
   CHECK(has(text, "draining green of generation 40: 3 requests, 1 tunnel left, cut in 12 s"));
   CHECK_FALSE(has(text, "warning"));
