@@ -40,8 +40,9 @@ Walk walk_line(std::string_view line, std::span<const core::Network> trusted,
 
 }  // namespace
 
-ClientIdentity find_client(const HeaderBlock& fields, const std::optional<core::IpAddress>& peer,
-                           bool unix_is_trusted, std::span<const core::Network> trusted) {
+ClientIdentity find_client_behind(const HeaderBlock& fields,
+                                  const std::optional<core::IpAddress>& peer, bool unix_is_trusted,
+                                  std::span<const core::Network> trusted) {
   ClientIdentity client;
   client.address = peer;
   client.peer_is_trusted = peer ? is_in_any(*peer, trusted) : unix_is_trusted;

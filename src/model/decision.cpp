@@ -21,22 +21,8 @@ std::optional<http::Refusal> matching_path(const http::RequestHead& head, std::s
   return http::normalize_path(head.path, scratch, out);
 }
 
-std::optional<http::Refusal> check_limits(const ServiceSettings& settings,
-                                          const http::RequestHead& head, std::size_t head_bytes) {
-  const http::HeadLimits& limits = settings.head_limits;
-  if (head.target.size() > limits.target_bytes)
-    return http::Refusal{414, "the request target is too long"};
-  if (head_bytes > limits.head_bytes) return http::Refusal{431, "the request head is too large"};
-  if (head.fields.size() > limits.field_count) return http::Refusal{431, "too many header fields"};
-  if (settings.body_bytes_max && head.framing.kind == http::BodyKind::Length &&
-      head.framing.length > *settings.body_bytes_max) {
-    return http::Refusal{413, "the request body is too large"};
-  }
-  return std::nullopt;
-}
-
 // A TRACE is not reflected: its fields hold what the client's own proxies added (RFC 9110 §9.3.8).
-std::optional<http::Refusal> last_hop(const http::RequestHead& head) {
+std::optional<http::Refusal> last_hop_of(const http::RequestHead& head) {
   if (http::max_forwards(head) != 0U) return std::nullopt;
   if (head.method == http::Method::Trace)
     return http::Refusal{405, "a TRACE that must not go further is not reflected"};

@@ -24,8 +24,15 @@ struct ClientIdentity {
 /// The right-most X-Forwarded-For element that is not a trusted proxy, when the peer is one; a
 /// malformed element ends the walk at the last good one. `peer` is nullopt for a Unix-socket peer,
 /// which is trusted when `unix_is_trusted`.
-ClientIdentity find_client(const HeaderBlock& fields, const std::optional<core::IpAddress>& peer,
-                           bool unix_is_trusted, std::span<const core::Network> trusted);
+ClientIdentity find_client_behind(const HeaderBlock& fields,
+                                  const std::optional<core::IpAddress>& peer, bool unix_is_trusted,
+                                  std::span<const core::Network> trusted);
+inline ClientIdentity find_client(const HeaderBlock& fields,
+                                  const std::optional<core::IpAddress>& peer, bool unix_is_trusted,
+                                  std::span<const core::Network> trusted) {
+  if (peer && trusted.empty()) return {.address = peer, .peer_is_trusted = false};
+  return find_client_behind(fields, peer, unix_is_trusted, trusted);
+}
 
 /// 32 lower-case hex digits in the form of a UUID version 4 are written into `out` (36 bytes).
 std::string_view make_request_id(core::Rng& rng, std::array<char, 36>& out);

@@ -29,11 +29,27 @@ std::optional<http::Refusal> matching_path(const http::RequestHead& head, std::s
 
 /// The service's own limits, which can be narrower than those the head was parsed with: 431, 414;
 /// and 413 for a declared length above `body_bytes`.
-std::optional<http::Refusal> check_limits(const ServiceSettings& settings,
-                                          const http::RequestHead& head, std::size_t head_bytes);
+inline std::optional<http::Refusal> check_limits(const ServiceSettings& settings,
+                                                 const http::RequestHead& head,
+                                                 std::size_t head_bytes) {
+  const http::HeadLimits& limits = settings.head_limits;
+  if (head.target.size() > limits.target_bytes)
+    return http::Refusal{414, "the request target is too long"};
+  if (head_bytes > limits.head_bytes) return http::Refusal{431, "the request head is too large"};
+  if (head.fields.size() > limits.field_count) return http::Refusal{431, "too many header fields"};
+  if (settings.body_bytes_max && head.framing.kind == http::BodyKind::Length &&
+      head.framing.length > *settings.body_bytes_max) {
+    return http::Refusal{413, "the request body is too large"};
+  }
+  return std::nullopt;
+}
 
 /// What Sluice answers itself because Max-Forwards ends here (RFC 9110 §7.6.2): 200, to TRACE 405.
-std::optional<http::Refusal> last_hop(const http::RequestHead& head);
+std::optional<http::Refusal> last_hop_of(const http::RequestHead& head);
+inline std::optional<http::Refusal> last_hop(const http::RequestHead& head) {
+  if (!head.fields.has(http::FieldId::MaxForwards)) return std::nullopt;  // nearly always
+  return last_hop_of(head);
+}
 
 /// Text forms that a decision refers to; lives as long as the exchange.
 struct IdentityBuffers {

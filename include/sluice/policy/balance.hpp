@@ -74,6 +74,7 @@ template <typename View>
 std::optional<std::size_t> pick_endpoint(std::size_t count, View view, PoolRole role,
                                          core::Instant now, core::Rng& rng) {
   if (count == 0) return std::nullopt;
+  if (count == 1 && detail::is_free(view(0), now)) return 0;  // nothing to draw
   const std::size_t a = rng.below(static_cast<std::uint32_t>(count));
   std::size_t b = count > 1 ? rng.below(static_cast<std::uint32_t>(count - 1)) : a;
   if (count > 1 && b >= a) ++b;  // two different ones
