@@ -111,7 +111,10 @@ class IdleMemory:
 def idle_memory(tools, origins, proxy, wanted):
     """Connections that have had one answer each and then are idle."""
     # Of its descriptors a proxy keeps some for endpoints; Sluice counts one endpoint connection for each client.
-    connections = min(wanted, (raise_descriptor_limit() - 64) // 2 - 100)
+    limit = raise_descriptor_limit()
+    connections = min(wanted, (limit - 64) // 2 - 100)
+    if proxy.name == "haproxy":  # it wants two and a half for each, and refuses to start with less
+        connections = min(connections, limit * 2 // 5 - 400)
     with proxy(tools, origins, CONNECTIONS=2 * connections + 64 if proxy.name == "nginx" else connections + 100) as running:
         run_load(tools, running, ("--connections", 16, "--requests", 2000))
         rest = settled(running)
