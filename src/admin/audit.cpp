@@ -23,16 +23,9 @@ Response audit_response(const core::Result<control::AuditTail>& tail, const Requ
 
 }  // namespace
 
-// Reasons and user ids are for those who may use the socket, and each look makes the store thread
-// read.
 void get_audit(const Context& context, const Call& call, const Responder& respond) {
   if (call.request.origin == Origin::Remote) {
-    return respond(
-        problem_response({.status = 403,
-                          .code = "local_only",
-                          .detail = "over TCP the audit is not shown; use the Unix socket",
-                          .instance = call.request.path,
-                          .remedy = "sluice audit"}));
+    return respond(local_only_response(call.request, "the audit is", "sluice audit"));
   }
   const std::string& query = call.request.query;
   const core::Status known = check_names(query, "limit");

@@ -6,16 +6,10 @@
 
 namespace sluice::admin {
 
-// Events hold reasons and user ids, as the audit does; and over TCP anyone could take the places of
-// those who follow.
+// Over TCP anyone could also take the places of those who follow.
 void get_events(const Context& context, const Call& call, const Responder& respond) {
   if (call.request.origin == Origin::Remote) {
-    return respond(
-        problem_response({.status = 403,
-                          .code = "local_only",
-                          .detail = "over TCP the events are not shown; use the Unix socket",
-                          .instance = call.request.path,
-                          .remedy = "sluice events --follow"}));
+    return respond(local_only_response(call.request, "the events are", "sluice events --follow"));
   }
   const std::string& query = call.request.query;
   const core::Status known = check_names(query, "recent follow");

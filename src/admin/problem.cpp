@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "sluice/core/ensure.hpp"
 #include "sluice/http/h1_writer.hpp"
@@ -95,6 +96,15 @@ Response refusal_response(const control::Refusal& refusal, const Request& reques
                            .detail = refusal.detail,
                            .instance = request.path,
                            .remedy = std::move(remedy)});
+}
+
+Response local_only_response(const Request& request, std::string_view what, std::string remedy) {
+  return problem_response(
+      {.status = 403,
+       .code = "local_only",
+       .detail = "over TCP " + std::string(what) + " not shown; use the Unix socket",
+       .instance = request.path,
+       .remedy = std::move(remedy)});
 }
 
 }  // namespace sluice::admin

@@ -22,4 +22,8 @@ Response problem_response(const Problem& problem);
 Response refusal_response(const control::Refusal& refusal, const Request& request,
                           std::string remedy = {});
 
+/// What holds reasons and user ids is for those who may use the Unix socket: 403 over TCP. `what`
+/// is "the audit is" or the like.
+Response local_only_response(const Request& request, std::string_view what, std::string remedy);
+
 }  // namespace sluice::admin

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::app {
@@ -30,11 +32,19 @@ std::vector<std::string> stat_fields() {
   return {std::istream_iterator<std::string>(rest), {}};
 }
 
+/// nullopt: not only digits.
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 /// By its number in proc(5).
 std::optional<std::uint64_t> field(const std::vector<std::string>& fields, std::size_t number) {
   constexpr std::size_t kFirst = 3;
   if (number - kFirst >= fields.size()) return std::nullopt;
-  return std::stoull(fields[number - kFirst]);
+  return whole_number(fields[number - kFirst]);
 }
 
 core::Nanos of_ticks(std::uint64_t ticks) {
@@ -45,7 +55,10 @@ core::Nanos of_ticks(std::uint64_t ticks) {
 std::optional<core::Nanos> boot_time() {
   std::ifstream file("/proc/stat");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("btime ")) return std::chrono::seconds(std::stoll(line.substr(6)));
+    if (!line.starts_with("btime ")) continue;
+    const auto since_epoch = whole_number(std::string_view(line).substr(6));
+    if (!since_epoch) break;
+    return std::chrono::seconds(static_cast<std::int64_t>(*since_epoch));
   }
   return std::nullopt;
 }

@@ -16,7 +16,7 @@ import yaml
 from check_docs import ROOT, read
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-from harness import PATIENCE, SluiceTest, UnixHTTPConnection, plain_answer, service, wait_until
+from harness import PATIENCE, SluiceTest, UnixHTTPConnection, answering, service, wait_until
 
 DOCUMENT = yaml.safe_load(read("docs/openapi.yaml"))
 PROBLEM = "application/problem+json"
@@ -212,15 +212,6 @@ class Bodies(unittest.TestCase):
 
 
 # ---------------------------------------------------------------- the real program
-
-def answering(peer):
-    while True:
-        try:
-            peer.head()
-        except (EOFError, OSError):
-            return
-        peer.send(plain_answer())
-
 
 class Program(SluiceTest):
     def setUp(self):

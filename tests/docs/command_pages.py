@@ -13,7 +13,7 @@ import sys
 from config_pages import ROOT, filled, read
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-from harness import BIN, ScriptedOrigin, Sluice, plain_answer, service
+from harness import BIN, ScriptedOrigin, Sluice, answering, service
 
 PAGE = "docs/guide/commands.md"
 PATIENCE = 60
@@ -97,15 +97,6 @@ def all_commands(name=""):
 
 
 # ---------------------------------------------------------------- what the program says
-
-def answering(peer):
-    while True:
-        try:
-            peer.head()
-        except (EOFError, OSError):
-            return
-        peer.send(plain_answer())
-
 
 def steady(text):
     """What differs from run to run gets a value of its own kind."""

@@ -1,5 +1,6 @@
 """The real binary between scripted peers. Ports are 0, nothing waits by sleeping: every wait is on a condition and bounded."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -257,6 +258,14 @@ class ScriptedOrigin:
 
 def plain_answer(body=b"ok", fields=b"", status=b"200 OK"):
     return b"HTTP/1.1 " + status + b"\r\n" + fields + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def answering(peer):
+    """A script for ScriptedOrigin: answers whatever comes, until the other side ends it."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            peer.head()
+            peer.send(plain_answer())
 
 
 class Origin:

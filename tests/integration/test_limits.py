@@ -14,7 +14,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import BIN, PATIENCE, Peer, ScriptedOrigin, SluiceTest, plain_answer, poll_readable, service, wait_until
+from harness import BIN, PATIENCE, Peer, ScriptedOrigin, SluiceTest, answering, plain_answer, poll_readable, service, wait_until
 
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ from Python 3.10
 
@@ -22,14 +22,6 @@ F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ from Python 3.10
 def metric(proxy, name):
     page = proxy.admin("GET", "/metrics", raw=True)[1]
     return int(re.search(rf"^{name} (\d+)$", page, re.M).group(1))
-
-
-def answering(peer):
-    """A script: answers whatever comes, until the other side ends it."""
-    with contextlib.suppress(EOFError, ConnectionResetError):
-        while True:
-            peer.head()
-            peer.send(plain_answer())
 
 
 class LimitsTest(SluiceTest):
