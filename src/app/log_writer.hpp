@@ -22,10 +22,10 @@ namespace sluice::app {
 /// second. A pipe that nobody reads holds up neither start nor end.
 class LogWriter {
  public:
+  /// Takes one line for whoever runs the process; on the writer's thread.
+  using Tell = std::function<void(const std::string&)>;
   /// Opens `path` with O_APPEND (`-`: standard output) and starts the thread. A FIFO needs no
   /// reader yet. Error: Io, names the path.
-  /// `tell` takes one line for whoever runs the process; on the writer's thread.
-  using Tell = std::function<void(const std::string&)>;
   static core::Result<std::unique_ptr<LogWriter>> open(const std::string& path, std::size_t workers,
                                                        Tell tell);
   LogWriter(const LogWriter&) = delete;

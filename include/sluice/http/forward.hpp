@@ -21,12 +21,13 @@ struct ClientIdentity {
   bool peer_is_trusted = false;  // its forwarding fields are believed, kept and extended
 };
 
-/// The right-most X-Forwarded-For element that is not a trusted proxy, when the peer is one; a
-/// malformed element ends the walk at the last good one. `peer` is nullopt for a Unix-socket peer,
-/// which is trusted when `unix_is_trusted`.
+/// As find_client(), with the walk through the fields.
 ClientIdentity find_client_behind(const HeaderBlock& fields,
                                   const std::optional<core::IpAddress>& peer, bool unix_is_trusted,
                                   std::span<const core::Network> trusted);
+/// The right-most X-Forwarded-For element that is not a trusted proxy, when the peer is one; a
+/// malformed element ends the walk at the last good one. `peer` is nullopt for a Unix-socket peer,
+/// which is trusted when `unix_is_trusted`.
 inline ClientIdentity find_client(const HeaderBlock& fields,
                                   const std::optional<core::IpAddress>& peer, bool unix_is_trusted,
                                   std::span<const core::Network> trusted) {

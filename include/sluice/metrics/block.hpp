@@ -71,8 +71,8 @@ struct ServiceCounters {
   Counter identities_too_long;
   Counter cut_requests;  // by a drain or a stop
   Counter cut_tunnels;
-  Counter
-      broken_answers;  // ended before they were complete: truncated, or the client stopped reading
+  /// Ended before they were complete: truncated, or the client stopped reading.
+  Counter broken_answers;
 };
 
 /// Everything that one worker counts. Aligned, written by that worker only, read by control
