@@ -85,11 +85,13 @@ constexpr auto kXForwardedHost = known("x-forwarded-host");
 constexpr auto kXForwardedProto = known("x-forwarded-proto");
 constexpr auto kXRequestId = known("x-request-id");
 
-/// The name as a CGI-like application sees it: HTTP_X_FORWARDED_FOR stands for X-Forwarded-For and
-/// X_Forwarded-For alike.
+/// The name as a CGI-like application sees it: HTTP_X_FORWARDED_FOR stands for X-Forwarded-For,
+/// X_Forwarded-For and, behind a server that makes an underscore of everything else,
+/// X.Forwarded~For.
 char folded(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c + 0x20);
-  return c == '_' ? '-' : c;
+  const bool is_kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  return is_kept ? c : '-';
 }
 
 bool folds_to_begin_with(std::string_view name, std::string_view prefix) {
@@ -148,8 +150,8 @@ FieldId exact_id(std::string_view name) {
   }
 }
 
-/// Names that count by their beginning, and the twins with underscores of names that are not
-/// believed from everyone.
+/// Names that count by their beginning, and the twins (other marks for the hyphens) of names that
+/// are not believed from everyone.
 FieldId prefixed_id(std::string_view name) {
   if (folds_to_begin_with(name, "sluice-")) return FieldId::SluicePrefixed;
   if (folds_to_begin_with(name, "x-forwarded-")) return FieldId::XForwardedPrefixed;
