@@ -378,9 +378,10 @@ void Run::observe_endpoint(std::size_t number) {
   Endpoint& endpoint = endpoints_[number];
   check(endpoint.wire->queued() <= kWaitingMax, "too much waits for an endpoint");
   if (endpoint.is_tunnel) return;
-  const std::string& sent = endpoint.wire->sent();
-  endpoint.reader.feed(std::string_view(sent).substr(endpoint.seen));
-  endpoint.seen = sent.size();
+  // Also what it has not taken yet: an ill-behaved one answers before.
+  const std::string& written = endpoint.wire->written();
+  endpoint.reader.feed(std::string_view(written).substr(endpoint.seen));
+  endpoint.seen = written.size();
   check(endpoint.reader.error.empty(), endpoint.reader.error);
   const sim::Message* const current = endpoint.reader.current();
   const std::size_t messages = endpoint.reader.done.size() + (current != nullptr ? 1 : 0);

@@ -31,6 +31,7 @@ void Wire::write(std::span<const std::string_view> parts) {
   if (is_shutting_ || is_dead_ || has_peer_broken_off_) return;
   for (const std::string_view part : parts) {
     (takes_bytes_ && waiting_.empty() ? sent_ : waiting_) += part;
+    written_ += part;
   }
 }
 

@@ -37,6 +37,8 @@ class Wire final : public net::Transport {
   void take_again() { takes_bytes_ = true; }
   /// What has arrived at the peer, from the first byte on.
   const std::string& sent() const { return sent_; }
+  /// What the worker has written, taken by the peer or not.
+  const std::string& written() const { return written_; }
   /// What the worker has read, from the first byte on.
   const std::string& read_so_far() const { return read_so_far_; }
   bool has_read_end() const { return has_told_end_; }
@@ -59,7 +61,7 @@ class Wire final : public net::Transport {
   net::TransportEvents* events_ = nullptr;
   net::ReadMode mode_ = net::ReadMode::Off;
   std::size_t limit_ = 0;
-  std::string inbox_, sent_, waiting_, read_so_far_;
+  std::string inbox_, sent_, waiting_, written_, read_so_far_;
   // What the views of on_read() and read_more() point to: memory of exactly that size, gone after
   // the event.
   std::vector<std::unique_ptr<char[]>> given_;
