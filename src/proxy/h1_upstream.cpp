@@ -19,10 +19,8 @@ void H1Upstream::attach(UpstreamEvents& events) {
   attached_in_ = context_.loop.turns();
   state_ = State::AwaitHead;
   request_ended_ = response_began_ = may_keep_alive_ = has_surplus_ = false;
-  head_end_.reset();
-  head_buffer_.clear();
-  unread_ = {};
-  transport_->read(net::ReadMode::On);
+  // A reused one reads already, and the head before has left nothing behind.
+  if (!was_reused()) transport_->read(net::ReadMode::On);
 }
 
 // ---- request ----
