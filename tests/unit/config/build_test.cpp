@@ -59,20 +59,38 @@ Config named(const std::vector<std::string>& names) {
 
 }  // namespace
 
-TEST_CASE("cells: the same service, pool and address have the same cell and id, always",
+TEST_CASE("cells: the same service, pool and address have the same cell and id while it is used",
           "[config][build]") {
   CellRegistry cells(3);
-  const auto& first = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
-  const auto id = first.id;
-  const auto* cell = first.cell.get();
-  std::set<core::EndpointId> ids{id};
+  const auto first = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
+  std::set<core::EndpointId> ids{first.id};
   for (int i = 0; i < 1000; ++i)
     ids.insert(cells.endpoint("shop", PoolName::Blue, "127.0.0.2:" + std::to_string(i)).id);
   CHECK(ids.size() == 1001);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").id == first.id);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").cell == first.cell);
+  CHECK(cells.endpoint("shop", PoolName::Green, "127.0.0.1:1").cell != first.cell);
+  CHECK(cells.endpoint("blog", PoolName::Blue, "127.0.0.1:1").cell != first.cell);
+}
+
+TEST_CASE("cells: an endpoint that nobody uses is forgotten, and its id is never given again",
+          "[config][build]") {
+  CellRegistry cells(1);
+  auto used = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
+  const core::EndpointId id = used.id;
+  const auto tunnel = used.cell;  // holds the cell alone
+  used.cell.reset();
+  cells.forget_unused();
+  CHECK(cells.endpoints() == 1);
   CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").id == id);
-  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").cell.get() == cell);
-  CHECK(cells.endpoint("shop", PoolName::Green, "127.0.0.1:1").cell.get() != cell);
-  CHECK(cells.endpoint("blog", PoolName::Blue, "127.0.0.1:1").cell.get() != cell);
+
+  std::set<core::EndpointId> ids{id};
+  for (int i = 0; i < 100; ++i) {
+    const bool is_new = ids.insert(cells.endpoint("shop", PoolName::Blue, "127.0.0.2:1").id).second;
+    REQUIRE(is_new);
+    cells.forget_unused();
+    REQUIRE(cells.endpoints() == 1);
+  }
 }
 
 TEST_CASE("cells: a pool has one lease count per worker and an id that is never 0",
@@ -112,8 +130,7 @@ TEST_CASE("build: settings carry the configuration", "[config][build]") {
   CHECK(blue.endpoints[1].address.port == 9002);
   CHECK(blue.cell == cells.pool("shop", PoolName::Blue).cell.get());
   CHECK(blue.id == cells.pool("shop", PoolName::Blue).id);
-  CHECK(blue.endpoints[0].cell ==
-        cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").cell.get());
+  CHECK(blue.endpoints[0].cell == cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").cell);
   CHECK(blue.endpoints[0].id == cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").id);
   CHECK(shop.pool(PoolName::Green).endpoints[0].cell != blue.endpoints[0].cell);
   CHECK_FALSE(blue.endpoints[0].is_disabled);
