@@ -28,7 +28,7 @@ constexpr const char* kOvertaken = "a rollback came before this change took effe
 
 Controller::Controller(Deps deps, StartState start)
     : deps_(std::move(deps)),
-      known_(known_services(deps_.config)),
+      known_(known_services(deps_.parts.services)),
       keeper_(deps_.loop, deps_.store, std::move(start.image),
               start.is_on_disk ? StateKeeper::OnDisk::Yes : StateKeeper::OnDisk::No),
       publisher_(deps_.loop, deps_.publication, deps_.workers, [this] { answers_.on_adopted(); }),
@@ -81,6 +81,7 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
 }
 
 void Controller::republish() {
+  known_ = known_services(deps_.parts.services);
   is_republish_due_ = true;
   republish_if_due();
 }
@@ -162,8 +163,9 @@ void Controller::check_targets() {
   if (running_->change.request.check == SafetyCheck::Required) {
     for (const PlannedService& service : running_->plan.services) {
       if (!service.target) continue;
+      const auto& settings = in_force(service.service);
       targets.push_back(
-          {.service = service.name, .pool = &pool_in_force(service.service, *service.target)});
+          {.service = service.name, .pool = {settings, &settings->pool(*service.target)}});
     }
   }
   if (targets.empty()) return persist();
@@ -289,7 +291,7 @@ void Controller::end_drains_of_live_pools(const ChangePlan& plan) {
   for (const PlannedService& service : plan.services) {
     if (!service.changed) continue;
     const core::PoolName live = truth().find(service.name)->live;
-    drainer_.supersede(settings(service.service).pool(live).id);
+    drainer_.supersede(in_force(service.service)->pool(live).id);
   }
 }
 
@@ -297,12 +299,12 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
   for (std::size_t i = 0; i < done.plan.services.size(); ++i) {
     const PlannedService& service = done.plan.services[i];
     if (!service.drains) continue;
-    const model::ServiceSettings& of = settings(service.service);
-    const DrainOrder order{.service = &of,
+    const auto& of = done.snapshot->service(service.service).settings;
+    const DrainOrder order{.service = of,
                            .pool = *service.drains,
                            .generation = truth().generation,
                            .below = done.snapshot->epoch,
-                           .deadline = done.change.request.drain.value_or(of.drain_deadline)};
+                           .deadline = done.change.request.drain.value_or(of->drain_deadline)};
     const DrainId id = drainer_.start(order);
     reporter_.on_drain_began(id, order);
     pending.answer.services[i].drain = DrainReport{};
@@ -375,19 +377,16 @@ void Controller::warn_about_endpoints(const Running& rollback) const {
   for (const PlannedService& planned : rollback.plan.services) {
     const model::Service& service = rollback.snapshot->service(planned.service);
     const auto& endpoints = service.settings->pool(service.live).endpoints;
-    if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
+    if (std::ranges::none_of(endpoints, &model::Endpoint::is_usable)) {
       note("rollback of " + planned.name + " to pool " + std::string(core::text(service.live)) +
            ", which has no usable endpoint");
     }
   }
 }
 
-const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
-  return *deps_.parts.services[id.raw];
-}
-
-const model::Pool& Controller::pool_in_force(core::ServiceId id, core::PoolName name) const {
-  return in_force_->service(id).settings->pool(name);
+const std::shared_ptr<const model::ServiceSettings>& Controller::in_force(
+    core::ServiceId id) const {
+  return in_force_->service(id).settings;
 }
 
 void Controller::note(const std::string& line) const {

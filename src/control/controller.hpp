@@ -139,9 +139,8 @@ class Controller {
   void refuse(Queued change, RefusalCode code, std::string detail);
   void reply_later(ChangeReply reply, ChangeOutcome outcome);
   ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
-  /// As configured: what a drain refers to, and constant.
-  const model::ServiceSettings& settings(core::ServiceId id) const;
-  const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
+  /// As requests see it; lives as long as somebody holds it.
+  const std::shared_ptr<const model::ServiceSettings>& in_force(core::ServiceId id) const;
   ServiceView view_of(core::ServiceId id) const;
   void add_endpoints(ExplainAnswer& answer) const;
   void warn_about_endpoints(const Running& rollback) const;
@@ -149,7 +148,7 @@ class Controller {
   bool has_usable_endpoint(core::ServiceId id) const;
 
   Deps deps_;
-  const std::vector<KnownService> known_;  // by ServiceId
+  std::vector<KnownService> known_;  // by ServiceId; made anew with the parts
   StateKeeper keeper_;
   Publisher publisher_;
   Drainer drainer_;
@@ -165,7 +164,7 @@ class Controller {
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   bool is_republish_due_ = false;
-  bool is_audit_read_ = false;  // for somebody, now
+  bool is_audit_read_ = false;                       // for somebody, now
   std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
