@@ -121,7 +121,7 @@ class Files(SluiceTest):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_rules_and_dashboard_name_metrics_that_there_are(self):
-        proxy = self.two_pools()
+        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"])])
         families = set(re.findall(r"^# TYPE (\w+)", page_of(proxy), re.M))
         with open(RULES) as file:
             used = names_in(re.findall(r"expr: (.*(?:\n {10}.*)*)", file.read()))
