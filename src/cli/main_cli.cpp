@@ -311,12 +311,12 @@ void add_audit(CLI::App& app, Parsed& parsed) {
 
   AuditVerifyOptions& options = parsed.audit_verify;
   CLI::App* verify =
-      verb->add_subcommand("verify", "Check every line of all audit files; needs no running proxy");
+      verb->add_subcommand("verify", "Check all audit files, and their end against state.json; needs no running proxy");
   verify->add_option("--state-dir", options.state_dir, "Where the files are")->type_name("DIR");
   verify->add_option("-c,--config", options.config_file, "Configuration that names the directory")
       ->type_name("FILE");
   verify->add_flag("--partial", parsed.is_partial_audit,
-                   "The oldest files are archived elsewhere: begin with the first that is here");
+                   "The oldest files are archived elsewhere, or this is the archive");
   verify->add_flag("--json", options.as_json, "JSON instead of text");
 }
 

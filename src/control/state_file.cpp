@@ -278,6 +278,13 @@ std::string encode_record(const ChangeRecord& record) {
   return dump(record_json(record), -1);
 }
 
+std::optional<ChangeRecord> decode_record(std::string_view line) {
+  const Json json = Json::parse(line, nullptr, false);
+  ChangeRecord record;
+  if (!json.is_object() || !take_record(json, record)) return std::nullopt;
+  return record;
+}
+
 std::optional<core::Generation> generation_of(std::string_view record) {
   const Json json = Json::parse(record, nullptr, false);
   core::Generation generation;

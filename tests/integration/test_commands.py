@@ -683,6 +683,46 @@ class Audit(SluiceTest):
         self.assertIn(f"{path}:2: ", bad.stderr)
         self.assertEqual(proxy.cli("audit", "verify", "--state-dir", os.path.join(state, "nowhere")).returncode, 1)
 
+    def test_an_audit_whose_end_is_gone_is_seen_and_stays_seen(self):
+        proxy = self.two_pools()
+        for percent in range(1, 6):
+            proxy.split(str(percent))
+        wait_until(lambda: len(proxy.admin("GET", "/v1/audit")[1]["records"]) == 6, "all changes are in the audit")
+        proxy.stop()
+        state = os.path.join(proxy.directory, "state")
+        path = os.path.join(state, "audit.jsonl")
+        with open(path, "rb") as file:
+            lines = file.readlines()
+
+        def verify(*options):
+            done = proxy.cli("audit", "verify", "--state-dir", state, "--json", *options)
+            return done.returncode, [(each["line"], each["why"]) for each in json.loads(done.stdout)["findings"]]
+
+        self.assertEqual(verify(), (0, []))
+        with open(path, "wb") as file:
+            file.writelines(lines[:3])
+        missing = [(3, "the records of generations 4 to 5 are missing behind it: state.json is of generation 6")]
+        self.assertEqual(verify(), (1, missing))
+        self.assertEqual(verify("--partial"), (1, missing))
+        with open(path, "wb") as file:
+            file.writelines(lines[1:])
+        self.assertEqual(verify(), (1, [(1, "it continues a file that is not here")]))
+        self.assertEqual(verify("--partial"), (0, []))
+
+        with open(path, "wb") as file:
+            file.writelines(lines[:3])
+        proxy.start()
+        self.assertIn("what led to generations 4 to 5 is missing", proxy.errors())
+        jump = [(4, "the records of generations 4 to 5 are missing before it")]
+        self.assertEqual(verify(), (1, jump))
+        proxy.split("50")
+        records = proxy.admin("GET", "/v1/audit")[1]["records"]
+        self.assertEqual([record["action"] for record in records][:5], ["start", "split", "split", "split", "recovered"])
+        proxy.stop()
+        self.assertEqual(verify(), (1, jump))
+        os.remove(os.path.join(state, "state.json"))
+        self.assertEqual(verify()[0], 1)
+
 
     def test_a_chain_that_is_being_written_verifies(self):
         proxy = self.two_pools()
@@ -693,6 +733,8 @@ class Audit(SluiceTest):
                 if stop.is_set():
                     return
                 proxy.split(str(round % 100 + 1))
+                proxy.cli("endpoint", ["disable", "enable"][round % 2], f"green/{self.green.address}")
+                proxy.rollback()
 
         writer = threading.Thread(target=change)
         writer.start()

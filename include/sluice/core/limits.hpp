@@ -146,6 +146,11 @@ inline constexpr std::size_t kAuditLineMax = 32 * 1024 * 1024;
 /// What one look at the audit reads and answers; the store thread reads it between two writes.
 inline constexpr std::size_t kAuditTailLines = 1000;
 inline constexpr std::size_t kAuditTailBytes = 1024 * 1024;
+/// What a look at the whole audit lists, how often the same must be found before it is believed
+/// while a proxy may be writing, and how often is looked at most.
+inline constexpr std::size_t kAuditFindingsMax = 100;
+inline constexpr unsigned kAuditLooksAlike = 3;
+inline constexpr unsigned kAuditLooksMax = 30;
 /// Events that are kept for those who come or fall behind.
 inline constexpr std::size_t kEventsKept = 1024;
 /// Readers of the event stream; each holds a connection to the admin socket.

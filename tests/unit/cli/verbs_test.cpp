@@ -356,6 +356,7 @@ TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked
   audit_verdict.lines = 12;
   audit_verdict.first_generation = 1;
   audit_verdict.last_generation = 12;
+  audit_verdict.is_end_compared = true;
   const Ran good = run_sluice({"audit", "verify", "--state-dir", "/var/x"});
   CHECK(good.exit_status == 0);
   CHECK(good.out == "good: 12 lines in 2 files of /var/x, generations 1 to 12\n");
@@ -366,14 +367,24 @@ TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked
   run_sluice({"audit", "verify", "--state-dir", "/x", "--partial"});
   CHECK(audit_asked == "/x partial");
 
-  audit_verdict.bad_file = "/var/x/audit-1.jsonl";
-  audit_verdict.bad_line = 7;
-  audit_verdict.why = "it is wrong";
+  audit_verdict.findings = {{"/var/x/audit-1.jsonl", 7, "it is wrong"},
+                            {"/var/x/state.json", 0, "it is missing"}};
   const Ran bad = run_sluice({"audit", "verify", "--state-dir", "/var/x", "--json"});
   CHECK(bad.exit_status == 1);
   CHECK(has(bad.out, R"("good":false)"));
-  CHECK(has(bad.out, R"("file":"/var/x/audit-1.jsonl","line":7)"));
-  CHECK(has(bad.err, "sluice audit verify: /var/x/audit-1.jsonl:7: it is wrong"));
+  CHECK(has(bad.out, R"({"file":"/var/x/audit-1.jsonl","line":7,"why":"it is wrong"})"));
+  CHECK(has(bad.out, R"({"file":"/var/x/state.json","line":null,"why":"it is missing"})"));
+  CHECK(bad.err ==
+        "sluice audit verify: /var/x/audit-1.jsonl:7: it is wrong\n"
+        "sluice audit verify: /var/x/state.json: it is missing\n");
+
+  audit_verdict.findings.clear();
+  audit_verdict.is_end_compared = false;
+  audit_verdict.only_in_state = 13;
+  const Ran noted = run_sluice({"audit", "verify", "--state-dir", "/var/x", "--partial"});
+  CHECK(noted.exit_status == 0);
+  CHECK(has(noted.out, "there is no state.json, so nothing tells"));
+  CHECK(has(noted.out, "generation 13: its record is in state.json only"));
 
   audit_verdict = {};
   audit_verdict.trouble = "/var/x: there is no audit file";

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "control/audit_verify.hpp"
 #include "control/state_file.hpp"
 #include "support/catch.hpp"
 #include "support/fault_files.hpp"
@@ -95,6 +96,7 @@ struct Control {
 control::ChangeRecord record(std::uint64_t generation) {
   control::ChangeRecord record;
   record.generation = core::Generation{generation};
+  record.action = generation == 1 ? "start" : "switch";
   return record;
 }
 
