@@ -110,7 +110,8 @@ Json service_change_json(const control::ChangeAnswer& answer,
             {"durable", answer.is_durable},
             {"took_us", took_json(answer.took)},
             {"workers", workers_json(answer.workers)},
-            {"drain", report_json(service.drain)}};
+            {"drain", report_json(service.drain)},
+            {"warnings", service.warnings}};
   if (service.endpoint) {
     json["endpoint"] = {{"pool", core::text(service.endpoint->pool)},
                         {"address", service.endpoint->address},

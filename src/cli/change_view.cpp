@@ -125,6 +125,9 @@ std::string change_text(Verb verb, const ChangeAnswer& change, std::optional<cor
 
 std::string change_warnings(const ChangeAnswer& change) {
   std::string text;
+  for (const std::string& warning : change.warnings) {
+    text += fmt::format("warning: {}: {}\n", harmless(change.service), harmless(warning));
+  }
   if (!change.is_durable) {
     text +=
         "warning: in force, but not on disk yet: after a crash an older state would come back\n";

@@ -107,6 +107,7 @@ ChangeAnswer change_answer(const Json& json) {
     change.tunnels_cut = drain.value("tunnels_cut", std::uint64_t{0});
     change.tunnels_kept = drain.value("tunnels_kept", std::uint64_t{0});
   }
+  change.warnings = json.value("warnings", std::vector<std::string>{});
   change.is_dry_run = json.value("dry_run", false);
   if (json.contains("would") && json.at("would").is_object()) {
     const Json& would = json.at("would");

@@ -112,6 +112,7 @@ struct ServiceAnswer {
   std::optional<DrainReport> drain;        // absent: this change started none
   std::optional<EndpointAnswer> endpoint;  // of Endpoint
   std::optional<Preview> preview;          // of a dry run
+  std::vector<std::string> warnings;       // sentences for a person: what no other member says
 };
 
 struct TookTimes {

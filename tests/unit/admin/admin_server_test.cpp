@@ -162,7 +162,7 @@ TEST_CASE("admin: a change has exactly the members of the contract", "[admin][ch
       json::parse(
           R"({"changed":true,"generation":2,"service":"shop","live":"green","split_basis_points":0,
       "durable":true,"took_us":{"persist":0,"flip":0,"adopted":0},"workers":{"total":2,"adopted":2,"missing":[]},
-      "drain":{"outcome":"drained","requests_cut":0,"tunnels_cut":0,"tunnels_kept":0}})"));
+      "drain":{"outcome":"drained","requests_cut":0,"tunnels_cut":0,"tunnels_kept":0},"warnings":[]})"));
   CHECK(admin.rig.store.audit.back().actor == control::Actor{.uid = 1000, .pid = 4711});
   CHECK(admin.rig.store.audit.back().reason == "release");
 }
