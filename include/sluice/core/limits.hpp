@@ -160,6 +160,9 @@ static_assert(kEventReadersMax < kAdminConnectionsMax / 4);
 inline constexpr std::size_t kEventQueueMax = 64 * 1024;
 /// A comment when nothing else goes out, so that both sides notice a dead connection.
 inline constexpr std::chrono::milliseconds kEventHeartbeat{15'000};
+/// So often is looked whether such a reader takes what waits for it; one that took nothing since
+/// the last look gives its place to others.
+inline constexpr std::chrono::milliseconds kEventStall{30'000};
 /// Sockets that connect checks of one change hold at once, and of one pool.
 inline constexpr std::size_t kConnectChecksMax = 128;
 inline constexpr std::size_t kConnectChecksPerPoolMax = 16;

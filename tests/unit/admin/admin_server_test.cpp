@@ -846,6 +846,58 @@ TEST_CASE("admin: silence on the event stream is broken by a comment", "[admin][
   CHECK(reader.waiting.size() <= 3);  // nothing is heaped up for one that does not read
 }
 
+TEST_CASE("admin: a follower that takes nothing of what waits for it gives its place to another",
+          "[admin][events]") {
+  Admin admin;
+  std::vector<FakeTransport*> readers;
+  for (std::size_t i = 0; i < core::limits::kEventReadersMax; ++i) {
+    readers.push_back(&admin.connect());
+    readers.back()->give(events_request(""));
+  }
+  FakeTransport& never = *readers[0];
+  FakeTransport& slow = *readers[1];
+  admin.rig.settle();
+  never.takes_bytes = slow.takes_bytes = false;
+  // Events that go on coming are no sign that somebody reads them.
+  const auto pass = [&](core::Nanos time) {
+    for (; time > 0ns; time -= 1s) {
+      admin.rig.controller->events().add(control::EventKind::Problem, std::string(100, 'x'), {});
+      admin.rig.advance(std::min<core::Nanos>(time, 1s));
+    }
+  };
+  // One byte is enough.
+  const auto take_one = [](FakeTransport& reader) {
+    reader.sent += reader.waiting.front();
+    reader.waiting.erase(0, 1);
+  };
+  // The first look finds what it took before it stopped.
+  pass(2 * core::limits::kEventStall - 2s);
+  CHECK_FALSE(never.is_closed);
+  check_problem(admin.ask(events_request("")), 503, "busy");
+  for (int look = 0; look < 3; ++look) {
+    take_one(slow);
+    pass(core::limits::kEventStall);
+    CHECK(never.is_closed);
+    CHECK_FALSE(slow.is_closed);
+  }
+  CHECK(admin.rig.controller->events().readers() == core::limits::kEventReadersMax - 1);
+  CHECK_FALSE(readers[2]->is_closed);
+  FakeTransport& next = admin.connect();
+  next.give(events_request(""));
+  admin.rig.settle();
+  CHECK(next.sent.find(" 200 ") != std::string::npos);
+  pass(core::limits::kEventStall);
+  CHECK(slow.is_closed);
+}
+
+TEST_CASE("admin: a follower that has nothing to read keeps its place", "[admin][events]") {
+  Admin admin;
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.advance(10 * core::limits::kEventStall);
+  CHECK_FALSE(reader.is_closed);
+}
+
 TEST_CASE("admin: so many may follow the events, and one more may look", "[admin][events]") {
   Admin admin;
   std::vector<FakeTransport*> readers;
