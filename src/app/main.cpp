@@ -21,7 +21,7 @@ control::StateSource source_of(const cli::RunOptions& options) {
 int run_proxy(const cli::RunOptions& options) {
   config::Loaded loaded = config::load(options.config_file, config::process_environment());
   for (const config::Problem& problem : loaded.problems)
-    std::fprintf(stderr, "%s\n", problem.text().c_str());
+    std::fprintf(stderr, "%s\n", cli::harmless(problem.text()).c_str());
   if (!loaded.config) return 1;
   app::ProxyProcess proxy(std::move(*loaded.config), SLUICE_VERSION);
   if (const core::Status started = proxy.start(source_of(options)); !started) {

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kVerify = "sluice audit verify";
 
 int fail(const Console& console, int exit_status, std::string_view why, std::string_view remedy) {
-  console.complain(fmt::format("{}: {}\n", kVerify, why));
+  console.complain(fmt::format("{}: {}\n", kVerify, harmless(why)));
   if (!remedy.empty()) console.complain(fmt::format("  try: {}\n", remedy));
   return exit_status;
 }

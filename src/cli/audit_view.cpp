@@ -57,9 +57,10 @@ std::string audit_text(const AuditAnswer& audit, const Dress& dress) {
 }
 
 std::string verdict_text(const AuditVerdict& verdict, const std::string& directory) {
-  std::string text = fmt::format("good: {} in {} of {}, generations {} to {}\n",
-                                 counted(verdict.lines, "line"), counted(verdict.files, "file"),
-                                 directory, verdict.first_generation, verdict.last_generation);
+  std::string text =
+      fmt::format("good: {} in {} of {}, generations {} to {}\n", counted(verdict.lines, "line"),
+                  counted(verdict.files, "file"), harmless(directory), verdict.first_generation,
+                  verdict.last_generation);
   if (!verdict.is_end_compared) {
     text += "  there is no state.json, so nothing tells whether newer records are missing\n";
   }
@@ -76,7 +77,8 @@ std::string findings_text(const AuditVerdict& verdict, std::string_view command)
   std::string text;
   for (const AuditVerdict::Finding& finding : verdict.findings) {
     const std::string line = finding.line > 0 ? fmt::format(":{}", finding.line) : "";
-    text += fmt::format("{}: {}{}: {}\n", command, finding.file, line, harmless(finding.why));
+    text +=
+        fmt::format("{}: {}{}: {}\n", command, harmless(finding.file), line, harmless(finding.why));
   }
   return text;
 }
@@ -100,7 +102,7 @@ std::string verdict_json(const AuditVerdict& verdict, const std::string& directo
     each["line"] = finding.line > 0 ? nlohmann::ordered_json(finding.line) : nullptr;
     each["why"] = finding.why;
   }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return harmless_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace sluice::cli

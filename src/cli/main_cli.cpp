@@ -310,8 +310,8 @@ void add_audit(CLI::App& app, Parsed& parsed) {
   verb->require_subcommand(0, 1);
 
   AuditVerifyOptions& options = parsed.audit_verify;
-  CLI::App* verify =
-      verb->add_subcommand("verify", "Check all audit files, and their end against state.json; needs no running proxy");
+  CLI::App* verify = verb->add_subcommand(
+      "verify", "Check all audit files, and their end against state.json; needs no running proxy");
   verify->add_option("--state-dir", options.state_dir, "Where the files are")->type_name("DIR");
   verify->add_option("-c,--config", options.config_file, "Configuration that names the directory")
       ->type_name("FILE");
@@ -342,7 +342,7 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console
     verb = verb->get_subcommands().front();
     name += " " + verb->get_name();
   }
-  console.complain(name + ": " + error.what() + "\n  try: " + name + " --help\n");
+  console.complain(name + ": " + harmless(error.what()) + "\n  try: " + name + " --help\n");
   return kUsage;
 }
 

@@ -92,7 +92,7 @@ class Watch {
     view_.status = std::move(*status);
     view_.trouble.clear();
     view_.seen = std::chrono::system_clock::now();
-    json_ = json + (json.ends_with('\n') ? "" : "\n");
+    json_ = harmless_json(json) + (json.ends_with('\n') ? "" : "\n");
     return true;
   }
 

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/console.hpp"
+
 namespace sluice::cli {
 namespace {
 
@@ -10,10 +12,21 @@ using core::Error;
 using core::ErrorCode;
 using core::Result;
 
+/// Whatever is read here is for a person: nothing that a terminal would obey stays in any text.
+void make_harmless(Json& json) {
+  if (json.is_string()) {
+    json = harmless(json.get_ref<const std::string&>());
+  } else if (json.is_structured()) {
+    for (Json& part : json) make_harmless(part);
+  }
+}
+
 template <typename Read>
 auto guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))> {
   try {
-    return read(Json::parse(text));
+    Json json = Json::parse(text);
+    make_harmless(json);
+    return read(json);
   } catch (const Json::exception& error) {
     return Error{ErrorCode::Corrupt, "the proxy's answer", error.what()};
   }

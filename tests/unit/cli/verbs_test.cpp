@@ -438,3 +438,41 @@ TEST_CASE("cli: --dry-run reaches the proxy, and never waits", "[cli]") {
   CHECK(run_sluice({"switch", "green", "--dry-run", "--wait", socket, path.c_str()}).exit_status ==
         2);
 }
+
+TEST_CASE("cli: arguments come back in refusals without what a terminal would obey", "[cli]") {
+  const std::string bad = "x\x1b[2J\u202E\ny";
+  FakeAdmin admin([](const std::string&) {
+    return FakeAdmin::json(404, R"({"code":"unknown_service","detail":"no \u001b[1m\u202e"})");
+  });
+  const std::string option = "--" + bad;
+  const std::vector<std::vector<const char*>> calls{
+      {bad.c_str()},
+      {"switch", bad.c_str()},
+      {"switch", "blue", bad.c_str(), "extra"},
+      {"split", bad.c_str()},
+      {"status", bad.c_str(), "--socket", admin.path().c_str()},
+      {"status", bad.c_str(), "--socket", admin.path().c_str(), "--json"},
+      {"status", "--socket", bad.c_str()},
+      {"explain", "--user", bad.c_str(), "--request", bad.c_str()},
+      {"explain", "--request", bad.c_str()},
+      {"explain", "--user", "u", "--path", bad.c_str()},
+      {"endpoint", bad.c_str(), "x"},
+      {"audit", "verify", "--state-dir", bad.c_str()},
+      {"audit", "verify", "-c", bad.c_str()},
+      {"check", "-c", bad.c_str()},
+      {"--", bad.c_str()},
+      {"status", "--interval", bad.c_str()},
+      {option.c_str()},
+  };
+  audit_verdict = {};
+  audit_verdict.trouble = bad;
+  for (const auto& call : calls) {
+    const Ran ran = run_sluice(call);
+    INFO(ran.err << ran.out);
+    CHECK(ran.exit_status != 0);
+    CHECK_FALSE((ran.err + ran.out).empty());
+    CHECK_FALSE(has(ran.err + ran.out, "\x1b"));
+    CHECK_FALSE(has(ran.err + ran.out, "\u202E"));
+    CHECK_FALSE(has(ran.err, "\ny"));
+  }
+}
