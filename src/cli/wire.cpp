@@ -124,6 +124,9 @@ ChangeAnswer change_answer(const Json& json) {
   change.is_dry_run = json.value("dry_run", false);
   if (json.contains("would") && json.at("would").is_object()) {
     const Json& would = json.at("would");
+    change.would_change = would.value("changed", false);
+    change.would_live = would.value("live", "");
+    change.would_split_basis_points = would.value("split_basis_points", 0U);
     change.moved_basis_points = would.value("moved_basis_points", 0U);
     if (would.contains("drain") && would.at("drain").is_object()) {
       const Json& drain = would.at("drain");

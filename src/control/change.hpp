@@ -105,7 +105,8 @@ struct Preview {
 
 struct ServiceAnswer {
   std::string service;
-  bool changed = false;         // of a dry run: would be
+  // Of a dry run what follows would be true, but for the generation
+  bool changed = false;
   core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
@@ -132,7 +133,7 @@ struct Adoption {
 struct ChangeAnswer {
   Scope scope = Scope::Service;
   Execution execution = Execution::Real;
-  bool changed = false;
+  bool changed = false;         // of a dry run: would be
   core::Generation generation;  // of the installation
   bool is_durable = true;
   TookTimes took;

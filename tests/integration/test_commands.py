@@ -912,8 +912,9 @@ class Drains(SluiceTest):
             done = proxy.cli("switch", "green", "--dry-run", "--json")
             answer = json.loads(done.stdout)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
-            self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "green", 2))
-            self.assertEqual(answer["would"], {"live_now": "blue", "split_basis_points_now": 1000, "moved_basis_points": 9000,
+            self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "blue", 2))
+            self.assertEqual((answer["changed"], answer["split_basis_points"]), (False, 1000))
+            self.assertEqual(answer["would"], {"changed": True, "live": "green", "split_basis_points": 0, "moved_basis_points": 9000,
                                                "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
             shown = proxy.cli("switch", "green", "--dry-run").stdout
             self.assertIn("green would be live", shown)

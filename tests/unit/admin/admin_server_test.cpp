@@ -928,14 +928,18 @@ TEST_CASE("admin: a dry run has the shape of a change, and says what would be", 
   CHECK(answer.status == 200);
   const json dry = answer.content();
   CHECK(dry["dry_run"] == true);
-  CHECK(dry["changed"] == true);
-  CHECK(dry["live"] == "green");
+  CHECK(dry["changed"] == false);
+  CHECK(dry["live"] == "blue");
+  CHECK(dry["split_basis_points"] == 0);
   CHECK(dry["generation"] == 1);
-  CHECK(dry["would"] == json::parse(R"({"live_now":"blue","split_basis_points_now":0,
+  CHECK(dry["would"] == json::parse(R"({"changed":true,"live":"green","split_basis_points":0,
       "moved_basis_points":10000,"drain":{"pool":"blue","requests":0,"tunnels":0}})"));
   const json split =
       admin.post("/v1/services/shop/split", R"({"percent":"5%","dry_run":true})").content();
   CHECK(split["would"]["moved_basis_points"] == 500);
+  CHECK(split["would"]["split_basis_points"] == 500);
+  CHECK(split["split_basis_points"] == 0);
+  CHECK(split["changed"] == false);
   CHECK(split["would"]["drain"] == nullptr);
   const json list =
       admin
@@ -944,7 +948,12 @@ TEST_CASE("admin: a dry run has the shape of a change, and says what would be", 
               R"({"changes":[{"service":"shop","action":"switch","pool":"green"}],"dry_run":true})")
           .content();
   CHECK(list["dry_run"] == true);
-  CHECK(list["services"][0]["would"]["live_now"] == "blue");
+  CHECK(list["changed"] == false);
+  CHECK(list["would"] == json{{"changed", true}});
+  CHECK(list["services"][0]["would"]["live"] == "green");
+  const json nothing =
+      admin.post("/v1/services/shop/switch", R"({"pool":"blue","dry_run":true})").content();
+  CHECK(nothing["would"]["changed"] == false);
   const json status = admin.get("/v1/status").content();
   CHECK(status["generation"] == 1);
   CHECK(status["services"][0]["live"] == "blue");

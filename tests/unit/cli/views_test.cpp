@@ -156,9 +156,10 @@ TEST_CASE("change view: warns of what is not on disk and of late workers", "[cli
 TEST_CASE("change view: a dry run says what would be", "[cli]") {
   ChangeAnswer change;
   change.is_dry_run = true;
-  change.changed = true;
+  change.would_change = true;
   change.service = "shop";
-  change.live = "green";
+  change.live = "blue";
+  change.would_live = "green";
   change.moved_basis_points = 9000;
   change.would_drain = "blue";
   change.requests_there = 5;
@@ -167,12 +168,12 @@ TEST_CASE("change view: a dry run says what would be", "[cli]") {
         "shop: green would be live, blue closed (dry run, nothing has changed)\n"
         "  90 % of all users would change pools, pins apart\n"
         "  blue would drain: 5 requests and 1 tunnel are in progress there now\n");
-  change.live = "blue";
-  change.split_basis_points = 1250;
+  change.would_live = "blue";
+  change.would_split_basis_points = 1250;
   change.would_drain.clear();
   CHECK(has(change_text(Verb::Split, change, std::nullopt, {}),
             "green would get 12.5 % of the users (dry run"));
-  change.changed = false;
+  change.would_change = false;
   CHECK(has(change_text(Verb::Split, change, std::nullopt, {}),
             "already, nothing to do (dry run, nothing has changed)"));
 }
