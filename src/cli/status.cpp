@@ -42,8 +42,8 @@ class Watch {
     const FullScreen screen(session_.console());
     while (true) {
       const auto due = Steady::now() + interval_;
-      auto woken = FullScreen::Woken::Resized;
-      while (woken == FullScreen::Woken::Resized) {
+      auto woken = FullScreen::Woken::Redraw;
+      while (woken == FullScreen::Woken::Redraw) {
         screen.draw(watch_frame(view_, screen.size(), session_.console().dress,
                                 std::chrono::system_clock::now()));
         woken = screen.wait(std::max<core::Nanos>(due - Steady::now(), core::Nanos::zero()));

@@ -411,13 +411,13 @@ class Cells:
 
 
 class Watch(SluiceTest):
-    def watch(self, proxy, columns, rows, interval="100ms"):
+    def watch(self, proxy, columns, rows, interval="100ms", **session):
         """`sluice status --watch` on a terminal of its own: the process, the terminal's other end, and its cells."""
         ours, theirs = pty.openpty()
         self.set_size(ours, columns, rows)
         environment = {**os.environ, "SLUICE_SOCKET": proxy.socket, "TERM": "xterm", "LANG": "C.UTF-8"}
         process = subprocess.Popen([BIN, "status", "--watch", "--interval", interval], stdin=theirs, stdout=theirs,
-                                   stderr=theirs, env=environment, start_new_session=True)
+                                   stderr=theirs, env=environment, **(session or {"start_new_session": True}))
         os.close(theirs)
 
         def end():
@@ -486,6 +486,36 @@ class Watch(SluiceTest):
             self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
             self.assertTrue(cells.has_cursor)
             self.assertEqual(process.wait(PATIENCE), -number)
+
+    def test_the_shells_screen_comes_back_while_it_is_stopped(self):
+        proxy = self.two_pools()
+        # In a group of this session: the kernel stops no group that nobody could let go on.
+        process, terminal, cells = self.watch(proxy, 80, 24, "1h", process_group=0)
+        self.read_until(terminal, cells, lambda: cells.wiped == 1, "the whole first frame")
+
+        def wait_for_stop():
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            self.assertTrue(os.WIFSTOPPED(status), status)
+
+        for round in range(2):
+            process.send_signal(signal.SIGTSTP)
+            wait_for_stop()
+            self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
+            self.assertTrue(cells.has_cursor)
+            cells.resize(80, 24)
+            process.send_signal(signal.SIGCONT)
+            self.read_until(terminal, cells, lambda: cells.is_alternate and cells.wiped == 1, "a frame at once")
+            self.assertFalse(cells.has_cursor)
+            self.assertIn("shop", cells.text())
+        # SIGSTOP can't be caught: what the shell wrote over it is drawn over.
+        process.send_signal(signal.SIGSTOP)
+        wait_for_stop()
+        cells.resize(80, 24)
+        process.send_signal(signal.SIGCONT)
+        self.read_until(terminal, cells, lambda: cells.wiped == 1, "a frame at once")
+        process.send_signal(signal.SIGINT)
+        self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
+        self.assertEqual(process.wait(PATIENCE), -signal.SIGINT)
 
     def test_a_proxy_that_goes_away_is_told_and_tried_again(self):
         proxy = self.two_pools()
