@@ -158,6 +158,13 @@ class FaultFiles final : public control::FileLayer {
     if (!found) return std::optional<std::uint64_t>();
     return std::optional<std::uint64_t>(found->size());
   }
+  core::Result<std::optional<control::FileIdentity>> identity(const std::string& path) override {
+    const auto found = live_.find(path);
+    if (found == live_.end()) return std::optional<control::FileIdentity>();
+    const auto inode = reinterpret_cast<std::uintptr_t>(found->second.get());
+    return std::optional(
+        control::FileIdentity{.device = 1, .inode = inode, .size = found->second->written.size()});
+  }
   core::Result<std::string> read(const std::string& path, control::ByteRange range) override {
     look();
     const auto found = content(path);

@@ -432,3 +432,113 @@ TEST_CASE("audit: a line that is not complete is not among the newest", "[contro
   REQUIRE(tail);
   CHECK(tail->lines.size() == 2);
 }
+
+// ---- somebody else's hands on the file of a running proxy ----
+
+namespace {
+
+struct Meddled {
+  FaultFiles files;
+  AuditFile audit = opened(files);
+
+  Meddled() {
+    for (std::size_t i = 1; i <= 3; ++i) REQUIRE(audit.append(record(i)));
+  }
+  /// What the next two appends leave.
+  std::string go_on() {
+    for (std::size_t i = 4; i <= 5; ++i) REQUIRE(audit.append(record(i)));
+    return files.content(kFile).value();
+  }
+};
+
+std::size_t lines_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+bool has_note(const std::string& text, std::string_view words) {
+  return text.find("\"action\":\"recovered\",\"reason\":\"audit.jsonl was " + std::string(words)) !=
+         std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("audit: moved away while the proxy runs, the chain goes on in a new file and says so",
+          "[control][audit][meddled]") {
+  Meddled meddled;
+  const std::string whole = meddled.files.content(kFile).value();
+  meddled.files.remove(kFile);
+  const std::string text = meddled.go_on();
+  CHECK(lines_of(text) == 3);
+  CHECK(has_note(text, "moved away or removed"));
+  CHECK(meddled.files.unsynced_entries() == 0);
+  CHECK(report_of(meddled.files).broken->what == "it continues a file that is not here");
+  // Whoever moved it within the chain has lost nothing.
+  meddled.files.put("/state/audit-1.jsonl", whole);
+  CHECK_FALSE(report_of(meddled.files).broken);
+  CHECK(report_of(meddled.files).lines == 6);
+}
+
+TEST_CASE(
+    "audit: replaced, edited or truncated while the proxy runs is noted, and nothing but an "
+    "incomplete line is cut",
+    "[control][audit][meddled]") {
+  const std::string foreign = "somebody's line\nand another\n";
+  struct Case {
+    const char* what;
+    std::string left;  // by somebody
+    std::string kept;  // of it
+    bool is_whole;     // the chain, all the same
+  };
+  const std::string whole = written(3);
+  const std::string two = written(2);
+  for (const Case& each :
+       {Case{"a copy", whole, whole, true}, Case{"other text", foreign, foreign, false},
+        Case{"text without an end", foreign + "x", foreign, false}, Case{"nothing", "", "", false},
+        Case{"longer", whole + foreign, whole + foreign, false}, Case{"shorter", two, two, false},
+        Case{"shorter by half a line", whole.substr(0, whole.size() - 5), two, false}}) {
+    for (const bool in_place : {false, true}) {
+      if (in_place && each.is_whole) continue;  // then nobody has done anything
+      Meddled meddled;
+      if (in_place) {
+        const int file = *meddled.files.open(kFile, control::OpenMode::Truncate);
+        REQUIRE(meddled.files.write(file, each.left));
+        meddled.files.close(file);
+      } else {
+        meddled.files.put(kFile, each.left);
+      }
+      INFO(each.what << (in_place ? " in place" : " as another file"));
+      const std::string text = meddled.go_on();
+      CHECK(text.starts_with(each.kept + "{\"previous\""));
+      CHECK(lines_of(text.substr(each.kept.size())) == 3);
+      CHECK(has_note(text, "replaced or changed"));
+      CHECK(report_of(meddled.files).broken.has_value() != each.is_whole);
+      // Once is enough.
+      CHECK(meddled.audit.append(record(6)));
+      CHECK(lines_of(meddled.files.content(kFile)->substr(each.kept.size())) == 4);
+    }
+  }
+}
+
+TEST_CASE("audit: a note that the disk does not take comes before the next record",
+          "[control][audit][meddled]") {
+  for (std::size_t call = 1; call <= 4; ++call) {
+    Meddled meddled;
+    meddled.files.remove(kFile);
+    meddled.files.fail_at(call, "No space left on device", FaultFiles::Times::Once);
+    CHECK_FALSE(meddled.audit.append(record(4)));
+    const std::string text = meddled.go_on();
+    INFO("call " << call);
+    CHECK(lines_of(text) == 3);
+    CHECK(text.find("recovered") < text.find("reason 4"));
+  }
+}
+
+TEST_CASE("audit: full and replaced, it is set aside as what it is", "[control][audit][meddled]") {
+  FaultFiles files;
+  AuditFile audit = small_file(files);
+  for (std::size_t i = 1; i <= 2; ++i) REQUIRE(audit.append(record(i)));
+  files.put(kFile, std::string(kSmall, 'x') + "\n");
+  REQUIRE(audit.append(record(3)));
+  CHECK(names_in(files) == std::vector<std::string>{"audit-0.jsonl", "audit.jsonl"});
+  CHECK(lines_of(files.content(kFile).value()) == 2);
+}

@@ -57,6 +57,9 @@ class HangingFiles final : public control::FileLayer {
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override {
     return inner.size(path);
   }
+  core::Result<std::optional<control::FileIdentity>> identity(const std::string& path) override {
+    return inner.identity(path);
+  }
   core::Result<std::string> read(const std::string& path, control::ByteRange range) override {
     return inner.read(path, range);
   }
