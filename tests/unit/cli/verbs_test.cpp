@@ -315,7 +315,8 @@ TEST_CASE("cli: endpoint that is used wrongly names its own help", "[cli][endpoi
     CHECK(ran.exit_status == 2);
     CHECK(has(ran.err, "try: sluice endpoint"));
   }
-  CHECK(has(run_sluice({"endpoint", "drain"}).err, "try: sluice endpoint drain --help"));
+  CHECK(has(run_sluice({"endpoint", "drain"}).err,
+            "try: sluice endpoint drain ENDPOINT [SERVICE], or sluice endpoint drain --help\n"));
 }
 
 TEST_CASE("cli: the last endpoint needs --force, and the refusal says so", "[cli][endpoint]") {
@@ -474,5 +475,35 @@ TEST_CASE("cli: arguments come back in refusals without what a terminal would ob
     CHECK_FALSE(has(ran.err + ran.out, "\x1b"));
     CHECK_FALSE(has(ran.err + ran.out, "\u202E"));
     CHECK_FALSE(has(ran.err, "\ny"));
+  }
+}
+
+TEST_CASE("cli: a usage error shows how the command is written", "[cli]") {
+  struct Case {
+    std::vector<const char*> arguments;
+    const char* tries;
+  };
+  const Case cases[] = {
+      {{"switch"}, "try: sluice switch POOL [SERVICE], or sluice switch --help\n"},
+      {{"switch", "red"}, "try: sluice switch POOL [SERVICE], or"},
+      {{"split"}, "try: sluice split PERCENT [SERVICE], or sluice split --help\n"},
+      {{"rollback", "a", "b"}, "try: sluice rollback [SERVICE], or"},
+      {{"status", "--nope"}, "try: sluice status [SERVICE], or"},
+      {{"events", "x"}, "try: sluice events, or sluice events --help\n"},
+      {{"audit", "verify", "x"}, "try: sluice audit verify, or"},
+      {{"audit", "verfy"}, "unknown command 'verfy', did you mean 'verify'?; there is verify\n"},
+      {{"endpoint"},
+       "try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint --help\n"},
+      {{"endpoint", "frob", "x"},
+       "sluice endpoint: unknown command 'frob'; there is drain, enable, disable\n"
+       "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE]\n"},
+      {{"endpoint", "enabel", "x"}, "did you mean 'enable'?"},
+      {{}, "try: sluice run|check|status|"},
+  };
+  for (const Case& each : cases) {
+    const Ran ran = run_sluice(each.arguments);
+    INFO(ran.err);
+    CHECK(ran.exit_status == 2);
+    CHECK(has(ran.err, each.tries));
   }
 }
