@@ -105,13 +105,15 @@ struct Preview {
 
 struct ServiceAnswer {
   std::string service;
-  bool changed = false;         // of a dry run: would be
+  // Of a dry run what follows would be true, but for the generation
+  bool changed = false;
   core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
   std::optional<DrainReport> drain;        // absent: this change started none
   std::optional<EndpointAnswer> endpoint;  // of Endpoint
   std::optional<Preview> preview;          // of a dry run
+  std::vector<std::string> warnings;       // sentences for a person: what no other member says
 };
 
 struct TookTimes {
@@ -131,7 +133,7 @@ struct Adoption {
 struct ChangeAnswer {
   Scope scope = Scope::Service;
   Execution execution = Execution::Real;
-  bool changed = false;
+  bool changed = false;         // of a dry run: would be
   core::Generation generation;  // of the installation
   bool is_durable = true;
   TookTimes took;

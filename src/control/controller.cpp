@@ -58,6 +58,7 @@ void Controller::publish() {
 void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
+  for (std::uint32_t id = 0; id < known_.size(); ++id) tell_live_pool(core::ServiceId{id});
   watchdog_.start();
   shares_.start();
   reporter_.start();
@@ -184,7 +185,6 @@ void Controller::persist() {
   running_->snapshot =
       config::build_snapshot(deps_.config, deps_.parts, plan.after, publisher_.next_epoch());
   publisher_.prepare(running_->snapshot);
-  if (is_rollback(request)) warn_about_endpoints(*running_);
 
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
@@ -268,7 +268,9 @@ void Controller::flip() {
   reporter_.on_changed(done.plan, done.change.request);
   counts_.add(done.change.request, ChangeCounts::kChanged);
   for (const PlannedService& service : done.plan.services) {
-    if (service.changed) shares_.restart(service.service);
+    if (!service.changed) continue;
+    shares_.restart(service.service);
+    tell_live_pool(service.service);
   }
 
   Answers::Pending pending;
@@ -365,21 +367,35 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .split = after.split,
                                .drain = std::nullopt,
                                .endpoint = service.endpoint,
-                               .preview = std::nullopt});
+                               .preview = std::nullopt,
+                               .warnings = warnings_of(service, after)});
   }
   if (request.execution == Execution::DryRun) add_previews(plan, answer);
   return answer;
 }
 
-void Controller::warn_about_endpoints(const Running& rollback) const {
-  for (const PlannedService& planned : rollback.plan.services) {
-    const model::Service& service = rollback.snapshot->service(planned.service);
-    const auto& endpoints = service.settings->pool(service.live).endpoints;
-    if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
-      note("rollback of " + planned.name + " to pool " + std::string(core::text(service.live)) +
-           ", which has no usable endpoint");
-    }
+/// Beside what the decisions say: a live pool that accepted nothing when it was last tried.
+std::vector<std::string> Controller::warnings_of(const PlannedService& service,
+                                                 const model::ServiceTraffic& after) const {
+  auto warnings = warnings_about(known_[service.service.raw], after);
+  if (!warnings.empty()) return warnings;
+  const auto& endpoints = settings(service.service).pool(after.live).endpoints;
+  const bool is_failing = std::ranges::all_of(endpoints, [](const model::Endpoint& endpoint) {
+    return endpoint.cell->penalty.load(std::memory_order_relaxed) != 0;
+  });
+  if (is_failing) {
+    warnings.push_back("no endpoint of the live pool " + std::string(core::text(after.live)) +
+                       " accepted a connection when it was last tried");
   }
+  return warnings;
+}
+
+void Controller::tell_live_pool(core::ServiceId id) {
+  const KnownService& service = known_[id.raw];
+  const model::ServiceTraffic& traffic = *truth().find(service.name);
+  const bool is_usable = control::has_usable_endpoint(service, traffic);
+  if (!is_usable) note("service " + service.name + ": " + warnings_about(service, traffic)[0]);
+  reporter_.on_live_pool(service.name, traffic.live, is_usable);
 }
 
 const model::ServiceSettings& Controller::settings(core::ServiceId id) const {

@@ -144,7 +144,9 @@ class Controller {
   const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
   ServiceView view_of(core::ServiceId id) const;
   void add_endpoints(ExplainAnswer& answer) const;
-  void warn_about_endpoints(const Running& rollback) const;
+  std::vector<std::string> warnings_of(const PlannedService& service,
+                                       const model::ServiceTraffic& after) const;
+  void tell_live_pool(core::ServiceId id);
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
@@ -165,7 +167,7 @@ class Controller {
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   bool is_republish_due_ = false;
-  bool is_audit_read_ = false;  // for somebody, now
+  bool is_audit_read_ = false;                       // for somebody, now
   std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn

@@ -569,7 +569,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
   reply.request_id = request_id_;
   answer_ = Answer::Complete;
   status_sent_ = status;
-  client_.send_local(reply);
+  bytes_out_ += client_.send_local(reply);
   finish(status);
 }
 

@@ -89,7 +89,7 @@ class H1Session final : public ClientStream,
   void send_head(const http::ResponseHead& head, const http::ResponseForwarding& with) override;
   void send_body(std::string_view bytes) override;
   void finish(const http::HeaderBlock* trailers) override;
-  void send_local(const LocalReply& reply) override;
+  std::size_t send_local(const LocalReply& reply) override;
   void abort() override;
   void open_upload(Flow flow) override;
   std::size_t queued() const override { return transport_ == nullptr ? 0 : transport_->queued(); }

@@ -210,6 +210,22 @@ class Starting(SluiceTest):
         for word in (b"SIGHUP: reload", b"SIGUSR1", b"SIGUSR2", b"stopping: waiting"):
             self.assertIn(word, text[filled:])
 
+    def test_an_admin_socket_that_another_took_over_is_left_to_it(self):
+        proxy = self.two_pools()
+        os.rename(proxy.socket, proxy.socket + ".first")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(proxy.socket)
+            other.listen()
+            proxy.stop()
+            self.assertTrue(os.path.exists(proxy.socket))
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(proxy.socket)
+        os.remove(proxy.socket)
+        again = self.two_pools()
+        self.assertTrue(os.path.exists(again.socket))
+        again.stop()
+        self.assertFalse(os.path.exists(again.socket))
+
     def test_a_stale_admin_socket_is_replaced(self):
         proxy = self.two_pools()
         proxy.kill()

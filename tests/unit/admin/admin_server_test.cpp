@@ -162,7 +162,7 @@ TEST_CASE("admin: a change has exactly the members of the contract", "[admin][ch
       json::parse(
           R"({"changed":true,"generation":2,"service":"shop","live":"green","split_basis_points":0,
       "durable":true,"took_us":{"persist":0,"flip":0,"adopted":0},"workers":{"total":2,"adopted":2,"missing":[]},
-      "drain":{"outcome":"drained","requests_cut":0,"tunnels_cut":0,"tunnels_kept":0}})"));
+      "drain":{"outcome":"drained","requests_cut":0,"tunnels_cut":0,"tunnels_kept":0},"warnings":[]})"));
   CHECK(admin.rig.store.audit.back().actor == control::Actor{.uid = 1000, .pid = 4711});
   CHECK(admin.rig.store.audit.back().reason == "release");
 }
@@ -846,6 +846,58 @@ TEST_CASE("admin: silence on the event stream is broken by a comment", "[admin][
   CHECK(reader.waiting.size() <= 3);  // nothing is heaped up for one that does not read
 }
 
+TEST_CASE("admin: a follower that takes nothing of what waits for it gives its place to another",
+          "[admin][events]") {
+  Admin admin;
+  std::vector<FakeTransport*> readers;
+  for (std::size_t i = 0; i < core::limits::kEventReadersMax; ++i) {
+    readers.push_back(&admin.connect());
+    readers.back()->give(events_request(""));
+  }
+  FakeTransport& never = *readers[0];
+  FakeTransport& slow = *readers[1];
+  admin.rig.settle();
+  never.takes_bytes = slow.takes_bytes = false;
+  // Events that go on coming are no sign that somebody reads them.
+  const auto pass = [&](core::Nanos time) {
+    for (; time > 0ns; time -= 1s) {
+      admin.rig.controller->events().add(control::EventKind::Problem, std::string(100, 'x'), {});
+      admin.rig.advance(std::min<core::Nanos>(time, 1s));
+    }
+  };
+  // One byte is enough.
+  const auto take_one = [](FakeTransport& reader) {
+    reader.sent += reader.waiting.front();
+    reader.waiting.erase(0, 1);
+  };
+  // The first look finds what it took before it stopped.
+  pass(2 * core::limits::kEventStall - 2s);
+  CHECK_FALSE(never.is_closed);
+  check_problem(admin.ask(events_request("")), 503, "busy");
+  for (int look = 0; look < 3; ++look) {
+    take_one(slow);
+    pass(core::limits::kEventStall);
+    CHECK(never.is_closed);
+    CHECK_FALSE(slow.is_closed);
+  }
+  CHECK(admin.rig.controller->events().readers() == core::limits::kEventReadersMax - 1);
+  CHECK_FALSE(readers[2]->is_closed);
+  FakeTransport& next = admin.connect();
+  next.give(events_request(""));
+  admin.rig.settle();
+  CHECK(next.sent.find(" 200 ") != std::string::npos);
+  pass(core::limits::kEventStall);
+  CHECK(slow.is_closed);
+}
+
+TEST_CASE("admin: a follower that has nothing to read keeps its place", "[admin][events]") {
+  Admin admin;
+  FakeTransport& reader = admin.connect();
+  reader.give(events_request(""));
+  admin.rig.advance(10 * core::limits::kEventStall);
+  CHECK_FALSE(reader.is_closed);
+}
+
 TEST_CASE("admin: so many may follow the events, and one more may look", "[admin][events]") {
   Admin admin;
   std::vector<FakeTransport*> readers;
@@ -876,14 +928,18 @@ TEST_CASE("admin: a dry run has the shape of a change, and says what would be", 
   CHECK(answer.status == 200);
   const json dry = answer.content();
   CHECK(dry["dry_run"] == true);
-  CHECK(dry["changed"] == true);
-  CHECK(dry["live"] == "green");
+  CHECK(dry["changed"] == false);
+  CHECK(dry["live"] == "blue");
+  CHECK(dry["split_basis_points"] == 0);
   CHECK(dry["generation"] == 1);
-  CHECK(dry["would"] == json::parse(R"({"live_now":"blue","split_basis_points_now":0,
+  CHECK(dry["would"] == json::parse(R"({"changed":true,"live":"green","split_basis_points":0,
       "moved_basis_points":10000,"drain":{"pool":"blue","requests":0,"tunnels":0}})"));
   const json split =
       admin.post("/v1/services/shop/split", R"({"percent":"5%","dry_run":true})").content();
   CHECK(split["would"]["moved_basis_points"] == 500);
+  CHECK(split["would"]["split_basis_points"] == 500);
+  CHECK(split["split_basis_points"] == 0);
+  CHECK(split["changed"] == false);
   CHECK(split["would"]["drain"] == nullptr);
   const json list =
       admin
@@ -892,7 +948,12 @@ TEST_CASE("admin: a dry run has the shape of a change, and says what would be", 
               R"({"changes":[{"service":"shop","action":"switch","pool":"green"}],"dry_run":true})")
           .content();
   CHECK(list["dry_run"] == true);
-  CHECK(list["services"][0]["would"]["live_now"] == "blue");
+  CHECK(list["changed"] == false);
+  CHECK(list["would"] == json{{"changed", true}});
+  CHECK(list["services"][0]["would"]["live"] == "green");
+  const json nothing =
+      admin.post("/v1/services/shop/switch", R"({"pool":"blue","dry_run":true})").content();
+  CHECK(nothing["would"]["changed"] == false);
   const json status = admin.get("/v1/status").content();
   CHECK(status["generation"] == 1);
   CHECK(status["services"][0]["live"] == "blue");
