@@ -38,6 +38,7 @@ Controller::Controller(Deps deps, StartState start)
       check_(deps_.loop, deps_.connector),
       watchdog_(deps_.loop, deps_.workers),
       shares_(deps_.loop, deps_.workers, deps_.config.services.size()),
+      users_(deps_.loop, deps_.workers, deps_.config.services.size()),
       reporter_(deps_.loop, deps_.parts.services, [this] {
         return Reporter::Health{.is_durable = keeper_.is_durable(),
                                 .audit_waiting = deps_.store.audit_waiting(),
@@ -221,6 +222,7 @@ Preview Controller::preview_of(const PlannedService& service,
   Preview preview{.live = now.live,
                   .split = now.split,
                   .moved = moved_share(now, after),
+                  .users = moved_users(users_.sample(service.service), now, after),
                   .drains = service.drains};
   if (!service.drains) return preview;
   const std::size_t pool = core::index(*service.drains);
@@ -263,6 +265,10 @@ void Controller::flip() {
   const core::Instant begin = deps_.loop.clock().now();
   publisher_.flip(done.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
+  for (const PlannedService& service : done.plan.services) {
+    const std::string& salt = done.plan.after.find(service.name)->salt;
+    if (salt != truth().find(service.name)->salt) users_.on_new_salt(service.service);
+  }
   keeper_.commit();
   in_force_ = done.snapshot;
   reporter_.on_changed(done.plan, done.change.request);

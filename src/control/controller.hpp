@@ -19,6 +19,7 @@
 #include "control/start_state.hpp"
 #include "control/state_keeper.hpp"
 #include "control/status.hpp"
+#include "control/user_census.hpp"
 #include "control/watchdog.hpp"
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -159,6 +160,7 @@ class Controller {
   ConnectCheck check_;
   Watchdog watchdog_;
   ObservedShare shares_;
+  UserCensus users_;
   Reporter reporter_;
   ChangeCounts counts_;
 
