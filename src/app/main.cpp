@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <poll.h>
 
 #include <cstdio>
@@ -18,7 +19,15 @@ control::StateSource source_of(const cli::RunOptions& options) {
                                                    : control::StateSource::Previous;
 }
 
+/// glibc keeps freed places of up to 128 bytes apart ("fast bins"), where they never join their
+/// neighbours: after 10,000 connections have closed, their 112-byte transports held 3 MiB. A
+/// steady request frees nothing, so nothing is slower without.
+void let_small_places_join() {
+  static_cast<void>(::mallopt(M_MXFAST, 0));
+}
+
 int run_proxy(const cli::RunOptions& options) {
+  let_small_places_join();
   config::Loaded loaded = config::load(options.config_file, config::process_environment());
   for (const config::Problem& problem : loaded.problems)
     std::fprintf(stderr, "%s\n", cli::harmless(problem.text()).c_str());

@@ -88,6 +88,7 @@ Exchange::Next Exchange::identify_user() {
   metrics::ServiceCounters& counted = *counters_;
   counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();
+  if (choice_.is_by_hash()) counted.users.see(choice_.hash, context_.loop.now());
   return Next::GoOn;
 }
 
