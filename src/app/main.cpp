@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <poll.h>
 
 #include <cstdio>
@@ -11,6 +12,17 @@
 namespace {
 
 using namespace sluice;
+
+/// A block of this size and more lies apart, so that the kernel has it back once it is freed. glibc
+/// would raise the bound to the largest block that was ever freed; the next allow list and the text
+/// it is read from then lie in a heap that keeps their places (measured: with a list of 18 MB that
+/// is exchanged again and again, 75 MB instead of 21).
+void keep_large_blocks_apart() {
+#if defined(__GLIBC__)
+  constexpr int kApart = 1 << 20;
+  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, kApart));
+#endif
+}
 
 control::StateSource source_of(const cli::RunOptions& options) {
   if (!options.state) return control::StateSource::Saved;
@@ -69,6 +81,7 @@ cli::AuditVerdict verify_audit(const std::string& directory, cli::AuditStart sta
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_large_blocks_apart();
   net::ignore_sigpipe();
   return cli::run_cli(argc, argv,
                       {.version = SLUICE_VERSION, .run = run_proxy, .verify_audit = verify_audit});

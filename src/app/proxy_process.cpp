@@ -240,7 +240,9 @@ void ProxyProcess::on_identity_file(IdentityWatcher::News news) {
   }
   notice(config_.identity_files[news.file].path + ": " + std::to_string((*news.list)->size()) +
          " identities read");
-  parts_.lists[news.file] = std::move(*news.list);
+  model::IdentityLists lists = *parts_.lists;
+  lists[news.file] = std::move(*news.list);
+  parts_.lists = std::make_shared<const model::IdentityLists>(std::move(lists));
   controller_->republish();
 }
 

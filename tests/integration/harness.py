@@ -493,6 +493,11 @@ class SluiceTest(unittest.TestCase):
         return json.loads(done.stdout.splitlines()[-1])["report"]
 
 
+def anonymous_kib(proxy):
+    with open(f"/proc/{proxy.process.pid}/smaps_rollup") as file:
+        return int(re.search(r"^Pss_Anon:\s+(\d+)", file.read(), re.M).group(1))
+
+
 def pool_of(head):
     return head["sluice-pool"]
 

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import BIN, BUILD, PATIENCE, SluiceTest, pool_of, service, wait_until
+from harness import BIN, BUILD, PATIENCE, SluiceTest, anonymous_kib, pool_of, service, wait_until
 
 EVERYONE = ["0.0.0.0/0", "::/0", "unix:"]
 
@@ -118,6 +118,29 @@ class Pins(SluiceTest):
         self.replace("user-1\n")
         wait_until(lambda: "1 identities read" in proxy.errors(), "the new list is read")
         wait_until(lambda: proxy.rss_kib() < full - 17_000, "the old list is gone")
+
+    @unittest.skipIf(BUILD != "release", "sanitizers keep freed memory")
+    def test_an_answer_without_end_does_not_keep_the_list_it_was_chosen_by(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def stream(peer):
+            peer.head()
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+            over.wait()
+
+        names = "".join(f"123e4567-e89b-12d3-a456-{i:012d}\n" for i in range(500_000))  # 18 MiB in memory
+        proxy = self.behind(stream, pins=[self.KINDS["pin_list"][0]], top=self.with_list(names))
+        at_first = anonymous_kib(proxy)
+        for count in range(1, 5):
+            client = self.enterContext(proxy.client())
+            client.request(fields=["X-User-Id: u"])
+            client.until(b"ok")
+            self.replace(f"user-{count}\n" + names)
+            wait_until(lambda: proxy.errors().count("500001 identities read") == count, "the list is read again")
+            # One more than at first while a list is read; none of those before.
+            wait_until(lambda: anonymous_kib(proxy) < at_first + 9_000, f"the old list is gone, {count} answers run")
+        self.assertEqual(self.peer.connections, 4)
 
     def test_no_request_fails_while_a_large_list_is_exchanged_under_load(self):
         count = 50_000

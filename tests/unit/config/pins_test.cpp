@@ -367,7 +367,7 @@ TEST_CASE("identity file: it is read with the configuration", "[config][identity
   CHECK(beta.list->contains("user-2"));
   CHECK(beta.read == config::stamp_of(beta.path));
   config::CellRegistry cells(1);
-  CHECK(config::build_static(*loaded.config, cells).lists[0] == beta.list);
+  CHECK(config::build_static(*loaded.config, cells).lists->front() == beta.list);
 }
 
 TEST_CASE("identity file: a bad one is named with its line, one that is missing where it is named",
