@@ -82,7 +82,7 @@ cli::AuditVerdict verify_audit(const std::string& directory, cli::AuditStart sta
 
 int main(int argc, char** argv) {
   keep_large_blocks_apart();
-  net::ignore_sigpipe();
+  net::ignore_write_signals();
   return cli::run_cli(argc, argv,
                       {.version = SLUICE_VERSION, .run = run_proxy, .verify_audit = verify_audit});
 }

@@ -127,7 +127,8 @@ core::Result<control::StartState> ProxyProcess::open_state(control::StateSource 
 
 core::Status ProxyProcess::open_log() {
   if (!config_.access_log) return core::ok();
-  auto opened = LogWriter::open(*config_.access_log, worker_count_, notice);
+  auto opened =
+      LogWriter::open({.path = *config_.access_log, .workers = worker_count_, .tell = notice});
   if (!opened) return opened.error();
   log_ = std::move(*opened);
   return core::ok();
@@ -256,7 +257,7 @@ void ProxyProcess::write_metrics(metrics::Exposition& out) const {
   }
   if (log_ == nullptr) return;
   out.family({"sluice_access_log_lines_lost_total", metrics::MetricType::Counter,
-              "Access-log lines that the disk or the pipe did not take."});
+              "Access-log lines that the disk or the pipe did not take, and that are in no file."});
   out.sample(log_->lines_lost());
 }
 
@@ -344,7 +345,8 @@ void ProxyProcess::end() {
 
 void ProxyProcess::end_log() {
   if (log_ == nullptr) return;
-  log_->stop();
+  if (log_->stop() == LogWriter::Stopped::Hangs)
+    notice("access log: a write hangs, so the last lines may not be in it");
   const std::uint64_t lost = log_->lines_lost();
   if (lost > 0)
     notice("access log: " + std::to_string(lost) + " lines were not taken and are lost");

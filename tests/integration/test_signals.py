@@ -117,7 +117,7 @@ class Signals(SluiceTest):
         os.rename(proxy.log_file, proxy.log_file + ".1")
         os.mkdir(proxy.log_file)
         proxy.process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: "so the old file is kept: Is a directory" in proxy.errors(), "it says so")
+        wait_until(lambda: "the access log can't be opened: Is a directory; the old file is kept" in proxy.errors(), "it says so")
         with proxy.client() as client:
             client.get("/kept")
         wait_until(lambda: b"/kept" in open(proxy.log_file + ".1", "rb").read(), "the old file is written on")

@@ -11,6 +11,7 @@
 #include "sluice/config/identity_file.hpp"
 #include "sluice/config/parse.hpp"
 #include "support/catch.hpp"
+#include "support/temp_dir.hpp"
 
 /// Pins in a configuration, and the files that they name.
 using namespace sluice;
@@ -18,6 +19,7 @@ using model::ListPin;
 using model::SegmentPin;
 using model::ValuePin;
 using policy::PinTarget;
+using test::TempDir;
 
 namespace {
 
@@ -56,22 +58,6 @@ std::string problems_of(const config::Loaded& loaded) {
 std::string problems(const std::string& pins, const std::string& prefix = "/") {
   return problems_of(config::parse(with_pins(pins, prefix), "sluice.yaml", no_environment));
 }
-
-struct TempDir {
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() { std::filesystem::remove_all(path); }
-  std::string file(const std::string& name, const std::string& text) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << text;
-    return path + "/" + name;
-  }
-  std::string path;
-};
 
 }  // namespace
 
