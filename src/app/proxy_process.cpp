@@ -64,6 +64,7 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version)
       control_(clock_, random_seed()),
       connector_(control_),
       cells_(worker_count_),
+      identity_status_(config_.identity_files, clock_.wall()),
       parts_(config::build_static(config_, cells_)),
       publication_(worker_count_) {
   // From here on a list lives as long as the snapshots that have it.
@@ -236,11 +237,8 @@ void ProxyProcess::watch_identity_files() {
 }
 
 void ProxyProcess::on_identity_file(IdentityWatcher::News news) {
-  if (!news.list) {
-    return notice(news.list.error().text() + "; the list read before stays in force");
-  }
-  notice(config_.identity_files[news.file].path + ": " + std::to_string((*news.list)->size()) +
-         " identities read");
+  if (const auto line = identity_status_.note(news, clock_.wall())) notice(*line);
+  if (!news.list) return;
   model::IdentityLists lists = *parts_.lists;
   lists[news.file] = std::move(*news.list);
   parts_.lists = std::make_shared<const model::IdentityLists>(std::move(lists));
@@ -255,6 +253,7 @@ void ProxyProcess::write_metrics(metrics::Exposition& out) const {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     write_turn_times(out, "worker-" + std::to_string(i), workers_[i]->turn_times());
   }
+  identity_status_.write(out);
   if (log_ == nullptr) return;
   out.family({"sluice_access_log_lines_lost_total", metrics::MetricType::Counter,
               "Access-log lines that the disk or the pipe did not take, and that are in no file."});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "admin/admin_server.hpp"
+#include "app/identity_status.hpp"
 #include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
 #include "app/worker_thread.hpp"
@@ -21,9 +22,9 @@
 
 namespace sluice::app {
 
-/// The running proxy: one control loop on the calling thread, one thread per worker, one store
-/// thread, one log thread. Only wiring: what each part does stands in its folder. Members are in
-/// the order in which they may use each other.
+/// The running proxy: one control loop on the calling thread, one thread per worker, one for the
+/// store, one for the access log, one that looks at the files of identities. Only wiring: what each
+/// part does stands in its folder. Members are in the order in which they may use each other.
 class ProxyProcess {
  public:
   ProxyProcess(config::Config config, std::string version);
@@ -64,6 +65,7 @@ class ProxyProcess {
   net::UvLoop control_;
   net::UvConnector connector_;
   config::CellRegistry cells_;
+  IdentityStatus identity_status_;
   config::StaticParts parts_;  // lists: replaced when their files change, then republished
   model::Publication publication_;
   std::shared_ptr<control::StateDirectory> directory_;

@@ -1,11 +1,13 @@
 """Pins of every kind in the real binary, and files of identities that change while it runs."""
 
 import os
+import resource
 import subprocess
 import threading
+import time
 import unittest
 
-from harness import BIN, BUILD, PATIENCE, SluiceTest, anonymous_kib, pool_of, service, wait_until
+from harness import BIN, BUILD, PATIENCE, SluiceTest, anonymous_kib, page_of, pool_of, sample, wait_until
 
 EVERYONE = ["0.0.0.0/0", "::/0", "unix:"]
 
@@ -108,6 +110,55 @@ class Pins(SluiceTest):
             self.replace("")
             wait_until(lambda: word("user-2") == "live", "the empty list counts")
         self.assertEqual(proxy.status()["generation"], before)
+
+    def test_a_list_that_is_replaced_all_the_time_is_read_all_the_same(self):
+        proxy = self.two_pools(pins=[self.KINDS["pin_list"][0]], top=self.with_list("user-1\n"))
+        over = threading.Event()
+
+        def replace():
+            while not over.wait(0.2):
+                self.replace("user-2\n")
+
+        thread = threading.Thread(target=replace)
+        thread.start()
+        try:
+            wait_until(lambda: ": 1 identities read" in proxy.errors(), "it is read while it never rests", 20 + PATIENCE)
+        finally:
+            over.set()
+            thread.join()
+
+    @unittest.skipIf(BUILD in ("asan", "tsan"), "sanitizers need more address space")
+    def test_a_list_that_cannot_be_read_for_a_while_is_tried_again(self):
+        proxy = self.two_pools(pins=[self.KINDS["pin_list"][0]], top=self.with_list("user-1\n"))
+
+        def listed(name):
+            return sample(page_of(proxy), name, file=self.list_file)
+
+        self.assertEqual(listed("sluice_identity_list_identities"), 1)
+        self.assertEqual(listed("sluice_identity_list_refused"), 0)
+        at_start = listed("sluice_identity_list_read_timestamp_seconds")
+        self.assertLess(abs(at_start - time.time()), 600)
+        soft, hard = resource.prlimit(proxy.process.pid, resource.RLIMIT_AS)
+        with open(f"/proc/{proxy.process.pid}/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_AS, (now + (32 << 20), hard))
+        self.replace("".join(f"123e4567-e89b-12d3-a456-{i:012d}\n" for i in range(1_500_000)))
+        told = "needs about 106 MiB of memory, which there is not; the list read before stays in force"
+        wait_until(lambda: told in proxy.errors(), "it says so")
+        self.assertEqual((listed("sluice_identity_list_refused"), listed("sluice_identity_list_identities")), (1, 1))
+        self.assertEqual(listed("sluice_identity_list_read_timestamp_seconds"), at_start)
+        with proxy.client() as client:
+            self.assertEqual(reason_of(self.get(client, "user-1"))[1], "pin_list")
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_AS, (soft, hard))
+        wait_until(lambda: listed("sluice_identity_list_identities") == 1_500_000, "it is tried again", 20 + PATIENCE)
+        self.assertEqual(listed("sluice_identity_list_refused"), 0)
+        self.assertGreater(listed("sluice_identity_list_read_timestamp_seconds"), at_start)
+        self.assertEqual(proxy.errors().count("which there is not"), 1, "said once, not with each try")
+
+        self.replace("user-1 # Ann\n")
+        wait_until(lambda: listed("sluice_identity_list_refused") == 1, "a bad one is refused")
+        self.replace("user-1\n")
+        wait_until(lambda: listed("sluice_identity_list_refused") == 0, "a good one is taken")
 
     @unittest.skipIf(BUILD != "release", "sanitizers keep freed memory")
     def test_a_list_that_was_replaced_leaves_memory(self):

@@ -383,48 +383,6 @@ TEST_CASE("identity file: a bad one is named with its line, one that is missing 
             "12:23: 'identity_in' is '7': can't be read: No such file or directory");
 }
 
-TEST_CASE("identity file: a change is read when two looks find it alike, and once",
-          "[config][identity_file]") {
-  using config::FileStamp;
-  const FileStamp first{.device = 1, .inode = 2, .size = 3, .modified = 4, .changed = 5};
-  FileStamp growing = first;
-  growing.size = 10;
-  FileStamp grown = first;
-  grown.size = 20;
-  config::FileWatch watch(first);
-  CHECK_FALSE(watch.look(first));
-  CHECK_FALSE(watch.look(first));
-  CHECK_FALSE(watch.look(growing));
-  CHECK_FALSE(watch.look(grown));
-  CHECK(watch.look(grown));
-  CHECK_FALSE(watch.look(grown));
-  // Away and back between two looks, and away for long.
-  CHECK_FALSE(watch.look(std::nullopt));
-  CHECK_FALSE(watch.look(grown));
-  CHECK_FALSE(watch.look(grown));
-  CHECK_FALSE(watch.look(std::nullopt));
-  CHECK(watch.look(std::nullopt));
-  CHECK_FALSE(watch.look(std::nullopt));
-  CHECK_FALSE(watch.look(grown));
-  CHECK(watch.look(grown));
-}
-
-TEST_CASE("identity file: the stamp differs after a write, a replacement and a removal",
-          "[config][identity_file]") {
-  const TempDir directory;
-  const std::string file = directory.file("a.txt", "user-1\n");
-  const auto first = config::stamp_of(file);
-  REQUIRE(first);
-  CHECK(config::stamp_of(file) == first);
-  directory.file("a.txt", "user-1\nuser-2\n");
-  const auto second = config::stamp_of(file);
-  CHECK(second != first);
-  std::filesystem::rename(directory.file("b.txt", "user-1\nuser-2\n"), file);
-  CHECK(config::stamp_of(file) != second);
-  std::filesystem::remove(file);
-  CHECK_FALSE(config::stamp_of(file));
-}
-
 TEST_CASE("unix sockets: listeners and endpoints", "[config][unix]") {
   const auto with = [](const std::string& listener, const std::string& endpoint) {
     return "listeners: [" + listener +
