@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "app/notices.hpp"
 #include "app/proxy_process.hpp"
 #include "cli/main_cli.hpp"
 #include "control/audit_files.hpp"
@@ -35,9 +36,10 @@ int run_proxy(const cli::RunOptions& options) {
   for (const config::Problem& problem : loaded.problems)
     std::fprintf(stderr, "%s\n", problem.text().c_str());
   if (!loaded.config) return 1;
-  app::ProxyProcess proxy(std::move(*loaded.config), SLUICE_VERSION);
+  app::Notices notices;
+  app::ProxyProcess proxy(std::move(*loaded.config), SLUICE_VERSION, notices);
   if (const core::Status started = proxy.start(source_of(options)); !started) {
-    app::notice(started.error().text());
+    notices.say(started.error().text());
     return 1;
   }
   return proxy.run();

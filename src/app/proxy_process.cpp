@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <initializer_list>
 #include <thread>
 
@@ -52,13 +51,9 @@ void hold_signals() {
 
 }  // namespace
 
-void notice(const std::string& line) {
-  const std::string whole = "sluice: " + line + "\n";
-  std::fwrite(whole.data(), 1, whole.size(), stderr);
-}
-
-ProxyProcess::ProxyProcess(config::Config config, std::string version)
-    : config_(std::move(config)),
+ProxyProcess::ProxyProcess(config::Config config, std::string version, Notices& notices)
+    : notices_(notices),
+      config_(std::move(config)),
       version_(std::move(version)),
       worker_count_(count_workers(config_)),
       control_(clock_, random_seed()),
@@ -96,16 +91,16 @@ core::Status ProxyProcess::start(control::StateSource source) {
                                                  state->audit_pending);
   std::vector<model::WorkerPort*> ports;
   for (const auto& worker : workers_) ports.push_back(worker.get());
-  controller_ =
-      std::make_unique<control::Controller>(control::Controller::Deps{.config = config_,
-                                                                      .parts = parts_,
-                                                                      .publication = publication_,
-                                                                      .store = *store_,
-                                                                      .connector = connector_,
-                                                                      .loop = control_.core(),
-                                                                      .workers = std::move(ports),
-                                                                      .notice = notice},
-                                            std::move(*state));
+  controller_ = std::make_unique<control::Controller>(
+      control::Controller::Deps{.config = config_,
+                                .parts = parts_,
+                                .publication = publication_,
+                                .store = *store_,
+                                .connector = connector_,
+                                .loop = control_.core(),
+                                .workers = std::move(ports),
+                                .notice = [this](const std::string& line) { notice(line); }},
+      std::move(*state));
   controller_->start();
   watch_identity_files();
   if (core::Status started = start_admin(); !started) return started;
@@ -128,8 +123,9 @@ core::Result<control::StartState> ProxyProcess::open_state(control::StateSource 
 
 core::Status ProxyProcess::open_log() {
   if (!config_.access_log) return core::ok();
-  auto opened =
-      LogWriter::open({.path = *config_.access_log, .workers = worker_count_, .tell = notice});
+  auto opened = LogWriter::open({.path = *config_.access_log,
+                                 .workers = worker_count_,
+                                 .tell = [this](const std::string& line) { notice(line); }});
   if (!opened) return opened.error();
   log_ = std::move(*opened);
   return core::ok();

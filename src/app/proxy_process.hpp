@@ -8,6 +8,7 @@
 #include "app/identity_status.hpp"
 #include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
+#include "app/notices.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
 #include "control/start_state.hpp"
@@ -27,7 +28,8 @@ namespace sluice::app {
 /// part does stands in its folder. Members are in the order in which they may use each other.
 class ProxyProcess {
  public:
-  ProxyProcess(config::Config config, std::string version);
+  /// `notices` outlives this.
+  ProxyProcess(config::Config config, std::string version, Notices& notices);
   ~ProxyProcess();
 
   /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has
@@ -54,7 +56,9 @@ class ProxyProcess {
   void on_farewell() { control_.stop(); }
   void end();
   void end_log();
+  void notice(const std::string& line) { notices_.say(line); }
 
+  Notices& notices_;
   config::Config config_;  // constant after construction, which hands the identities on to parts_
   const std::string version_;
   const std::size_t worker_count_;
@@ -82,8 +86,5 @@ class ProxyProcess {
   bool is_stopping_ = false;
   net::MemberTimer<ProxyProcess, &ProxyProcess::on_farewell> farewell_{*this};
 };
-
-/// One line on standard error, for whoever runs the process.
-void notice(const std::string& line);
 
 }  // namespace sluice::app

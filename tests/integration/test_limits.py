@@ -406,6 +406,69 @@ class AccessLog(LimitsTest):
         self.assertEqual(len(proxy.log_lines()), 200)
 
 
+class Notices(LimitsTest):
+    def on_full_pipe(self):
+        """A proxy whose standard error is a pipe that takes nothing more; returns how much is in the way as well."""
+        proxy = self.stopped(answering)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        filled = fill(writer)
+        os.set_blocking(writer, True)
+        self.start(proxy, stderr=writer)
+        os.close(writer)
+        return proxy, reader, filled
+
+    def test_standard_error_that_nobody_reads_holds_up_nothing(self):
+        proxy, reader, filled = self.on_full_pipe()
+        signals = 0
+        for pool in ("green", "blue") * 20:
+            self.assertTrue(proxy.switch(pool)["changed"])
+            for _ in range(40):  # a notice each, unless two become one; more than the queue holds
+                proxy.process.send_signal(signal.SIGHUP)
+                proxy.process.send_signal(signal.SIGUSR2)
+                self.assertEqual(proxy.admin("GET", "/healthz", raw=True)[0], 200)
+                signals += 2
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 200)
+        proxy.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(proxy.socket), "the end has begun")
+        text = read_whole(reader)[filled:].decode()
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        missing = sum(int(count) for count in re.findall(r"^sluice: (\d+) notices are missing here", text, re.M))
+        self.assertGreater(missing, 0)
+        self.assertIn("\nsluice: SIGHUP: reload is not supported", text)
+        self.assertTrue(text.startswith("sluice: ") and text.endswith("\n"), text[:200])
+        self.assertLessEqual(text.count("not supported") + missing, signals + 10)
+
+    def test_the_end_does_not_wait_for_a_reader_of_standard_error(self):
+        proxy, reader, filled = self.on_full_pipe()
+        proxy.process.send_signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        self.assertEqual(read_whole(reader), b"." * filled)
+
+    def test_a_slow_reader_of_standard_error_gets_the_last_words(self):
+        proxy, reader, filled = self.on_full_pipe()
+        proxy.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(proxy.socket), "the end has begun")
+        text = read_whole(reader)[filled:].decode()
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        self.assertIn("listening on ", text)
+        self.assertTrue(text.endswith("sluice: stopping: waiting for the requests in progress\n"), text)
+
+
+def fill(writer):
+    """Writes what the pipe takes; returns how much that was."""
+    written = 0
+    for size in (65536, 1):
+        try:
+            while True:
+                written += os.write(writer, b"." * size)
+        except BlockingIOError:
+            pass
+    return written
+
+
 def whole_lines(path):
     """The path of each line; one that is torn fails."""
     with open(path, "rb") as file:

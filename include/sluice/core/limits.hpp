@@ -111,6 +111,10 @@ inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 inline constexpr std::chrono::milliseconds kTimerTick{50};
 inline constexpr std::size_t kTimerSlots = 1024;
 
+/// Lines for whoever runs the process that standard error has not taken yet; more are dropped and
+/// counted. What a pipe holds, once more.
+inline constexpr std::size_t kNoticeQueueBytes = 64 * 1024;
+
 /// Access-log lines that wait for the writer, per process; more are dropped and counted.
 inline constexpr std::size_t kAccessLogQueueLines = 64 * 1024;
 inline constexpr std::size_t kAccessLogQueueBytes = 16 * 1024 * 1024;
