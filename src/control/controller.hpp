@@ -111,8 +111,8 @@ class Controller {
     Queued change;
     ChangePlan plan;
     Phase phase = Phase::Checking;
-    std::shared_ptr<const model::Snapshot> snapshot;  // of Persisting: prepared
-    core::Instant persist_began{};                    // read afresh
+    model::Edition edition{};       // of Persisting: prepared
+    core::Instant persist_began{};  // read afresh
   };
 
   const model::TrafficState& truth() const { return keeper_.in_force().state; }
@@ -120,6 +120,7 @@ class Controller {
 
   void run_queue();
   void publish();
+  model::Edition next_edition(const model::TrafficState& traffic);
   void republish_if_due();
   std::optional<Queued> next_queued();
   static Queued first_of(std::deque<Queued>& queue);
@@ -169,8 +170,8 @@ class Controller {
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   bool is_republish_due_ = false;
-  bool is_audit_read_ = false;                       // for somebody, now
-  std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
+  bool is_audit_read_ = false;  // for somebody, now
+  model::Edition in_force_;     // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
 
