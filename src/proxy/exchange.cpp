@@ -332,6 +332,7 @@ http::RequestForwarding Exchange::request_forwarding() {
   core::Rng& rng = context_.loop.rng();
   return {.client = who_,
           .peer = origin_.peer.ip,
+          .peer_text = origin_.peer_text(),
           .scheme = "http",
           .request_id = request_id_,
           .pool = core::text(choice_.pool),
@@ -645,12 +646,11 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   record.time = context_.loop.wall();
   record.request_id = request_id_;
   thread_local std::array<char, 46> client_text;
-  if (who_.address)
+  if (who_.address && who_.peer_is_trusted) {
     record.client = who_.address->write(client_text);
-  else if (origin_.peer.ip)
-    record.client = origin_.peer.ip->write(client_text);
-  else
-    record.client = "unix:";
+  } else {
+    record.client = origin_.peer.ip ? origin_.peer_text() : "unix:";
+  }
   record.method = head.method_text;
   record.host = head.host;
   record.path = head.path;
