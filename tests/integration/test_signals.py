@@ -136,7 +136,7 @@ class Signals(SluiceTest):
             r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a HTTP/1\.1" 200 1024 '
             r'"http://from\.test/" "a \\x22quoted\\x22 one"$',
         )
-        self.assertRegex(lines[1], r'^127\.0\.0\.1 - - \[.*\] "-" 400 0 "-" "-"$')
+        self.assertRegex(lines[1], r'^127\.0\.0\.1 - - \[.*\] "-" 400 39 "-" "-"$')
 
     def test_not_ready_while_stopping(self):
         proxy = self.held()
