@@ -99,6 +99,8 @@ Json preview_json(const control::ServiceAnswer& service) {
           {"live", core::text(service.live)},
           {"split_basis_points", service.split.count()},
           {"moved_basis_points", preview.moved.count()},
+          {"users_seen", preview.users.seen},
+          {"users_moved", preview.users.moved},
           {"drain", std::move(drain)}};
 }
 

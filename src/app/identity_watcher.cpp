@@ -45,12 +45,16 @@ struct IdentityWatcher::Shared {
   void look(std::size_t number) {
     Watched& file = files[number];
     if (!file.watch.look(config::stamp_of(file.path))) return;
-    auto list = config::read_identities(file.path);
-    if (list) {
-      tell({number, std::make_shared<const policy::IdentityList>(std::move(*list))});
-    } else {
-      tell({number, list.error()});
+    auto read = config::read_identities(file.path);
+    if (read) {
+      file.watch.note_read(read->stamp);
+      return tell({number, std::make_shared<const policy::IdentityList>(std::move(read->list))});
     }
+    // A bad or an overlong file stays so until somebody changes it; what else went wrong may pass.
+    const core::ErrorCode code = read.error().code;
+    if (code == core::ErrorCode::Io || code == core::ErrorCode::Unavailable)
+      file.watch.note_failed();
+    tell({number, read.error()});
   }
 
   /// The receiver may end between the message and its turn.

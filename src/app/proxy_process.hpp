@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "admin/admin_server.hpp"
+#include "app/identity_status.hpp"
 #include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
+#include "app/notices.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
 #include "control/start_state.hpp"
@@ -21,12 +23,13 @@
 
 namespace sluice::app {
 
-/// The running proxy: one control loop on the calling thread, one thread per worker, one store
-/// thread, one log thread. Only wiring: what each part does stands in its folder. Members are in
-/// the order in which they may use each other.
+/// The running proxy: one control loop on the calling thread, one thread per worker, one for the
+/// store, one for the access log, one that looks at the files of identities. Only wiring: what each
+/// part does stands in its folder. Members are in the order in which they may use each other.
 class ProxyProcess {
  public:
-  ProxyProcess(config::Config config, std::string version);
+  /// `notices` outlives this.
+  ProxyProcess(config::Config config, std::string version, Notices& notices);
   ~ProxyProcess();
 
   /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has
@@ -53,7 +56,9 @@ class ProxyProcess {
   void on_farewell() { control_.stop(); }
   void end();
   void end_log();
+  void notice(const std::string& line) { notices_.say(line); }
 
+  Notices& notices_;
   config::Config config_;  // constant after construction, which hands the identities on to parts_
   const std::string version_;
   const std::size_t worker_count_;
@@ -64,6 +69,7 @@ class ProxyProcess {
   net::UvLoop control_;
   net::UvConnector connector_;
   config::CellRegistry cells_;
+  IdentityStatus identity_status_;
   config::StaticParts parts_;  // lists: replaced when their files change, then republished
   model::Publication publication_;
   std::shared_ptr<control::StateDirectory> directory_;
@@ -81,8 +87,5 @@ class ProxyProcess {
   bool is_stopping_ = false;
   net::MemberTimer<ProxyProcess, &ProxyProcess::on_farewell> farewell_{*this};
 };
-
-/// One line on standard error, for whoever runs the process.
-void notice(const std::string& line);
 
 }  // namespace sluice::app

@@ -72,6 +72,10 @@ std::string dry_run_text(Verb verb, const ChangeAnswer& change, const Dress& dre
   std::string text = fmt::format("{}: {} {}\n", service, what_would_be(verb, change), note);
   text += fmt::format("  {} of all users would change pools, pins apart\n",
                       percent_text(change.moved_basis_points));
+  if (change.users_seen > 0) {
+    text += fmt::format("  about {} of {} seen in the last minute would\n", change.users_moved,
+                        counted(change.users_seen, "user"));
+  }
   if (!change.would_drain.empty()) {
     text += fmt::format("  {} would drain: {} and {} are in progress there now\n",
                         change.would_drain, counted(change.requests_there, "request"),

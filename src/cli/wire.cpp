@@ -128,6 +128,8 @@ ChangeAnswer change_answer(const Json& json) {
     change.would_live = would.value("live", "");
     change.would_split_basis_points = would.value("split_basis_points", 0U);
     change.moved_basis_points = would.value("moved_basis_points", 0U);
+    change.users_seen = would.value("users_seen", std::uint64_t{0});
+    change.users_moved = would.value("users_moved", std::uint64_t{0});
     if (would.contains("drain") && would.at("drain").is_object()) {
       const Json& drain = would.at("drain");
       change.would_drain = drain.value("pool", "");

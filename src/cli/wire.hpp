@@ -74,6 +74,7 @@ struct ChangeAnswer {
   std::string would_live;
   unsigned would_split_basis_points = 0;
   unsigned moved_basis_points = 0;
+  std::uint64_t users_seen = 0, users_moved = 0;  // in the last minute, about
   std::string would_drain;  // pool; empty: none
   std::uint64_t requests_there = 0, tunnels_there = 0;
   std::string endpoint;        // `blue/127.0.0.1:9001`; empty: the change was about none

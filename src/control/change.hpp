@@ -94,11 +94,18 @@ struct EndpointAnswer {
   model::EndpointMode mode = model::EndpointMode::Enabled;
 };
 
+/// Of the users seen in the last minute; estimates (metrics::UserSample).
+struct MovedUsers {
+  std::uint64_t seen = 0;
+  std::uint64_t moved = 0;  // would get another pool
+};
+
 /// What a dry run found beside what would be true after the change.
 struct Preview {
   core::PoolName live = core::PoolName::Blue;  // now
   core::BasisPoints split;                     // now
   core::BasisPoints moved;  // so many of all users would get another pool, pins apart
+  MovedUsers users;         // and so many of the last minute's
   std::optional<core::PoolName> drains;
   std::uint64_t requests = 0, tunnels = 0;  // in progress now on the pool that would drain
 };

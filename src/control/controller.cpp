@@ -38,6 +38,7 @@ Controller::Controller(Deps deps, StartState start)
       check_(deps_.loop, deps_.connector),
       watchdog_(deps_.loop, deps_.workers),
       shares_(deps_.loop, deps_.workers, deps_.config.services.size()),
+      users_(deps_.loop, deps_.workers, deps_.config.services.size()),
       reporter_(deps_.loop, deps_.parts.services, [this] {
         return Reporter::Health{.is_durable = keeper_.is_durable(),
                                 .audit_waiting = deps_.store.audit_waiting(),
@@ -49,10 +50,15 @@ void Controller::start() {
 }
 
 void Controller::publish() {
-  const core::Epoch epoch = publisher_.next_epoch();
-  in_force_ = config::build_snapshot(deps_.config, deps_.parts, truth(), epoch);
+  in_force_ = next_edition(truth());
   publisher_.prepare(in_force_);
-  publisher_.flip(epoch);
+  publisher_.flip(in_force_.snapshot->epoch);
+}
+
+model::Edition Controller::next_edition(const model::TrafficState& traffic) {
+  return {.snapshot =
+              config::build_snapshot(deps_.config, deps_.parts, traffic, publisher_.next_epoch()),
+          .lists = deps_.parts.lists};
 }
 
 void Controller::set_serving(std::vector<ListenerView> listeners) {
@@ -182,9 +188,8 @@ void Controller::persist() {
   const ChangePlan& plan = running_->plan;
   running_->phase = Phase::Persisting;
   running_->persist_began = deps_.loop.clock().now();
-  running_->snapshot =
-      config::build_snapshot(deps_.config, deps_.parts, plan.after, publisher_.next_epoch());
-  publisher_.prepare(running_->snapshot);
+  running_->edition = next_edition(plan.after);
+  publisher_.prepare(running_->edition);
 
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
@@ -221,6 +226,7 @@ Preview Controller::preview_of(const PlannedService& service,
   Preview preview{.live = now.live,
                   .split = now.split,
                   .moved = moved_share(now, after),
+                  .users = moved_users(users_.sample(service.service), now, after),
                   .drains = service.drains};
   if (!service.drains) return preview;
   const std::size_t pool = core::index(*service.drains);
@@ -261,10 +267,14 @@ void Controller::flip() {
   running_.reset();
   persist_deadline_.unlink();
   const core::Instant begin = deps_.loop.clock().now();
-  publisher_.flip(done.snapshot->epoch);
+  publisher_.flip(done.edition.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
+  for (const PlannedService& service : done.plan.services) {
+    const std::string& salt = done.plan.after.find(service.name)->salt;
+    if (salt != truth().find(service.name)->salt) users_.on_new_salt(service.service);
+  }
   keeper_.commit();
-  in_force_ = done.snapshot;
+  in_force_ = done.edition;
   reporter_.on_changed(done.plan, done.change.request);
   counts_.add(done.change.request, ChangeCounts::kChanged);
   for (const PlannedService& service : done.plan.services) {
@@ -274,7 +284,7 @@ void Controller::flip() {
   }
 
   Answers::Pending pending;
-  pending.epoch = done.snapshot->epoch;
+  pending.epoch = done.edition.snapshot->epoch;
   pending.flipped = flipped;
   pending.when = done.change.request.answer;
   pending.answer = answer_of(done.change.request, done.plan);
@@ -303,7 +313,7 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
     const DrainOrder order{.service = &of,
                            .pool = *service.drains,
                            .generation = truth().generation,
-                           .below = done.snapshot->epoch,
+                           .below = done.edition.snapshot->epoch,
                            .deadline = done.change.request.drain.value_or(of.drain_deadline)};
     const DrainId id = drainer_.start(order);
     reporter_.on_drain_began(id, order);
@@ -327,7 +337,7 @@ Controller::Queued Controller::halt_running() {
       check_.cancel();
       break;
     case Phase::Persisting:
-      publisher_.withdraw(halted.snapshot->epoch);
+      publisher_.withdraw(halted.edition.snapshot->epoch);
       if (keeper_.give_up() == StateKeeper::Refused::MayLand) halted.change.may_land = true;
       break;
   }
@@ -403,7 +413,7 @@ const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
 }
 
 const model::Pool& Controller::pool_in_force(core::ServiceId id, core::PoolName name) const {
-  return in_force_->service(id).settings->pool(name);
+  return in_force_.snapshot->service(id).settings->pool(name);
 }
 
 void Controller::note(const std::string& line) const {

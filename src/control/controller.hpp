@@ -19,6 +19,7 @@
 #include "control/start_state.hpp"
 #include "control/state_keeper.hpp"
 #include "control/status.hpp"
+#include "control/user_census.hpp"
 #include "control/watchdog.hpp"
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -110,8 +111,8 @@ class Controller {
     Queued change;
     ChangePlan plan;
     Phase phase = Phase::Checking;
-    std::shared_ptr<const model::Snapshot> snapshot;  // of Persisting: prepared
-    core::Instant persist_began{};                    // read afresh
+    model::Edition edition{};       // of Persisting: prepared
+    core::Instant persist_began{};  // read afresh
   };
 
   const model::TrafficState& truth() const { return keeper_.in_force().state; }
@@ -119,6 +120,7 @@ class Controller {
 
   void run_queue();
   void publish();
+  model::Edition next_edition(const model::TrafficState& traffic);
   void republish_if_due();
   std::optional<Queued> next_queued();
   static Queued first_of(std::deque<Queued>& queue);
@@ -159,6 +161,7 @@ class Controller {
   ConnectCheck check_;
   Watchdog watchdog_;
   ObservedShare shares_;
+  UserCensus users_;
   Reporter reporter_;
   ChangeCounts counts_;
 
@@ -167,8 +170,8 @@ class Controller {
   std::uint64_t newest_number_ = 0;
   std::optional<Running> running_;
   bool is_republish_due_ = false;
-  bool is_audit_read_ = false;                       // for somebody, now
-  std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
+  bool is_audit_read_ = false;  // for somebody, now
+  model::Edition in_force_;     // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
 

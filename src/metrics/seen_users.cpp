@@ -53,7 +53,7 @@ void SeenUsers::add_to(UserSample& sample, core::Instant now, core::Instant sinc
   const std::int64_t oldest = newest - static_cast<std::int64_t>(kWindows) + 1;
   for (const Window& window : windows_) {
     const std::int64_t number = window.number.load(std::memory_order_acquire);
-    if (number < oldest || core::Instant{number * kWindow} < since) continue;
+    if (number < oldest || core::Instant{number * kWindow} <= since) continue;
     for (std::size_t slot = 0; slot < window.ranks.size(); ++slot) {
       sample.merge(slot, window.ranks[slot].load(std::memory_order_relaxed));
     }

@@ -82,7 +82,7 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
 Exchange::Next Exchange::identify_user() {
   identity_ = model::identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
   const auto pin =
-      model::find_pin(settings().pins, hold_->lists,
+      model::find_pin(settings().pins, context_.slot.lists(),
                       {.head = head, .client = who_.address, .identity = identity_.value()});
   choice_ = policy::choose_pool(service_->split_state(), pin, identity_.value());
   metrics::ServiceCounters& counted = *counters_;

@@ -17,7 +17,7 @@ import termios
 import threading
 import unittest
 
-from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, poll_readable, scaled, service, wait_until
+from harness import BIN, PATIENCE, Peer, SluiceTest, bucket_of, plain_answer, poll_readable, scaled, service, wait_until
 
 
 class Commands(SluiceTest):
@@ -936,8 +936,9 @@ class Drains(SluiceTest):
     def test_a_dry_run_counts_what_would_drain_and_changes_nothing(self):
         proxy = self.held()
         proxy.split("10%")
+        user = next(name for name in map(str, range(100)) if bucket_of("shop", name) >= 1000)
         with proxy.client() as client:
-            client.request()
+            client.request(fields=[f"X-User-Id: {user}"])
             self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
             done = proxy.cli("switch", "green", "--dry-run", "--json")
             answer = json.loads(done.stdout)
@@ -945,9 +946,10 @@ class Drains(SluiceTest):
             self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "blue", 2))
             self.assertEqual((answer["changed"], answer["split_basis_points"]), (False, 1000))
             self.assertEqual(answer["would"], {"changed": True, "live": "green", "split_basis_points": 0, "moved_basis_points": 9000,
-                                               "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
+                                               "users_seen": 1, "users_moved": 1, "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
             shown = proxy.cli("switch", "green", "--dry-run").stdout
             self.assertIn("green would be live", shown)
+            self.assertIn("about 1 of 1 user seen in the last minute would", shown)
             self.assertIn("1 request and 0 tunnels are in progress there now", shown)
             self.assertIn("0.5 % of all users would change", proxy.cli("split", "10.5", "--dry-run").stdout)
             self.assertEqual((proxy.status()["generation"], proxy.status("shop")["live"]), (2, "blue"))

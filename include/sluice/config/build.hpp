@@ -39,7 +39,8 @@ class CellRegistry {
 struct StaticParts {
   std::vector<std::shared_ptr<const model::ServiceSettings>> services;
   std::shared_ptr<const model::ServiceTable> table;
-  model::IdentityLists lists;  // the only part that changes while the process runs
+  /// The only part that changes while the process runs: goes beside each snapshot (model::Edition).
+  std::shared_ptr<const model::IdentityLists> lists;
 };
 StaticParts build_static(const Config& config, CellRegistry& cells);
 

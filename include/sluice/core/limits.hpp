@@ -77,6 +77,10 @@ static_assert(kIdentityFileMax < UINT32_MAX / 2);  // offsets are 32 bit
 /// How often such files are looked at. A new one is read when two looks in a row find it alike, so
 /// that one is not read while it is written.
 inline constexpr std::chrono::milliseconds kFileLook{1000};
+/// One that is different at each look is replaced all the time; then it is read as it is.
+inline constexpr unsigned kFileLooksMax = 10;
+/// The longest pause, in looks, before a file that could not be read is tried again.
+inline constexpr unsigned kFileRetryLooksMax = 64;
 
 /// accept4 calls per readiness event: the loop must turn also in a connection storm (nghttpx).
 inline constexpr unsigned kAcceptsPerEvent = 16;
@@ -106,6 +110,10 @@ inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 /// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};
 inline constexpr std::size_t kTimerSlots = 1024;
+
+/// Lines for whoever runs the process that standard error has not taken yet; more are dropped and
+/// counted. What a pipe holds, once more.
+inline constexpr std::size_t kNoticeQueueBytes = 64 * 1024;
 
 /// Access-log lines that wait for the writer, per process; more are dropped and counted.
 inline constexpr std::size_t kAccessLogQueueLines = 64 * 1024;

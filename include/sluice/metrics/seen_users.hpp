@@ -64,7 +64,7 @@ class SeenUsers {
     if (rank > place.load(std::memory_order_relaxed)) place.store(rank, std::memory_order_relaxed);
   }
 
-  /// Those of the windows that began at `since` or later.
+  /// Those of the windows that began after `since`.
   void add_to(UserSample& sample, core::Instant now, core::Instant since) const;
 
  private:

@@ -128,7 +128,7 @@ TEST_CASE("admin: a dry run has the shape of a change, and says what would be", 
   CHECK(dry["split_basis_points"] == 0);
   CHECK(dry["generation"] == 1);
   CHECK(dry["would"] == json::parse(R"({"changed":true,"live":"green","split_basis_points":0,
-      "moved_basis_points":10000,"drain":{"pool":"blue","requests":0,"tunnels":0}})"));
+      "moved_basis_points":10000,"users_seen":0,"users_moved":0,"drain":{"pool":"blue","requests":0,"tunnels":0}})"));
   const json split =
       admin.post("/v1/services/shop/split", R"({"percent":"5%","dry_run":true})").content();
   CHECK(split["would"]["moved_basis_points"] == 500);

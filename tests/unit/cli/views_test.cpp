@@ -168,6 +168,10 @@ TEST_CASE("change view: a dry run says what would be", "[cli]") {
         "shop: green would be live, blue closed (dry run, nothing has changed)\n"
         "  90 % of all users would change pools, pins apart\n"
         "  blue would drain: 5 requests and 1 tunnel are in progress there now\n");
+  change.users_seen = 1240;
+  change.users_moved = 1116;
+  CHECK(has(change_text(Verb::Switch, change, std::nullopt, {}),
+            "pins apart\n  about 1116 of 1240 users seen in the last minute would\n  blue"));
   change.would_live = "blue";
   change.would_split_basis_points = 1250;
   change.would_drain.clear();

@@ -8,13 +8,14 @@
 #include "support/catch.hpp"
 #include "support/control_rig.hpp"
 #include "support/fault_files.hpp"
-#include "unit/net/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
 using namespace sluice;
 using control::StateSource;
 using test::FaultFiles;
+using test::TempDir;
 
 const std::string kState = "/state/state.json";
 const std::string kPrevious = "/state/state.json.previous";
