@@ -344,7 +344,7 @@ std::optional<std::string> wrong_verb(const CLI::App& group, int argc, const cha
   const std::vector<std::string_view> known(names.begin(), names.end());
   auto text = unknown_command(argv[2], known);
   if (!text) return std::nullopt;
-  *text += "; there is " + names.front();
+  *text += (text->ends_with('?') ? " There is " : "; there is ") + names.front();
   for (std::size_t i = 1; i < names.size(); ++i) *text += ", " + names[i];
   return text;
 }
@@ -354,10 +354,12 @@ std::string usage_of(const CLI::App& verb, const std::string& name) {
   std::string usage = name;
   const CLI::App* shown = &verb;
   const auto parts = verb.get_subcommands([](const CLI::App*) { return true; });
-  if (!parts.empty() && verb.get_require_subcommand_min() > 0) {
-    usage += " " + parts.front()->get_name();
-    for (std::size_t i = 1; i < parts.size(); ++i) usage += "|" + parts[i]->get_name();
-    shown = parts.front();
+  if (!parts.empty()) {
+    std::string words = parts.front()->get_name();
+    for (std::size_t i = 1; i < parts.size(); ++i) words += "|" + parts[i]->get_name();
+    const bool is_needed = verb.get_require_subcommand_min() > 0;
+    usage += is_needed ? " " + words : " [" + words + "]";
+    if (is_needed) shown = parts.front();
   }
   for (const CLI::Option* option : shown->get_options()) {
     if (!option->get_positional()) continue;

@@ -491,7 +491,7 @@ TEST_CASE("cli: a usage error shows how the command is written", "[cli]") {
       {{"status", "--nope"}, "try: sluice status [SERVICE], or"},
       {{"events", "x"}, "try: sluice events, or sluice events --help\n"},
       {{"audit", "verify", "x"}, "try: sluice audit verify, or"},
-      {{"audit", "verfy"}, "unknown command 'verfy', did you mean 'verify'?; there is verify\n"},
+      {{"audit", "verfy"}, "unknown command 'verfy', did you mean 'verify'? There is verify\n  try: sluice audit [verify]\n"},
       {{"endpoint"},
        "try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint --help\n"},
       {{"endpoint", "frob", "x"},

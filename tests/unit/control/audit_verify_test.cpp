@@ -378,6 +378,33 @@ TEST_CASE("verify: no alarm while a proxy works, wherever and however fast it go
   CHECK(second_looks > 0);  // the rule was needed
 }
 
+TEST_CASE("verify: while records follow their states one look finds nothing",
+          "[control][audit][verify][live]") {
+  Installation installation;
+  Versions versions;
+  FaultFiles& written = *installation.files;
+  written.on_change = [&] { versions.push_back(written.contents()); };
+  for (int i = 0; i < 20; ++i) installation.change();
+  written.on_change = nullptr;
+  versions.push_back(written.contents());
+  for (std::size_t begin = 0; begin < versions.size(); ++begin) {
+    for (const std::size_t stride : {0, 1, 2, 3, 5, 9, 20}) {
+      FaultFiles files;
+      std::size_t at = begin;
+      files.replace_all(versions[at]);
+      files.on_look = [&] {
+        at = std::min(at + stride, versions.size() - 1);
+        files.replace_all(versions[at]);
+      };
+      const auto report = control::look_at_audit(files, "/state", ChainStart::First);
+      INFO("version " << begin << ", " << stride << " steps per look");
+      REQUIRE(report);
+      for (const auto& each : report->findings) UNSCOPED_INFO(each.what);
+      REQUIRE(report->findings.empty());
+    }
+  }
+}
+
 TEST_CASE("verify: what is wrong is found all the same while a proxy works",
           "[control][audit][verify][live]") {
   Versions versions = versions_of_changes();
