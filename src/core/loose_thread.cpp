@@ -14,7 +14,6 @@ LooseThread::LooseThread(const char* name, std::function<void()> work) {
       [name = std::string(name), work = std::move(work), ended = std::move(ended)]() mutable {
         name_thread(name.c_str());
         work();
-        work = nullptr;
         ended.set_value();
       });
 }
