@@ -217,6 +217,7 @@ core::Status ProxyProcess::start_admin() {
       admin::peer_actor);
   auto local = net::open_unix_listener(config_.admin_socket.path, config_.admin_socket.mode);
   if (!local) return local.error();
+  admin_file_ = net::SocketFile(config_.admin_socket.path);
   admin_local_ = accept_for(std::move(*local), admin_->local());
   if (!remote) return core::ok();
   if (core::Status listening = net::listen_all(remote->sockets); !listening) return listening;
@@ -317,7 +318,7 @@ void ProxyProcess::end() {
   control_.core().timers().disarm(farewell_);
   if (admin_local_ != nullptr) {
     admin_local_->stop();
-    static_cast<void>(::unlink(config_.admin_socket.path.c_str()));
+    admin_file_.remove();
   }
   if (admin_remote_ != nullptr) admin_remote_->stop();
   admin_.reset();

@@ -79,6 +79,7 @@ class ProxyProcess {
   std::unique_ptr<control::Controller> controller_;
   std::unique_ptr<IdentityWatcher> identity_watcher_;
   std::unique_ptr<admin::AdminServer> admin_;
+  net::SocketFile admin_file_;
   std::unique_ptr<net::UvAcceptor> admin_local_;   // the Unix socket
   std::unique_ptr<net::UvAcceptor> admin_remote_;  // admin.http, read-only
   std::unique_ptr<net::SignalWatch> signals_;

@@ -174,10 +174,11 @@ std::optional<Refusal> find_endpoint(const ServiceOrder& order, const KnownServi
   return out ? std::nullopt : std::optional(unknown_endpoint(order.endpoint, service));
 }
 
-bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
-  const auto& endpoints = service.endpoints[core::index(traffic.live)];
-  return std::ranges::any_of(endpoints, [&traffic](const std::string& address) {
-    return traffic.mode_of(traffic.live, address) == model::EndpointMode::Enabled;
+bool has_usable(const KnownService& service, const model::ServiceTraffic& traffic,
+                core::PoolName pool) {
+  const auto& endpoints = service.endpoints[core::index(pool)];
+  return std::ranges::any_of(endpoints, [&traffic, pool](const std::string& address) {
+    return traffic.mode_of(pool, address) == model::EndpointMode::Enabled;
   });
 }
 
@@ -261,6 +262,25 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
   }
   if (plan.changed) plan.after.generation = raised;
   return std::nullopt;
+}
+
+bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
+  return has_usable(service, traffic, traffic.live);
+}
+
+std::vector<std::string> warnings_about(const KnownService& service,
+                                        const model::ServiceTraffic& after) {
+  std::vector<std::string> warnings;
+  const std::string live(core::text(after.live)), candidate(core::text(after.candidate()));
+  if (!has_usable(service, after, after.live)) {
+    warnings.push_back("the live pool " + live +
+                       " has no usable endpoint: every request to it is answered 503 until "
+                       "`sluice endpoint enable` brings one back");
+  }
+  if (after.split.count() > 0 && !has_usable(service, after, after.candidate())) {
+    warnings.push_back(candidate + " has no usable endpoint: its share of the users gets " + live);
+  }
+  return warnings;
 }
 
 core::BasisPoints moved_share(const model::ServiceTraffic& before,

@@ -38,6 +38,7 @@ Controller::Controller(Deps deps, StartState start)
       check_(deps_.loop, deps_.connector),
       watchdog_(deps_.loop, deps_.workers),
       shares_(deps_.loop, deps_.workers, deps_.config.services.size()),
+      users_(deps_.loop, deps_.workers, deps_.config.services.size()),
       reporter_(deps_.loop, deps_.parts.services, [this] {
         return Reporter::Health{.is_durable = keeper_.is_durable(),
                                 .audit_waiting = deps_.store.audit_waiting(),
@@ -63,6 +64,7 @@ model::Edition Controller::next_edition(const model::TrafficState& traffic) {
 void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
+  for (std::uint32_t id = 0; id < known_.size(); ++id) tell_live_pool(core::ServiceId{id});
   watchdog_.start();
   shares_.start();
   reporter_.start();
@@ -188,7 +190,6 @@ void Controller::persist() {
   running_->persist_began = deps_.loop.clock().now();
   running_->edition = next_edition(plan.after);
   publisher_.prepare(running_->edition);
-  if (is_rollback(request)) warn_about_endpoints(*running_);
 
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
@@ -225,6 +226,7 @@ Preview Controller::preview_of(const PlannedService& service,
   Preview preview{.live = now.live,
                   .split = now.split,
                   .moved = moved_share(now, after),
+                  .users = moved_users(users_.sample(service.service), now, after),
                   .drains = service.drains};
   if (!service.drains) return preview;
   const std::size_t pool = core::index(*service.drains);
@@ -267,12 +269,18 @@ void Controller::flip() {
   const core::Instant begin = deps_.loop.clock().now();
   publisher_.flip(done.edition.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
+  for (const PlannedService& service : done.plan.services) {
+    const std::string& salt = done.plan.after.find(service.name)->salt;
+    if (salt != truth().find(service.name)->salt) users_.on_new_salt(service.service);
+  }
   keeper_.commit();
   in_force_ = done.edition;
   reporter_.on_changed(done.plan, done.change.request);
   counts_.add(done.change.request, ChangeCounts::kChanged);
   for (const PlannedService& service : done.plan.services) {
-    if (service.changed) shares_.restart(service.service);
+    if (!service.changed) continue;
+    shares_.restart(service.service);
+    tell_live_pool(service.service);
   }
 
   Answers::Pending pending;
@@ -369,21 +377,35 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .split = after.split,
                                .drain = std::nullopt,
                                .endpoint = service.endpoint,
-                               .preview = std::nullopt});
+                               .preview = std::nullopt,
+                               .warnings = warnings_of(service, after)});
   }
   if (request.execution == Execution::DryRun) add_previews(plan, answer);
   return answer;
 }
 
-void Controller::warn_about_endpoints(const Running& rollback) const {
-  for (const PlannedService& planned : rollback.plan.services) {
-    const model::Service& service = rollback.edition.snapshot->service(planned.service);
-    const auto& endpoints = service.settings->pool(service.live).endpoints;
-    if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
-      note("rollback of " + planned.name + " to pool " + std::string(core::text(service.live)) +
-           ", which has no usable endpoint");
-    }
+/// Beside what the decisions say: a live pool that accepted nothing when it was last tried.
+std::vector<std::string> Controller::warnings_of(const PlannedService& service,
+                                                 const model::ServiceTraffic& after) const {
+  auto warnings = warnings_about(known_[service.service.raw], after);
+  if (!warnings.empty()) return warnings;
+  const auto& endpoints = settings(service.service).pool(after.live).endpoints;
+  const bool is_failing = std::ranges::all_of(endpoints, [](const model::Endpoint& endpoint) {
+    return endpoint.cell->penalty.load(std::memory_order_relaxed) != 0;
+  });
+  if (is_failing) {
+    warnings.push_back("no endpoint of the live pool " + std::string(core::text(after.live)) +
+                       " accepted a connection when it was last tried");
   }
+  return warnings;
+}
+
+void Controller::tell_live_pool(core::ServiceId id) {
+  const KnownService& service = known_[id.raw];
+  const model::ServiceTraffic& traffic = *truth().find(service.name);
+  const bool is_usable = control::has_usable_endpoint(service, traffic);
+  if (!is_usable) note("service " + service.name + ": " + warnings_about(service, traffic)[0]);
+  reporter_.on_live_pool(service.name, traffic.live, is_usable);
 }
 
 const model::ServiceSettings& Controller::settings(core::ServiceId id) const {

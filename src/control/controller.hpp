@@ -19,6 +19,7 @@
 #include "control/start_state.hpp"
 #include "control/state_keeper.hpp"
 #include "control/status.hpp"
+#include "control/user_census.hpp"
 #include "control/watchdog.hpp"
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -145,7 +146,9 @@ class Controller {
   const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
   ServiceView view_of(core::ServiceId id) const;
   void add_endpoints(ExplainAnswer& answer) const;
-  void warn_about_endpoints(const Running& rollback) const;
+  std::vector<std::string> warnings_of(const PlannedService& service,
+                                       const model::ServiceTraffic& after) const;
+  void tell_live_pool(core::ServiceId id);
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
@@ -158,6 +161,7 @@ class Controller {
   ConnectCheck check_;
   Watchdog watchdog_;
   ObservedShare shares_;
+  UserCensus users_;
   Reporter reporter_;
   ChangeCounts counts_;
 

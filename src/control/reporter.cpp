@@ -115,6 +115,13 @@ void Reporter::on_drain_ended(DrainId id, const DrainReport& report) {
             {"tunnels_kept", std::uint64_t{report.tunnels_kept}}});
 }
 
+void Reporter::on_live_pool(const std::string& service, core::PoolName pool, bool is_usable) {
+  Problem& problem = live_pools_.try_emplace(service, Problem{"no_usable_endpoint"}).first->second;
+  set(problem, !is_usable,
+      service + ": the live pool " + std::string(core::text(pool)) +
+          (is_usable ? " has a usable endpoint" : " has no usable endpoint"));
+}
+
 void Reporter::on_not_durable() {
   set(durable_, true, "the state in force is not on the disk; it is written again until it is");
 }

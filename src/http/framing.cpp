@@ -101,10 +101,11 @@ std::optional<std::uint64_t> parse_length(std::string_view digits) {
   if (digits.empty()) return {};
   constexpr std::size_t kSafeDigits = 18;  // no number of so many digits is above the maximum
   std::uint64_t length = 0;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (!is_in(kDigit, digits[i])) return {};
-    const auto digit = static_cast<std::uint64_t>(digits[i] - '0');
-    if (i >= kSafeDigits && length > (kLengthMax - digit) / 10) return {};
+  for (const char& c : digits) {
+    const auto digit = static_cast<unsigned char>(c - '0');
+    if (digit > 9) return {};
+    const bool may_overflow = &c >= digits.data() + kSafeDigits;
+    if (may_overflow && length > (kLengthMax - digit) / 10) return {};
     length = length * 10 + digit;
   }
   return length;

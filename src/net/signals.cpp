@@ -7,15 +7,14 @@
 namespace sluice::net {
 
 SignalWatch::SignalWatch(UvLoop& loop, std::initializer_list<int> signal_numbers, Callback callback)
-    : loop_(loop), callback_(std::move(callback)) {
+    : callback_(std::move(callback)) {
   const auto on_signal = [](uv_signal_t* watcher, int signal_number) {
     auto& self = *static_cast<SignalWatch*>(watcher->data);
-    self.loop_.enter();
     self.callback_(signal_number);
   };
   for (const int signal_number : signal_numbers) {
     auto* watcher = new uv_signal_t;
-    ENSURE(uv_signal_init(loop.raw(), watcher) == 0, "no signal watcher");
+    ENSURE(uv_signal_init(loop.libuv(), watcher) == 0, "no signal watcher");
     watcher->data = this;
     ENSURE(uv_signal_start(watcher, on_signal, signal_number) == 0, "no signal watcher");
     watchers_.push_back(watcher);

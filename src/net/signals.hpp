@@ -19,7 +19,6 @@ class SignalWatch {
   ~SignalWatch();
 
  private:
-  UvLoop& loop_;
   Callback callback_;
   std::vector<uv_signal_t*> watchers_;  // each frees itself in its close callback
 };

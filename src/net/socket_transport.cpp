@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "net/socket_calls.hpp"
 #include "net/uv_loop.hpp"
@@ -34,6 +35,10 @@ TransportError classify(int error_number) {
   }
 }
 
+ssize_t taken_of(ssize_t sent) {
+  return sent < 0 && would_block(errno) ? 0 : sent;
+}
+
 /// Bytes taken by the kernel, 0 when it takes none now, or -1 with errno.
 ssize_t send_parts(int fd, std::span<const std::string_view> parts) {
   std::array<iovec, kPartsPerCall> vectors;
@@ -44,8 +49,7 @@ ssize_t send_parts(int fd, std::span<const std::string_view> parts) {
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
-  const ssize_t sent = send(fd, message);
-  return sent < 0 && would_block(errno) ? 0 : sent;
+  return taken_of(net::send_message(fd, message));
 }
 
 std::size_t total(std::span<const std::string_view> parts) {
@@ -57,6 +61,7 @@ std::size_t total(std::span<const std::string_view> parts) {
 /// As send_parts() for any number of parts. A failure after bytes were taken shows at the next
 /// call.
 ssize_t send_all(int fd, std::span<const std::string_view> parts) {
+  if (parts.size() == 1) return taken_of(net::send(fd, parts.front()));
   if (parts.size() <= kPartsPerCall) return send_parts(fd, parts);
   std::size_t taken = 0;
   while (!parts.empty()) {
@@ -83,40 +88,46 @@ void append_from(ByteQueue& queue, std::span<const std::string_view> parts, std:
 
 SocketTransport* SocketTransport::open(UvLoop& loop, OwnedFd socket) {
   SocketTransport* transport = loop.transports().make(loop, socket.get());
-  if (uv_poll_init(loop.raw(), &transport->poll_, socket.get()) != 0) {
+  if (!loop.sockets().add(socket.get(), kWatchedFirst, *transport)) {
     loop.transports().destroy(transport);
     return nullptr;
   }
-  transport->poll_.data = transport;
   socket.release();
   return transport;
 }
 
+SocketTransport* SocketTransport::take_over(UvLoop& loop, OwnedFd socket) {
+  SocketTransport* transport = loop.transports().make(loop, socket.get());
+  loop.sockets().change(socket.release(), kWatchedFirst, *transport);
+  return transport;
+}
+
 SocketTransport::SocketTransport(UvLoop& loop, int fd)
-    : loop_(loop), queue_(loop.core().chunks()), fd_(fd) {}
+    : loop_(loop), queue_(loop.core().chunks()), fd_(fd), watched_(kWatchedFirst) {}
 
 // ---- events of the loop
 
-void SocketTransport::on_poll(uv_poll_t* poll, int status, int events) {
-  auto& self = *static_cast<SocketTransport*>(poll->data);
-  self.loop_.enter();
-  if (status < 0) {
-    self.watched_ = 0;  // libuv stops a watcher that saw EPOLLERR
-    self.on_socket_error();
+void SocketTransport::on_socket(std::uint32_t ready) {
+  if (!is_live()) return;  // closed, or found dead, earlier in this turn
+  if ((ready & readiness::kError) != 0) {
+    watch(0);  // or it would be told in each turn
+    on_socket_error();
   } else {
-    self.on_ready(events);
+    // Both directions have ended: every call gives its result at once.
+    if ((ready & readiness::kHungUp) != 0) ready |= watched_;
+    on_ready(ready);
   }
-  self.settle(events);
+  if (!is_as_first()) settle(ready);
 }
 
-void SocketTransport::on_ready(int events) {
-  if ((events & UV_DISCONNECT) != 0 && mode_ == ReadMode::WatchClose &&
+void SocketTransport::on_ready(std::uint32_t ready) {
+  if ((ready & readiness::kPeerEnded) != 0 && mode_ == ReadMode::WatchClose &&
       read_side_ == ReadSide::Open) {
     read_side_ = ReadSide::EndTold;
     events_->on_eof();
   }
-  if ((events & UV_READABLE) != 0 && is_live() && mode_ == ReadMode::On) receive();
-  if ((events & UV_WRITABLE) != 0 && is_live() && !queue_.empty()) flush();
+  if ((ready & readiness::kRead) != 0 && is_live() && mode_ == ReadMode::On) receive();
+  if ((ready & readiness::kWrite) != 0 && is_live() && !queue_.empty()) flush();
 }
 
 void SocketTransport::on_socket_error() {
@@ -138,7 +149,10 @@ SocketTransport::Received SocketTransport::receive() {
   const std::span<char> buffer = loop_.read_buffer();
   const ssize_t count = net::receive(fd_, buffer.first(read_limit_));
   if (count > 0) {
-    events_->on_read({buffer.data(), static_cast<std::size_t>(count)});
+    const auto size = static_cast<std::uint32_t>(count);
+    filled_ = size == read_limit_ ? size : 0;  // a short read has emptied the socket
+    events_->on_read({buffer.data(), size});
+    filled_ = 0;
     return Received::Bytes;
   }
   if (count == 0) {
@@ -157,8 +171,9 @@ void SocketTransport::on_end_of_stream() {
   if (is_news) events_->on_eof();
 }
 
-/// A write has failed earlier in this turn.
+/// A write has failed earlier in this turn, or it is closed.
 void SocketTransport::run_deferred() {
+  if (life_ == Life::Closed) return loop_.transports().destroy(this);
   while (is_live() && mode_ == ReadMode::On && read_side_ != ReadSide::EndRead) {
     if (receive() == Received::Nothing) break;
   }
@@ -181,6 +196,17 @@ void SocketTransport::read(ReadMode mode, std::size_t limit) {
   if (mode == mode_) return;
   mode_ = mode;
   settle(0);
+}
+
+std::string_view SocketTransport::read_more(std::size_t limit) {
+  const std::size_t used = std::exchange(filled_, 0);
+  const std::span<char> buffer = loop_.read_buffer();
+  if (used == 0 || used == buffer.size() || !is_live()) return {};
+  const std::span<char> rest = buffer.subspan(used, std::min(limit, buffer.size() - used));
+  const ssize_t count = net::receive(fd_, rest);
+  // An end is there to be read again. An error is not: the kernel tells it once.
+  if (count < 0 && !would_block(errno)) fail_write(errno);
+  return {rest.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
 }
 
 // ---- writing
@@ -236,14 +262,9 @@ void SocketTransport::end_write_side() {
 void SocketTransport::close() {
   if (life_ == Life::Closed) return;
   life_ = Life::Closed;
-  unlink();
   queue_.clear();
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), [](uv_handle_t* handle) {
-    auto* self = static_cast<SocketTransport*>(handle->data);
-    self->loop_.transports().destroy(self);
-  });
-  // uv_close() has taken the descriptor out of epoll, so the number may be reused at once.
-  ::close(fd_);
+  ::close(fd_);  // which takes it out of the set: nobody else holds this socket
+  loop_.core().defer(*this);
 }
 
 void SocketTransport::reset() {
@@ -255,36 +276,39 @@ void SocketTransport::reset() {
 
 // ---- what epoll watches
 
-int SocketTransport::wanted() const {
-  int events = 0;
+std::uint32_t SocketTransport::wanted() const {
+  std::uint32_t events = 0;
   // Also the hang-up while reading: the event then tells WatchClose of it without another change.
-  // While bytes are unread it fires again and again (level-triggered), as UV_READABLE does.
+  // While bytes are unread it fires again and again (level-triggered), as kRead does.
   if (mode_ == ReadMode::On && read_side_ != ReadSide::EndRead) {
-    events |= UV_READABLE | UV_DISCONNECT;
+    events |= readiness::kRead | readiness::kPeerEnded;
   }
-  if (mode_ == ReadMode::WatchClose && read_side_ == ReadSide::Open) events |= UV_DISCONNECT;
-  if (!queue_.empty()) events |= UV_WRITABLE;
+  if (mode_ == ReadMode::WatchClose && read_side_ == ReadSide::Open) {
+    events |= readiness::kPeerEnded;
+  }
+  if (!queue_.empty()) events |= readiness::kWrite;
   return events;
 }
 
-/// `events` came just now. Adds what is missing; removes what fired unwanted, and UV_WRITABLE,
-/// which always would.
-void SocketTransport::settle(int events) {
+/// `ready` came just now. Adds what is missing; removes what fired unwanted, and kWrite, which
+/// always would.
+void SocketTransport::settle(std::uint32_t ready) {
   if (!is_live()) return;
-  const int wanted_now = wanted();
-  const int missing = wanted_now & ~watched_;
-  const int unwanted = watched_ & ~wanted_now & (events | UV_WRITABLE);
+  const std::uint32_t wanted_now = wanted();
+  const std::uint32_t missing = wanted_now & ~watched_;
+  const std::uint32_t unwanted = watched_ & ~wanted_now & (ready | readiness::kWrite);
   if (missing != 0 || unwanted != 0) watch(wanted_now);
 }
 
-void SocketTransport::watch(int events) {
+void SocketTransport::watch(std::uint32_t events) {
   if (watched_ == events) return;
-  watched_ = static_cast<std::uint8_t>(events);
-  if (events == 0) {
-    uv_poll_stop(&poll_);
-  } else {
-    ENSURE(uv_poll_start(&poll_, events, on_poll) == 0, "a watched socket is closed elsewhere");
-  }
+  const bool is_in_set = watched_ != 0;
+  watched_ = static_cast<std::uint16_t>(events);
+  if (events == 0) return loop_.sockets().remove(fd_);  // kHungUp and kError can't be left out
+  if (is_in_set) return loop_.sockets().change(fd_, events, *this);
+  if (loop_.sockets().add(fd_, events, *this)) return;
+  watched_ = 0;
+  fail_write(errno);  // nothing would ever be heard of it again
 }
 
 }  // namespace sluice::net

@@ -1,37 +1,40 @@
 #pragma once
-#include <uv.h>
-
 #include <cstdint>
 
 #include "net/byte_queue.hpp"
 #include "net/owned_fd.hpp"
 #include "net/reaper.hpp"
+#include "net/socket_set.hpp"
 #include "net/transport.hpp"
 
 namespace sluice::net {
 
 class UvLoop;
 
-/// A Transport over a non-blocking stream socket of our own, watched by libuv. Lives in the slab of
-/// its loop and frees itself there after close() or reset(). Loop thread only.
+/// A Transport over a non-blocking stream socket of our own, in the socket set of its loop. Lives
+/// in the slab of its loop and frees itself there at the end of the turn of close() or reset().
+/// Loop thread only.
 ///
-/// System calls: write() is one send, a readable event is one recv. What epoll watches changes
-/// late: reading that is switched off stays watched until an event comes that nobody wants, so a
-/// request that switches it off and on again costs no epoll_ctl. A real change costs two of them
-/// (uv_poll_start removes and adds).
+/// System calls: write() is one send, a readable event is one recv. What is watched changes late:
+/// reading that is switched off stays watched until an event comes that nobody wants, so a request
+/// that switches it off and on again costs no epoll_ctl. A connection whose client reads what it
+/// asked for costs one in its life.
 ///
 /// A failed write: while reading is On, what the peer sent before it went is delivered first (an
 /// endpoint may answer 413 and reset), then on_error(); in the other modes on_error() comes at the
 /// end of the turn. A reset that comes while reading is Off and nothing is queued is noticed when
 /// reading is On again.
-class SocketTransport final : public Transport, private Deferred {
+class SocketTransport final : public Transport, private SocketWatcher, private Deferred {
  public:
   /// Takes a connected, non-blocking socket. nullptr: the kernel refuses to watch it (memory,
   /// watches); it is closed then.
   static SocketTransport* open(UvLoop& loop, OwnedFd socket);
+  /// The same for a socket that is in the loop's set already, for somebody else until now.
+  static SocketTransport* take_over(UvLoop& loop, OwnedFd socket);
 
   void set_events(TransportEvents& events) override { events_ = &events; }
   void read(ReadMode mode, std::size_t limit = core::limits::kReadBufferSize) override;
+  std::string_view read_more(std::size_t limit) override;
   using Transport::write;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return queue_.size(); }
@@ -63,9 +66,11 @@ class SocketTransport final : public Transport, private Deferred {
     FailedAfterEnd,  // the peer ended its stream properly before it reset (EPIPE, not ECONNRESET)
   };
   enum class Received : std::uint8_t { Bytes, Nothing };
+  /// Every connection is read soon, or closed.
+  static constexpr std::uint16_t kWatchedFirst = readiness::kRead | readiness::kPeerEnded;
 
-  static void on_poll(uv_poll_t* poll, int status, int events);
-  void on_ready(int events);
+  void on_socket(std::uint32_t ready) override;
+  void on_ready(std::uint32_t ready);
   void on_socket_error();
   void run_deferred() override;
   Received receive();
@@ -78,26 +83,31 @@ class SocketTransport final : public Transport, private Deferred {
   bool has_write_failed() const {
     return write_side_ == WriteSide::Failed || write_side_ == WriteSide::FailedAfterEnd;
   }
-  int wanted() const;
-  void settle(int events);
-  void watch(int events);
+  /// It reads and has nothing to send: the usual end of an event, told by a few comparisons.
+  bool is_as_first() const {
+    return watched_ == kWatchedFirst && mode_ == ReadMode::On && read_side_ == ReadSide::Open &&
+           queue_.empty();
+  }
+  std::uint32_t wanted() const;
+  void settle(std::uint32_t ready);
+  void watch(std::uint32_t events);
 
   UvLoop& loop_;
   TransportEvents* events_ = nullptr;
   ByteQueue queue_;
-  uv_poll_t poll_{};
   int fd_;
   std::uint32_t read_limit_ = core::limits::kReadBufferSize;
+  std::uint32_t filled_ =
+      0;  // of the loop's buffer, by a read that took all that it was allowed to
   ReadMode mode_ = ReadMode::Off;
   Life life_ = Life::Live;
   ReadSide read_side_ = ReadSide::Open;
   WriteSide write_side_ = WriteSide::Open;
   TransportError write_error_ = TransportError::Other;
-  std::uint8_t watched_ = 0;  // what epoll watches: UV_READABLE | UV_WRITABLE | UV_DISCONNECT
+  std::uint16_t watched_ = 0;  // readiness; 0: not in the set
 };
 
-// An idle client connection is this and its session: 448 bytes together (architecture.md §7
-// "Allocation").
-static_assert(sizeof(SocketTransport) <= 264);
+// An idle client connection is this and its session (architecture.md §7 "Allocation").
+static_assert(sizeof(SocketTransport) <= 112);
 
 }  // namespace sluice::net

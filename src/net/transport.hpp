@@ -46,6 +46,10 @@ class Transport {
   /// No system call when nothing changes: a keep-alive request makes no epoll_ctl. `limit`: most
   /// bytes per on_read, 1 to kReadBufferSize; what is not read stays in the kernel.
   virtual void read(ReadMode mode, std::size_t limit = core::limits::kReadBufferSize) = 0;
+  /// From within on_read(): what has come beyond its bytes, when they have filled their limit, at
+  /// most `limit` and valid as long as they are. Empty: nothing now, or called from elsewhere; an
+  /// end or an error is an event, later.
+  virtual std::string_view read_more(std::size_t limit) = 0;
   /// Sends the parts in order in one system call; what the socket does not take is copied and sent
   /// later. A failure is reported by on_error() later. After shutdown_write() the bytes are
   /// dropped.

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "net/raw_address.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 using core::limits::kAcceptPause;
 using core::limits::kAcceptsPerEvent;
+
+constexpr unsigned kWholeBurstsToGrow = 8;
 
 void bump(std::atomic<std::uint64_t>& counter) {
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -32,20 +35,40 @@ bool is_out_of_resources(int error_number) {
 
 }  // namespace
 
-struct UvAcceptor::Watcher {
+struct UvAcceptor::Watcher final : SocketWatcher, Reapable {
+  Watcher(UvAcceptor& owner, ListenSocket from)
+      : acceptor(&owner), socket(std::move(from.socket)), listener(from.listener) {}
+  void on_socket(std::uint32_t) override {
+    if (acceptor != nullptr) acceptor->accept_some(*this);
+  }
+  void reap() override { delete this; }
+
+  // An accept that finds nothing makes a socket and a file and takes them down again: a twentieth
+  // of what a short connection costs. So one at a time, and more when the queue stays full.
+  void on_queue_empty(unsigned found) {
+    burst = std::max(found, 1U);
+    whole_bursts = 0;
+  }
+  void on_whole_burst() {
+    if (++whole_bursts < kWholeBurstsToGrow) return;
+    burst = std::min(burst * 2, kAcceptsPerEvent);
+    whole_bursts = 0;
+  }
+
   UvAcceptor* acceptor;  // nullptr after close
   OwnedFd socket;
   std::size_t listener;
-  uv_poll_t poll{};
+  unsigned burst = 1;         // accepts per event
+  unsigned whole_bursts = 0;  // in a row that found as many connections
 };
 
 UvAcceptor::UvAcceptor(UvLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events)
     : loop_(loop), events_(events) {
   for (ListenSocket& each : sockets) {
-    auto* watcher = new Watcher{this, std::move(each.socket), each.listener};
-    ENSURE(uv_poll_init(loop.raw(), &watcher->poll, watcher->socket.get()) == 0,
+    auto* watcher = new Watcher(*this, std::move(each));
+    // In the set from the beginning: what changes there later needs no memory, so it can't fail.
+    ENSURE(loop.sockets().add(watcher->socket.get(), 0, *watcher),
            "a listening socket can be watched");
-    watcher->poll.data = watcher;
     watchers_.push_back(watcher);
   }
 }
@@ -74,25 +97,20 @@ void UvAcceptor::stop() {
   close_watchers();
 }
 
-void UvAcceptor::on_poll(uv_poll_t* poll, int /*status*/, int /*events*/) {
-  auto& watcher = *static_cast<Watcher*>(poll->data);
-  watcher.acceptor->loop_.enter();
-  watcher.acceptor->accept_some(watcher);
-}
-
 void UvAcceptor::accept_some(Watcher& watcher) {
   // Bounded: the loop must turn also in a connection storm. on_accept() may pause or stop us.
-  for (unsigned i = 0; i < kAcceptsPerEvent && is_accepting(); ++i) {
+  for (unsigned i = 0; i < watcher.burst && is_accepting(); ++i) {
     switch (accept_one(watcher)) {
       case Accepted::One:
       case Accepted::Skipped:
         break;
       case Accepted::QueueEmpty:
-        return;
+        return watcher.on_queue_empty(i);
       case Accepted::OutOfResources:
         return rest();
     }
   }
+  watcher.on_whole_burst();
 }
 
 UvAcceptor::Accepted UvAcceptor::accept_one(Watcher& watcher) {
@@ -117,10 +135,11 @@ UvAcceptor::Accepted UvAcceptor::accept_one(Watcher& watcher) {
 void UvAcceptor::close_watchers() {
   rest_timer_.unlink();
   for (Watcher* watcher : watchers_) {
-    uv_close(reinterpret_cast<uv_handle_t*>(&watcher->poll),
-             [](uv_handle_t* handle) { delete static_cast<Watcher*>(handle->data); });
     watcher->acceptor = nullptr;
+    // Other workers may hold the same socket (Unix), so that closing it would not take it out.
+    loop_.sockets().remove(watcher->socket.get());
     watcher->socket.reset();
+    loop_.core().retire(*watcher);
   }
   watchers_.clear();
 }
@@ -140,11 +159,7 @@ void UvAcceptor::watch_or_not() {
   if (is_watching_ == is_accepting()) return;
   is_watching_ = is_accepting();
   for (Watcher* watcher : watchers_) {
-    if (is_watching_) {
-      ENSURE(uv_poll_start(&watcher->poll, UV_READABLE, on_poll) == 0, "a listener can be watched");
-    } else {
-      uv_poll_stop(&watcher->poll);
-    }
+    loop_.sockets().change(watcher->socket.get(), is_watching_ ? readiness::kRead : 0, *watcher);
   }
 }
 

@@ -40,7 +40,6 @@ class UvAcceptor final : public Acceptor {
   enum class State : std::uint8_t { Paused, Accepting, Stopped };
   enum class Accepted : std::uint8_t { One, Skipped, QueueEmpty, OutOfResources };
 
-  static void on_poll(uv_poll_t* poll, int status, int events);
   void accept_some(Watcher& watcher);
   Accepted accept_one(Watcher& watcher);
   void close_watchers();
@@ -51,7 +50,7 @@ class UvAcceptor final : public Acceptor {
 
   UvLoop& loop_;
   AcceptEvents& events_;
-  std::vector<Watcher*> watchers_;  // each frees itself in its close callback
+  std::vector<Watcher*> watchers_;  // each goes at the end of the turn of its closing
   State state_ = State::Paused;
   bool is_watching_ = false;
   MemberTimer<UvAcceptor, &UvAcceptor::on_rested> rest_timer_{*this};

@@ -52,9 +52,8 @@ bool is_connected_to_itself(int fd, const RawAddress& peer) {
   return from_raw(local) == from_raw(peer);
 }
 
-/// One connect. Ends with finish(), whose memory goes later: in the close callback of its watcher,
-/// or in the reaper.
-class Attempt final : public PendingConnect, public Reapable {
+/// One connect. Ends with finish(); its memory goes at the end of that turn.
+class Attempt final : public PendingConnect, public Reapable, private SocketWatcher {
  public:
   Attempt(UvLoop& loop, ConnectEvents& events) : loop_(loop), events_(events) {}
 
@@ -64,8 +63,7 @@ class Attempt final : public PendingConnect, public Reapable {
 
  private:
   void begin(const core::SocketAddress& address);
-  void watch();
-  static void on_poll(uv_poll_t* poll, int status, int events);
+  void on_socket(std::uint32_t ready) override;
   void settle_later(int error_number);
   void settle();
   void on_timeout();
@@ -75,8 +73,7 @@ class Attempt final : public PendingConnect, public Reapable {
   ConnectEvents& events_;
   RawAddress peer_;
   OwnedFd socket_;
-  uv_poll_t poll_{};
-  bool is_watching_ = false;
+  bool is_in_set_ = false;
   int error_number_ = 0;
   MemberTimer<Attempt, &Attempt::on_timeout> timer_{*this};
   MemberDeferred<Attempt, &Attempt::settle> later_{*this};
@@ -96,22 +93,14 @@ void Attempt::begin(const core::SocketAddress& address) {
   if (peer_.family() != AF_UNIX) set_stream_options(socket_.get());
   if (::connect(socket_.get(), peer_.get(), peer_.size) == 0) return settle_later(0);
   if (errno != EINPROGRESS && errno != EINTR) return settle_later(errno);
-  watch();
+  is_in_set_ = loop_.sockets().add(socket_.get(), readiness::kWrite, *this);
+  if (!is_in_set_) settle_later(ENOMEM);
 }
 
-void Attempt::watch() {
-  if (uv_poll_init(loop_.raw(), &poll_, socket_.get()) != 0) return settle_later(ENOMEM);
-  poll_.data = this;
-  is_watching_ = true;
-  ENSURE(uv_poll_start(&poll_, UV_WRITABLE, on_poll) == 0, "a fresh socket can be watched");
-}
-
-void Attempt::on_poll(uv_poll_t* poll, int /*status*/, int /*events*/) {
-  auto& self = *static_cast<Attempt*>(poll->data);
-  self.loop_.enter();
-  // Also of EPOLLERR, which libuv gives as a status
-  self.error_number_ = socket_error(self.socket_.get());
-  self.settle();
+void Attempt::on_socket(std::uint32_t) {
+  if (!socket_.is_open()) return;  // timed out or cancelled earlier in this turn
+  error_number_ = socket_error(socket_.get());
+  settle();
 }
 
 /// No event from inside connect().
@@ -127,7 +116,8 @@ void Attempt::settle() {
   }
   OwnedFd socket = finish();
   if (error_number_ != 0) return events_.on_connect_failed(classify(error_number_, family));
-  SocketTransport* transport = SocketTransport::open(loop_, std::move(socket));
+  SocketTransport* transport = is_in_set_ ? SocketTransport::take_over(loop_, std::move(socket))
+                                          : SocketTransport::open(loop_, std::move(socket));
   if (transport == nullptr) return events_.on_connect_failed(ConnectError::LocalResources);
   events_.on_connected(*transport);
 }
@@ -140,13 +130,7 @@ void Attempt::on_timeout() {
 OwnedFd Attempt::finish() {
   timer_.unlink();
   later_.unlink();
-  if (is_watching_) {
-    is_watching_ = false;
-    uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
-             [](uv_handle_t* handle) { delete static_cast<Attempt*>(handle->data); });
-  } else {
-    loop_.core().retire(*this);
-  }
+  loop_.core().retire(*this);
   return std::move(socket_);
 }
 

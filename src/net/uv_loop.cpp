@@ -9,11 +9,6 @@ namespace sluice::net {
 
 namespace {
 
-template <typename Handle>
-uv_handle_t* as_handle(Handle& handle) {
-  return reinterpret_cast<uv_handle_t*>(&handle);
-}
-
 void bump(std::atomic<std::uint64_t>& counter) {
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -25,55 +20,58 @@ UvLoop::UvLoop(const core::Clock& clock, std::uint64_t seed)
       transports_(std::make_unique<Slab<SocketTransport>>()),
       core_(clock, seed, [this] { uv_async_send(&wake_); }) {
   // These fail without descriptors or memory only, at start: there is nothing to go on with.
-  ENSURE(uv_loop_init(&loop_) == 0, "no event loop");
-  const auto on_wake = [](uv_async_t* handle) {
-    auto& self = *static_cast<UvLoop*>(handle->data);
-    self.enter();
-    if (self.is_stop_wanted_.exchange(false)) uv_stop(&self.loop_);
-  };
-  ENSURE(uv_async_init(&loop_, &wake_, on_wake) == 0, "no event loop");
-  uv_prepare_init(&loop_, &prepare_);
-  uv_check_init(&loop_, &check_);
-  uv_timer_init(&loop_, &tick_);
-  wake_.data = prepare_.data = check_.data = tick_.data = this;
-  uv_prepare_start(&prepare_,
-                   [](uv_prepare_t* handle) { static_cast<UvLoop*>(handle->data)->end_turn(); });
-  uv_check_start(&check_,
-                 [](uv_check_t* handle) { static_cast<UvLoop*>(handle->data)->end_turn(); });
+  ENSURE(uv_loop_init(&libuv_) == 0, "no event loop");
+  ENSURE(uv_async_init(&libuv_, &wake_, [](uv_async_t*) {}) == 0, "no event loop");
+  ENSURE(sockets_.add(uv_backend_fd(&libuv_), readiness::kRead, libuv_watcher_), "no event loop");
 }
 
 UvLoop::~UvLoop() {
   core_.mailbox().close();
   enter();
   end_turn();
-  for (uv_handle_t* handle :
-       {as_handle(wake_), as_handle(prepare_), as_handle(check_), as_handle(tick_)}) {
-    uv_close(handle, nullptr);
-  }
+  ENSURE(transports_->in_use() == 0, "a socket outlives its loop");
+  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   // Close callbacks come with the next iteration; of signal watchers possibly one later. Bounded,
-  // since a socket that somebody forgot would keep the loop alive for ever.
+  // since a watcher that somebody forgot would keep the loop alive for ever.
   int result = UV_EBUSY;
   for (int i = 0; i < 16 && result == UV_EBUSY; ++i) {
-    uv_run(&loop_, UV_RUN_NOWAIT);
-    result = uv_loop_close(&loop_);
+    uv_run(&libuv_, UV_RUN_NOWAIT);
+    result = uv_loop_close(&libuv_);
   }
-  ENSURE(result == 0, "a socket or watcher outlives its loop");
+  ENSURE(result == 0, "a watcher outlives its loop");
 }
 
 void UvLoop::run() {
-  enter();  // what was deferred or armed before is not left waiting: prepare ends this turn
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  enter();  // what was deferred or armed before is not left waiting
+  end_turn();
+  while (!is_stop_wanted_.load(std::memory_order_acquire)) turn(next_wait_ms());
+  is_stop_wanted_.store(false, std::memory_order_relaxed);
 }
 
 void UvLoop::run_once() {
   enter();
-  uv_run(&loop_, UV_RUN_ONCE);
-  end_turn();  // in this mode libuv runs timers once more, after check
+  end_turn();
+  turn(next_wait_ms());
+}
+
+void UvLoop::run_now() {
+  enter();
+  end_turn();
+  turn(0);
 }
 
 void UvLoop::stop() {
-  is_stop_wanted_.store(true);
+  is_stop_wanted_.store(true, std::memory_order_release);
   uv_async_send(&wake_);
+}
+
+void UvLoop::turn(int timeout_ms) {
+  sockets_.wait(timeout_ms);
+  begin_turn();
+  sockets_.dispatch();
+  // 0: it has handles to close or to begin with, of which its descriptor says nothing.
+  if (uv_backend_timeout(&libuv_) == 0) uv_run(&libuv_, UV_RUN_NOWAIT);
+  end_turn();
 }
 
 void UvLoop::begin_turn() {
@@ -87,11 +85,12 @@ void UvLoop::end_turn() {
   if (!is_in_turn_) return;
   core_.end_turn();
   is_in_turn_ = false;
-  record_turn(core_.clock().now() - turn_began_);
-  keep_ticking();
+  record_turn();
 }
 
-void UvLoop::record_turn(core::Nanos duration) {
+void UvLoop::record_turn() {
+  turn_ended_ = core_.clock().now();
+  const core::Nanos duration = turn_ended_ - turn_began_;
   const auto is_within = [duration](std::uint64_t bound) {
     return duration < core::Millis{static_cast<std::int64_t>(bound)};
   };
@@ -104,6 +103,17 @@ void UvLoop::record_turn(core::Nanos duration) {
   }
 }
 
+/// -1: nothing but an event ends the wait.
+int UvLoop::next_wait_ms() {
+  const int libuv_wait = uv_backend_timeout(&libuv_);
+  if (libuv_wait == 0 || core_.timers().empty()) return libuv_wait;
+  const core::Nanos wait = std::max(core_.timers().next_tick() - turn_ended_, core::Nanos{0});
+  // epoll counts whole milliseconds: rounded up, or the tick comes before the slot has ended and
+  // finds nothing.
+  const int tick_wait = static_cast<int>(wait / core::Millis{1}) + 1;
+  return libuv_wait < 0 ? tick_wait : std::min(libuv_wait, tick_wait);
+}
+
 TurnTimes UvLoop::turn_times() const {
   TurnTimes times;
   for (std::size_t i = 0; i < times.counts.size(); ++i) {
@@ -112,17 +122,6 @@ TurnTimes UvLoop::turn_times() const {
   times.total = core::Nanos{all_turns_.load(std::memory_order_relaxed)};
   times.longest = core::Nanos{longest_turn_.load(std::memory_order_relaxed)};
   return times;
-}
-
-void UvLoop::keep_ticking() {
-  if (uv_is_active(as_handle(tick_)) != 0 || core_.timers().empty()) return;
-  const core::Nanos wait = std::max(core_.timers().next_tick() - core_.now(), core::Nanos{0});
-  // libuv counts in whole milliseconds from a time that it read at the beginning of its iteration:
-  // read it again, and round up, or the tick comes before the slot has ended and finds nothing.
-  const auto wait_ms = static_cast<std::uint64_t>(wait / core::Millis{1}) + 2;
-  uv_update_time(&loop_);
-  const auto on_tick = [](uv_timer_t* timer) { static_cast<UvLoop*>(timer->data)->enter(); };
-  uv_timer_start(&tick_, on_tick, wait_ms, 0);
 }
 
 }  // namespace sluice::net

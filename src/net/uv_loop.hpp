@@ -9,6 +9,7 @@
 
 #include "net/loop.hpp"
 #include "net/slab.hpp"
+#include "net/socket_set.hpp"
 
 namespace sluice::net {
 
@@ -23,14 +24,14 @@ struct TurnTimes {
   core::Nanos longest{};
 };
 
-/// net::Loop on libuv. All on one thread except stop(), turn_times() and core().mailbox(). Sockets,
-/// watchers and connectors on it must be closed before it is destroyed (checked); their memory goes
-/// in its destructor at the latest.
+/// net::Loop with the sockets of this process: an epoll set of our own, and libuv inside it for
+/// what is not a socket of the data path (wake-ups from other threads, signals, look-ups;
+/// adr/0019). All on one thread except stop(), turn_times() and core().mailbox(). Sockets, watchers
+/// and connectors on it must be closed before it is destroyed (checked); their memory goes in its
+/// destructor at the latest.
 ///
-/// A turn on libuv: an iteration is timers → prepare → poll (socket events) → check → close
-/// callbacks, and nothing runs between the wait and the first socket event. So the first callback
-/// of either half begins the turn (enter()), which reads the clock after the wait, and prepare or
-/// check ends it. An iteration with timers and events has two turns; one without either has none.
+/// A turn: wait for sockets → begin_turn() reads the clock and fires timers → socket events, libuv
+/// when it has something → end_turn(). A loop that waits makes none.
 class UvLoop {
  public:
   UvLoop(const core::Clock& clock, std::uint64_t seed);
@@ -39,8 +40,9 @@ class UvLoop {
   ~UvLoop();
 
   Loop& core() { return core_; }
-  /// For watchers in this folder.
-  uv_loop_t* raw() { return &loop_; }
+  SocketSet& sockets() { return sockets_; }
+  /// For what libuv does better than we would: not for sockets.
+  uv_loop_t* libuv() { return &libuv_; }
   /// One recv of one socket at a time; valid until the callback returns.
   std::span<char> read_buffer() { return {read_buffer_.get(), core::limits::kReadBufferSize}; }
   Slab<SocketTransport>& transports() { return *transports_; }
@@ -53,28 +55,41 @@ class UvLoop {
   /// Waits for events once and handles them: for tests and tools that own their loop.
   void run_once();
 
-  /// First thing in each libuv callback. Cheap inside a turn.
+  /// Handles what is there now, without waiting: likewise.
+  void run_now();
+
+  /// Begins a turn for work that comes from outside of one. Cheap inside a turn.
   void enter() {
     if (!is_in_turn_) begin_turn();
   }
+  /// How long the next turn would wait for a socket; -1: without bound.
+  int next_wait_ms();
   /// Any thread; the buckets may be one turn apart from each other.
   TurnTimes turn_times() const;
 
  private:
+  /// What libuv watches, as one socket of ours: its documented way into another loop
+  /// (uv_backend_fd).
+  struct LibuvWatcher final : SocketWatcher {
+    explicit LibuvWatcher(uv_loop_t& loop) : libuv(loop) {}
+    void on_socket(std::uint32_t) override { uv_run(&libuv, UV_RUN_NOWAIT); }
+    uv_loop_t& libuv;
+  };
+
+  void turn(int timeout_ms);
   void begin_turn();
   void end_turn();
-  void record_turn(core::Nanos duration);
-  void keep_ticking();
+  void record_turn();
 
-  uv_loop_t loop_{};
+  uv_loop_t libuv_{};
   uv_async_t wake_{};
-  uv_prepare_t prepare_{};
-  uv_check_t check_{};
-  uv_timer_t tick_{};
+  LibuvWatcher libuv_watcher_{libuv_};
+  SocketSet sockets_;
   std::unique_ptr<char[]> read_buffer_;
   std::unique_ptr<Slab<SocketTransport>> transports_;
   Loop core_;
   core::Instant turn_began_{};
+  core::Instant turn_ended_{};  // read afresh
   bool is_in_turn_ = false;
   std::atomic<bool> is_stop_wanted_{false};
   // Written by the loop only, read by the metrics.

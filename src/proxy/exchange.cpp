@@ -88,6 +88,7 @@ Exchange::Next Exchange::identify_user() {
   metrics::ServiceCounters& counted = *counters_;
   counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();
+  if (choice_.is_by_hash()) counted.users.see(choice_.hash, context_.loop.now());
   return Next::GoOn;
 }
 
@@ -568,7 +569,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
   reply.request_id = request_id_;
   answer_ = Answer::Complete;
   status_sent_ = status;
-  client_.send_local(reply);
+  bytes_out_ += client_.send_local(reply);
   finish(status);
 }
 

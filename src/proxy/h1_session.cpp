@@ -60,11 +60,7 @@ void H1Session::on_read(std::string_view bytes) {
   // The answer has ended the exchange and the connection in this very turn: the rest of the request
   // is not wanted.
   if (request_->exchange.is_finished() && ending_ != Ending::KeepAlive) return;
-  is_in_event_ = true;
-  const std::size_t taken = request_->is_body_complete ? 0 : deliver(bytes);
-  if (!request_->exchange.is_finished() || ending_ == Ending::KeepAlive) store(bytes.substr(taken));
-  is_in_event_ = false;
-  pump_upload();
+  take_body(bytes);
 }
 
 void H1Session::begin_request() {
@@ -76,16 +72,21 @@ void H1Session::begin_request() {
   arm(context_.slot.peek().request_header_timeout);
 }
 
-/// Appends to the request's chunk; the read limit sees to it that there is room.
+/// A head that comes in one read is all that is copied to the request's chunk: its body goes on
+/// from where it was read. The read limit sees to it that the chunk has room for all of it.
 void H1Session::take_head(std::string_view bytes) {
-  store(bytes);
+  const bool is_first = request_->chunk->bytes().empty();
+  if (!is_first) store(bytes);
   const http::HeadLimits& limits = context_.slot.peek().head_limits;
-  const std::string_view all = request_->chunk->bytes();
+  const std::string_view all = is_first ? bytes : request_->chunk->bytes();
   const auto size = request_->head_end.find(all);
   switch (http::head_progress(size, all.size(), limits)) {
     case http::HeadProgress::Whole:
-      return on_head(*size);
+      if (!is_first) return on_head(*size, {});
+      store(bytes.substr(0, *size));
+      return on_head(*size, bytes.substr(*size));
     case http::HeadProgress::Partial:
+      if (is_first) store(bytes);
       return update_reading();
     case http::HeadProgress::Oversized:
       break;
@@ -96,7 +97,7 @@ void H1Session::take_head(std::string_view bytes) {
       http::oversized_request_head(all.substr(0, limits.head_bytes)));
 }
 
-void H1Session::on_head(std::size_t head_size) {
+void H1Session::on_head(std::size_t head_size, std::string_view rest) {
   state_ = State::Busy;  // the timer stays armed: moving its deadline is a store, unlinking is not
   net::Chunk& chunk = *request_->chunk;
   const std::string_view bytes = chunk.bytes().substr(0, head_size);
@@ -111,8 +112,7 @@ void H1Session::on_head(std::size_t head_size) {
     start_body();
     exchange.on_request_head(head_size);
   }
-  is_in_event_ = false;
-  pump_upload();
+  take_body(rest);
 }
 
 void H1Session::start_body() {
@@ -122,16 +122,38 @@ void H1Session::start_body() {
   request_->is_body_complete = framing.kind == http::BodyKind::None;
 }
 
+/// What came behind the head, as far as the exchange takes it; the rest waits in the chunk.
+void H1Session::take_body(std::string_view bytes) {
+  is_in_event_ = true;
+  // Bytes that wait already go first: pump_upload().
+  if (!bytes.empty() && request_->chunk->bytes().empty() && may_deliver()) {
+    bytes.remove_prefix(deliver(bytes));
+    if (bytes.empty()) take_more();
+  }
+  if (!request_->exchange.is_finished() || ending_ == Ending::KeepAlive) store(bytes);
+  is_in_event_ = false;
+  pump_upload();
+}
+
+/// A body that is a little longer than one read goes on in one piece with it: one send instead of
+/// two.
+void H1Session::take_more() {
+  if (!may_deliver() || request_->exchange.head.framing.kind != http::BodyKind::Length) return;
+  const auto limit = std::min<std::uint64_t>(request_->remaining, core::limits::kReadBufferSize);
+  const std::string_view more = transport_->read_more(static_cast<std::size_t>(limit));
+  if (!more.empty()) deliver_length(more);
+}
+
+bool H1Session::may_deliver() const {
+  return state_ == State::Busy && request_->is_upload_open && request_->upload_flow == Flow::Run &&
+         !request_->is_body_complete && !request_->exchange.is_finished();
+}
+
 /// Hands on what waits in the chunk, as far as the exchange takes it, and then reads accordingly.
 void H1Session::pump_upload() {
   if (state_ != State::Busy) return;
   is_in_event_ = true;
   net::Chunk& chunk = *request_->chunk;
-  const auto may_deliver = [this] {
-    return state_ == State::Busy && request_->is_upload_open &&
-           request_->upload_flow == Flow::Run && !request_->is_body_complete &&
-           !request_->exchange.is_finished();
-  };
   // A length of 0 has no byte that would complete it.
   if (may_deliver() && request_->exchange.head.framing.kind == http::BodyKind::Length &&
       request_->remaining == 0) {
@@ -154,9 +176,8 @@ void H1Session::pump_upload() {
   update_reading();
 }
 
-/// Returns how many bytes belonged to the body and were taken.
+/// Returns how many bytes belonged to the body and were taken. Requires: may_deliver().
 std::size_t H1Session::deliver(std::string_view bytes) {
-  if (!request_->is_upload_open || request_->upload_flow == Flow::Pause) return 0;
   return request_->exchange.head.framing.kind == http::BodyKind::Chunked ? deliver_chunked(bytes)
                                                                          : deliver_length(bytes);
 }
@@ -296,12 +317,13 @@ void H1Session::finish(const http::HeaderBlock* trailers) {
   end_exchange(closes_ ? Ending::Close : Ending::KeepAlive);
 }
 
-void H1Session::send_local(const LocalReply& reply) {
+std::size_t H1Session::send_local(const LocalReply& reply) {
   context_.gather.begin(*transport_);
   http::HeadWriter writer(context_.gather.head_room());
-  write_local_reply(writer, reply);
+  const std::size_t body = write_local_reply(writer, reply);
   context_.gather.commit(writer.written().size());
   end_exchange(reply.closes ? Ending::Close : Ending::KeepAlive);
+  return body;
 }
 
 void H1Session::abort() {
@@ -333,6 +355,10 @@ ReleasedClient H1Session::release_transport() {
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {
   ending_ = ending;
+  // Without a body, behind which old clients send an empty line (RFC 9112 §2.2).
+  const http::RequestHead& head = request_->exchange.head;
+  is_last_request_ = request_->is_body_complete && !head.keep_alive &&
+                     head.framing.kind == http::BodyKind::None && request_->chunk->bytes().empty();
   flush_timeout_ms_ = static_cast<std::uint32_t>(request_->exchange.body_idle_timeout().count());
   context_.loop.defer(request_->turn_end);
 }
@@ -371,12 +397,15 @@ void H1Session::next_request() {
 
 /// The answer says that the connection ends: FIN when all of it is in the kernel, then lingering,
 /// because a close with unread input would reset what the client has not read yet (RFC 9112 §9.6).
+/// A client that has asked for the end may send no more (the same section), so there is nothing to
+/// wait for: two system calls and a wake-up less for each connection without keep-alive.
 void H1Session::start_flushing() {
   context_.gather.flush();
   state_ = State::Flushing;
   core::ListNode<SessionTag>::unlink();
   home_.busy.push_back(*this);
   if (request_ != nullptr) context_.loop.retire(*std::exchange(request_, nullptr));
+  if (is_last_request_ && transport_->queued() == 0) return close();
   transport_->shutdown_write();
   if (transport_->queued() == 0) return start_lingering();
   progress_ = static_cast<std::uint32_t>(transport_->queued());
@@ -385,7 +414,7 @@ void H1Session::start_flushing() {
 }
 
 void H1Session::start_lingering() {
-  if (has_peer_ended_) return close();
+  if (has_peer_ended_ || is_last_request_) return close();
   state_ = State::Lingering;
   progress_ = 0;
   arm(core::limits::kLingerTimeMax);

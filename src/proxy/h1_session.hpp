@@ -89,7 +89,7 @@ class H1Session final : public ClientStream,
   void send_head(const http::ResponseHead& head, const http::ResponseForwarding& with) override;
   void send_body(std::string_view bytes) override;
   void finish(const http::HeaderBlock* trailers) override;
-  void send_local(const LocalReply& reply) override;
+  std::size_t send_local(const LocalReply& reply) override;
   void abort() override;
   void open_upload(Flow flow) override;
   std::size_t queued() const override { return transport_ == nullptr ? 0 : transport_->queued(); }
@@ -111,8 +111,11 @@ class H1Session final : public ClientStream,
   void enter_idle();
   void begin_request();
   void take_head(std::string_view bytes);
-  void on_head(std::size_t head_size);
+  void on_head(std::size_t head_size, std::string_view rest);
   void start_body();
+  void take_body(std::string_view bytes);
+  void take_more();
+  bool may_deliver() const;
   void pump_upload();
   std::size_t deliver(std::string_view bytes);
   std::size_t deliver_length(std::string_view bytes);
@@ -140,15 +143,16 @@ class H1Session final : public ClientStream,
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;
   http::BodyCoding coding_ = http::BodyCoding::None;
-  bool closes_ = false;          // the head that was sent says so
-  bool is_in_event_ = false;     // an upload opened now is pumped when the event returns
-  bool has_peer_ended_ = false;  // its FIN was read, and with it everything before
-  bool has_served_ = false;      // at least one request was answered
+  bool closes_ = false;           // the head that was sent says so
+  bool is_in_event_ = false;      // an upload opened now is pumped when the event returns
+  bool has_peer_ended_ = false;   // its FIN was read, and with it everything before
+  bool is_last_request_ = false;  // the client said so, and all that it has sent was read
+  bool has_served_ = false;       // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};
 };
 
-// With its transport an idle connection costs at most 448 bytes (architecture.md §7 "Allocation").
+// With its transport an idle connection costs at most 304 bytes (architecture.md §7 "Allocation").
 static_assert(sizeof(H1Session) <= 192);
 
 }  // namespace sluice::proxy

@@ -136,7 +136,7 @@ class Signals(SluiceTest):
             r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a HTTP/1\.1" 200 1024 '
             r'"http://from\.test/" "a \\x22quoted\\x22 one"$',
         )
-        self.assertRegex(lines[1], r'^127\.0\.0\.1 - - \[.*\] "-" 400 0 "-" "-"$')
+        self.assertRegex(lines[1], r'^127\.0\.0\.1 - - \[.*\] "-" 400 39 "-" "-"$')
 
     def test_not_ready_while_stopping(self):
         proxy = self.held()
@@ -209,6 +209,22 @@ class Starting(SluiceTest):
         self.assertEqual(proxy.process.wait(PATIENCE), 0)
         for word in ("SIGHUP: reload", "SIGUSR1", "SIGUSR2", "stopping: waiting"):
             self.assertIn(word, proxy.errors())
+
+    def test_an_admin_socket_that_another_took_over_is_left_to_it(self):
+        proxy = self.two_pools()
+        os.rename(proxy.socket, proxy.socket + ".first")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(proxy.socket)
+            other.listen()
+            proxy.stop()
+            self.assertTrue(os.path.exists(proxy.socket))
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(proxy.socket)
+        os.remove(proxy.socket)
+        again = self.two_pools()
+        self.assertTrue(os.path.exists(again.socket))
+        again.stop()
+        self.assertFalse(os.path.exists(again.socket))
 
     def test_a_stale_admin_socket_is_replaced(self):
         proxy = self.two_pools()

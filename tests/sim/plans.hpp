@@ -64,6 +64,11 @@ struct RequestPlan {
   /// Whatever the attempt, a whole valid answer reaches the proxy.
   bool has_sound_answers() const;
   bool is_idempotent() const { return method != "POST" && method != "PATCH"; }
+  /// After such a request a client may send no other (RFC 9112 §9.3, §9.6).
+  bool is_last_of_its_client() const {
+    const bool keeps = fields.find("Connection: keep-alive") != std::string::npos;
+    return is_1_0 ? !keeps : fields.find("Connection: close") != std::string::npos;
+  }
   bool is_safe() const { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
   std::string target() const { return "/r/" + std::to_string(number); }
 };

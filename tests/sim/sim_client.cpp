@@ -41,7 +41,9 @@ bool SimClient::can_see_end() const {
 }
 
 bool SimClient::can_begin() const {
-  return state_ == State::Talking && !is_last_ && !awaits_continue_ &&
+  const bool has_said_last =
+      !begun_.empty() && entry(begun_.back().number).plan.is_last_of_its_client();
+  return !has_said_last && state_ == State::Talking && !is_last_ && !awaits_continue_ &&
          begun_.size() < plan_.requests.size() && begun_.size() - answered_ < plan_.pipelined &&
          now() >= begin_at_ && !peer_->has_ended();
 }

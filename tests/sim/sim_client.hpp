@@ -60,7 +60,7 @@ class SimClient final : public Actor, public DeliveryWatch {
   };
 
   core::Instant now() const { return around_.scheduler.now(); }
-  Entry& entry(unsigned number) { return around_.ledger[number]; }
+  Entry& entry(unsigned number) const { return around_.ledger[number]; }
   bool can_write() const;
   bool can_read() const;
   bool can_begin() const;

@@ -1,6 +1,8 @@
 #include "sim/sim_transport.hpp"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::sim {
 
@@ -166,16 +168,34 @@ void SimTransport::receive() {
     default:
       break;
   }
-  // A copy: the view must not outlive the call, and a use of it afterwards shall be seen by the
+  // Copies: the views must not outlive the call, and a use of them afterwards shall be seen by the
   // sanitizer.
-  const std::string bytes(unread.substr(0, count));
+  given_.push_back(take(count));
+  may_give_more_ = count == limit_;
+  trace("-> read", given_.back());
+  events_->on_read(given_.back());
+  may_give_more_ = false;
+  given_.clear();
+}
+
+std::string SimTransport::take(std::size_t count) {
+  std::string bytes(link_->to_proxy.unread().substr(0, count));
   link_->to_proxy.consume(count);
   delivered_ += count;
   if (link_->fin_at) link_->read_after_fin += count;
   if (delivered_ == link_->surplus.offset) *link_->surplus.came_alone = true;
   if (watch_ != nullptr) watch_->on_delivery(delivered_);
-  trace("-> read", bytes);
-  events_->on_read(bytes);
+  return bytes;
+}
+
+std::string_view SimTransport::read_more(std::size_t limit) {
+  expect_open("read_more");
+  const std::size_t there = link_->to_proxy.unread().size();
+  if (!std::exchange(may_give_more_, false) || there == 0 || life_ != Life::Live) return {};
+  given_.push_back(
+      take(1 + node_.scheduler.rng().below(static_cast<std::uint32_t>(std::min(limit, there)))));
+  trace("-> more", given_.back());
+  return given_.back();
 }
 
 void SimTransport::notice_leaving() {

@@ -1,5 +1,7 @@
 #pragma once
+#include <deque>
 #include <memory>
+#include <string>
 
 #include "net/byte_queue.hpp"
 #include "net/loop.hpp"
@@ -39,6 +41,7 @@ class SimTransport final : public net::Transport, public net::Reapable, public A
   // net::Transport
   void set_events(net::TransportEvents& events) override { events_ = &events; }
   void read(net::ReadMode mode, std::size_t limit) override;
+  std::string_view read_more(std::size_t limit) override;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return queue_.size(); }
   void shutdown_write() override;
@@ -57,6 +60,7 @@ class SimTransport final : public net::Transport, public net::Reapable, public A
   enum class WriteSide : std::uint8_t { Open, Ending, Ended, Failed };
 
   ~SimTransport();
+  std::string take(std::size_t count);
   bool can_read() const;
   bool can_notice_leaving() const;
   bool can_write() const;
@@ -77,6 +81,8 @@ class SimTransport final : public net::Transport, public net::Reapable, public A
   net::ByteQueue queue_;
   std::size_t limit_ = core::limits::kReadBufferSize;
   std::size_t delivered_ = 0;
+  std::deque<std::string> given_;  // what the views of on_read() and read_more() point to
+  bool may_give_more_ = false;
   net::ReadMode mode_ = net::ReadMode::Off;
   Life life_ = Life::Live;
   ReadSide read_side_ = ReadSide::Open;

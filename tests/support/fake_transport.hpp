@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "net/transport.hpp"
 #include "sluice/core/ensure.hpp"
@@ -14,6 +15,11 @@ class FakeTransport final : public net::Transport {
   void read(net::ReadMode mode, std::size_t limit) override {
     mode_ = mode;
     limit_ = limit;
+  }
+  std::string_view read_more(std::size_t limit) override {
+    const std::string_view more = beyond_.substr(0, limit);
+    beyond_.remove_prefix(more.size());
+    return more;
   }
   using net::Transport::write;
   void write(std::span<const std::string_view> parts) override {
@@ -30,8 +36,9 @@ class FakeTransport final : public net::Transport {
   std::string_view give(std::string_view bytes) {
     while (!bytes.empty() && mode_ == net::ReadMode::On && !is_closed) {
       const std::string_view piece = bytes.substr(0, limit_);
-      bytes.remove_prefix(piece.size());
+      beyond_ = bytes.substr(piece.size());
       events_->on_read(piece);
+      bytes = std::exchange(beyond_, {});
     }
     return bytes;
   }
@@ -62,6 +69,7 @@ class FakeTransport final : public net::Transport {
   net::TransportEvents* events_ = nullptr;
   net::ReadMode mode_ = net::ReadMode::Off;
   std::size_t limit_ = 0;
+  std::string_view beyond_;  // what on_read() has not given, while it runs
 };
 
 }  // namespace sluice::test

@@ -154,6 +154,11 @@ inline constexpr std::size_t kAuditLineMax = 32 * 1024 * 1024;
 /// What one look at the audit reads and answers; the store thread reads it between two writes.
 inline constexpr std::size_t kAuditTailLines = 1000;
 inline constexpr std::size_t kAuditTailBytes = 1024 * 1024;
+/// What a look at the whole audit lists, how often the same must be found before it is believed
+/// while a proxy may be writing, and how often is looked at most.
+inline constexpr std::size_t kAuditFindingsMax = 100;
+inline constexpr unsigned kAuditLooksAlike = 3;
+inline constexpr unsigned kAuditLooksMax = 30;
 /// Events that are kept for those who come or fall behind.
 inline constexpr std::size_t kEventsKept = 1024;
 /// Readers of the event stream; each holds a connection to the admin socket.
@@ -163,6 +168,9 @@ static_assert(kEventReadersMax < kAdminConnectionsMax / 4);
 inline constexpr std::size_t kEventQueueMax = 64 * 1024;
 /// A comment when nothing else goes out, so that both sides notice a dead connection.
 inline constexpr std::chrono::milliseconds kEventHeartbeat{15'000};
+/// So often is looked whether such a reader takes what waits for it; one that took nothing since
+/// the last look gives its place to others.
+inline constexpr std::chrono::milliseconds kEventStall{30'000};
 /// Sockets that connect checks of one change hold at once, and of one pool.
 inline constexpr std::size_t kConnectChecksMax = 128;
 inline constexpr std::size_t kConnectChecksPerPoolMax = 16;

@@ -375,3 +375,33 @@ TEST_CASE("plan: If-Match names the generation, or the change is refused", "[con
   CHECK(judged({7}, control::Scope::List) == RefusalCode::PreconditionFailed);
   CHECK(judged({}, control::Scope::Service) == RefusalCode::PreconditionFailed);
 }
+
+TEST_CASE("warnings: of a live pool without a usable endpoint, and of a candidate that gets users",
+          "[control][plan]") {
+  const control::KnownService shop{
+      .name = "shop", .endpoints = {{{"127.0.0.1:1", "127.0.0.1:2"}, {"127.0.0.1:3"}}}};
+  model::ServiceTraffic traffic;
+  traffic.name = "shop";
+  CHECK(control::warnings_about(shop, traffic).empty());
+  const auto out = [&traffic](core::PoolName pool, const char* address, model::EndpointMode mode) {
+    traffic.endpoints.push_back(
+        {.pool = pool, .address = address, .mode = mode, .gone_since = std::nullopt});
+  };
+  out(core::PoolName::Blue, "127.0.0.1:1", model::EndpointMode::Disabled);
+  CHECK(control::warnings_about(shop, traffic).empty());
+  out(core::PoolName::Blue, "127.0.0.1:2", model::EndpointMode::Draining);
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0].starts_with(
+      "the live pool blue has no usable endpoint: every request to it is answered 503"));
+  CHECK_FALSE(control::has_usable_endpoint(shop, traffic));
+
+  traffic.live = core::PoolName::Green;
+  CHECK(control::has_usable_endpoint(shop, traffic));
+  CHECK(control::warnings_about(shop, traffic).empty());
+  traffic.split = *core::BasisPoints::make(1, "");
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0] ==
+        "blue has no usable endpoint: its share of the users gets green");
+  out(core::PoolName::Green, "127.0.0.1:3", model::EndpointMode::Disabled);
+  CHECK(control::warnings_about(shop, traffic).size() == 2);
+}

@@ -49,8 +49,7 @@ inline bool run_until(UvLoop& loop, const std::function<bool()>& done, Nanos mos
 
 /// Handles what is there now, without waiting.
 inline void turn_now(UvLoop& loop) {
-  loop.enter();
-  uv_run(loop.raw(), UV_RUN_NOWAIT);
+  loop.run_now();
 }
 
 /// Runs for that time. Returns the turns that were not the heartbeat's: a loop with nothing to do

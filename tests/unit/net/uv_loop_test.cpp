@@ -79,17 +79,17 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: a timer fires in time, never early", "[n
 
 TEST_CASE_METHOD(LoopFixture, "uv loop: without timers it sleeps without end", "[net][uvloop]") {
   turn_now(loop);
-  CHECK(uv_backend_timeout(loop.raw()) == -1);
+  CHECK(loop.next_wait_ms() == -1);
   OneShot timer;
   timer.action = [] {};
   loop.core().timers().arm(timer, clock.now() + 10ms);
   turn_now(loop);
-  CHECK(uv_backend_timeout(loop.raw()) > 0);
-  CHECK(uv_backend_timeout(loop.raw()) <= 52);
+  CHECK(loop.next_wait_ms() > 0);
+  CHECK(loop.next_wait_ms() <= 52);
   REQUIRE(run_until(loop, [&] { return !timer.is_armed(); }));
   // The tick that finds an empty wheel is the last one.
-  for (int i = 0; i < 3 && uv_backend_timeout(loop.raw()) != -1; ++i) loop.run_once();
-  CHECK(uv_backend_timeout(loop.raw()) == -1);
+  for (int i = 0; i < 3 && loop.next_wait_ms() != -1; ++i) loop.run_once();
+  CHECK(loop.next_wait_ms() == -1);
 }
 
 TEST_CASE_METHOD(LoopFixture, "uv loop: work deferred before run does not wait for an event",
@@ -123,6 +123,29 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: time in a socket event is the time after
   sender.join();
   CHECK(seen >= sent);
   transport->close();
+}
+
+TEST_CASE_METHOD(LoopFixture, "uv loop: of two that are ready, the first may close the second",
+                 "[net][uvloop]") {
+  SocketPair first = unix_pair();
+  SocketPair second = unix_pair();
+  std::array<SocketTransport*, 2> transports{SocketTransport::open(loop, std::move(first.ours)),
+                                             SocketTransport::open(loop, std::move(second.ours))};
+  std::array<Recorder, 2> events;
+  for (std::size_t i = 0; i < 2; ++i) {
+    transports[i]->set_events(events[i]);
+    transports[i]->read(ReadMode::On);
+    events[i].on_any = [&, other = 1 - i] { transports[other]->close(); };
+  }
+  send_all(first.theirs.get(), "x");
+  send_all(second.theirs.get(), "x");
+  turn_now(loop);  // both events come in this one turn
+  CHECK(events[0].received.size() + events[1].received.size() == 1);
+  turn_now(loop);
+  CHECK(loop.transports().in_use() == 1);
+  transports[events[0].received.empty() ? 1 : 0]->close();
+  turn_now(loop);
+  CHECK(loop.transports().in_use() == 0);
 }
 
 TEST_CASE("uv loop: turns are counted by how long they took", "[net][uvloop]") {
