@@ -32,9 +32,6 @@ struct IdentityWatcher::Shared {
     while (waits_for_next_look()) {
       for (std::size_t i = 0; i < files.size(); ++i) look(i);
     }
-    const std::lock_guard lock(mutex);
-    has_ended = true;
-    changed.notify_all();
   }
 
   bool waits_for_next_look() {
@@ -69,31 +66,23 @@ struct IdentityWatcher::Shared {
   std::vector<Watched> files;  // the thread's own
   std::mutex mutex;
   std::condition_variable changed;
-  net::Mailbox* mailbox;   // guarded by mutex; nullptr: the end
-  bool has_ended = false;  // guarded by mutex
+  net::Mailbox* mailbox;  // guarded by mutex; nullptr: the end
   std::shared_ptr<std::function<void(News)>> on_news;
 };
 
 IdentityWatcher::IdentityWatcher(const std::vector<config::IdentityFile>& files,
                                  net::Mailbox& control, std::function<void(News)> on_news)
     : shared_(std::make_shared<Shared>(files, control, std::move(on_news))),
-      thread_([shared = shared_] { shared->run(); }) {}
+      thread_("identities", [shared = shared_] { shared->run(); }) {}
 
 IdentityWatcher::~IdentityWatcher() {
-  bool has_ended = false;
   {
-    std::unique_lock lock(shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     shared_->mailbox = nullptr;
     shared_->on_news.reset();
-    shared_->changed.notify_all();
-    has_ended =
-        shared_->changed.wait_for(lock, kLastPatience, [this] { return shared_->has_ended; });
   }
-  if (has_ended) {
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
+  shared_->changed.notify_all();
+  thread_.end_within(kLastPatience);
 }
 
 }  // namespace sluice::app

@@ -1,11 +1,11 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "net/mailbox.hpp"
 #include "sluice/config/schema.hpp"
+#include "sluice/core/loose_thread.hpp"
 #include "sluice/core/result.hpp"
 
 namespace sluice::app {
@@ -33,7 +33,7 @@ class IdentityWatcher {
   struct Shared;
 
   std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  core::LooseThread thread_;
 };
 
 }  // namespace sluice::app

@@ -9,7 +9,6 @@
 
 #include "app/log_pump.hpp"
 #include "sluice/core/limits.hpp"
-#include "sluice/core/thread_name.hpp"
 
 namespace sluice::app {
 namespace {
@@ -50,9 +49,6 @@ struct LogWriter::Shared {
       if (wish.stops_by && (!pass.is_stuck || Clock::now() >= *wish.stops_by)) break;
     }
     pump.give_up(*target);
-    const std::lock_guard lock(mutex);
-    has_ended = true;
-    changed.notify_all();
   }
 
   /// Behind the next look, or when the target that lines wait for has room.
@@ -97,7 +93,6 @@ struct LogWriter::Shared {
   std::condition_variable changed;
   bool is_reopen_wanted = false;
   std::optional<Clock::time_point> stops_by;
-  bool has_ended = false;
   bool is_abandoned = false;
 };
 
@@ -109,10 +104,7 @@ core::Result<std::unique_ptr<LogWriter>> LogWriter::open(Settings settings) {
 }
 
 LogWriter::LogWriter(std::shared_ptr<Shared> shared)
-    : shared_(std::move(shared)), thread_([shared = shared_] {
-        core::name_thread("access-log");
-        shared->run();
-      }) {}
+    : shared_(std::move(shared)), thread_("access-log", [shared = shared_] { shared->run(); }) {}
 
 LogWriter::~LogWriter() {
   stop();
@@ -127,22 +119,17 @@ void LogWriter::reopen() {
 }
 
 LogWriter::Stopped LogWriter::stop() {
-  if (!thread_.joinable()) return shared_->is_abandoned ? Stopped::Hangs : Stopped::Ended;
   const std::chrono::milliseconds patience = shared_->settings.last_patience;
   {
-    std::unique_lock lock(shared_->mutex);
-    shared_->stops_by = Clock::now() + patience;
-    shared_->changed.notify_all();
-    // Twice: it looks at the time between two writes only, and gives up what waits.
-    shared_->is_abandoned =
-        !shared_->changed.wait_for(lock, 2 * patience, [this] { return shared_->has_ended; });
+    const std::lock_guard lock(shared_->mutex);
+    if (!shared_->stops_by) shared_->stops_by = Clock::now() + patience;
   }
-  if (shared_->is_abandoned) {
-    thread_.detach();
-    return Stopped::Hangs;
-  }
-  thread_.join();
-  return Stopped::Ended;
+  shared_->changed.notify_all();
+  // Twice: it looks at the time between two writes only, and gives up what waits.
+  if (thread_.end_within(2 * patience)) return Stopped::Ended;
+  const std::lock_guard lock(shared_->mutex);
+  shared_->is_abandoned = true;
+  return Stopped::Hangs;
 }
 
 proxy::LogQueue& LogWriter::queue(std::size_t worker) {

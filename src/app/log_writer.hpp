@@ -4,10 +4,10 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "app/log_target.hpp"
 #include "proxy/log_queue.hpp"
+#include "sluice/core/loose_thread.hpp"
 #include "sluice/core/result.hpp"
 
 namespace sluice::app {
@@ -55,7 +55,7 @@ class LogWriter {
   explicit LogWriter(std::shared_ptr<Shared> shared);
 
   std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  core::LooseThread thread_;
 };
 
 }  // namespace sluice::app

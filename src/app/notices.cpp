@@ -11,7 +11,6 @@
 
 #include "app/notice_queue.hpp"
 #include "sluice/core/limits.hpp"
-#include "sluice/core/thread_name.hpp"
 
 namespace sluice::app {
 
@@ -21,9 +20,6 @@ struct Notices::Shared {
 
   void run() {
     while (const auto line = next()) write_whole("sluice: " + *line + "\n");
-    const std::lock_guard lock(mutex);
-    has_ended = true;
-    changed.notify_all();
   }
 
   std::optional<std::string> next() {
@@ -55,31 +51,20 @@ struct Notices::Shared {
   std::condition_variable changed;
   NoticeQueue queue{core::limits::kNoticeQueueBytes};
   bool is_stopping = false;
-  bool has_ended = false;
 };
 
 Notices::Notices(Settings settings)
     : last_patience_(settings.last_patience),
       shared_(std::make_shared<Shared>(settings.descriptor)),
-      thread_([shared = shared_] {
-        core::name_thread("notices");
-        shared->run();
-      }) {}
+      thread_("notices", [shared = shared_] { shared->run(); }) {}
 
 Notices::~Notices() {
-  bool has_ended = false;
   {
-    std::unique_lock lock(shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     shared_->is_stopping = true;
-    shared_->changed.notify_all();
-    has_ended =
-        shared_->changed.wait_for(lock, last_patience_, [this] { return shared_->has_ended; });
   }
-  if (has_ended) {
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
+  shared_->changed.notify_all();
+  thread_.end_within(last_patience_);
 }
 
 void Notices::say(const std::string& line) {

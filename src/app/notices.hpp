@@ -2,7 +2,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
+
+#include "sluice/core/loose_thread.hpp"
 
 namespace sluice::app {
 
@@ -32,7 +33,7 @@ class Notices {
 
   const std::chrono::milliseconds last_patience_;
   std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  core::LooseThread thread_;
 };
 
 }  // namespace sluice::app
