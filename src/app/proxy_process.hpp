@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "admin/admin_server.hpp"
+#include "app/identity_status.hpp"
 #include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
+#include "app/notices.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
 #include "control/name_watcher.hpp"
@@ -23,12 +25,13 @@
 
 namespace sluice::app {
 
-/// The running proxy: one control loop on the calling thread, one thread per worker, one store
-/// thread, one log thread. Only wiring: what each part does stands in its folder. Members are in
-/// the order in which they may use each other.
+/// The running proxy: one control loop on the calling thread, one thread per worker, one for the
+/// store, one for the access log, one that looks at the files of identities. Only wiring: what each
+/// part does stands in its folder. Members are in the order in which they may use each other.
 class ProxyProcess {
  public:
-  ProxyProcess(config::Config config, std::string version);
+  /// `notices` outlives this.
+  ProxyProcess(config::Config config, std::string version, Notices& notices);
   ~ProxyProcess();
 
   /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has
@@ -57,7 +60,9 @@ class ProxyProcess {
   void on_farewell() { control_.stop(); }
   void end();
   void end_log();
+  void notice(const std::string& line) { notices_.say(line); }
 
+  Notices& notices_;
   config::Config config_;  // constant after construction, which hands the identities on to parts_
   const std::string version_;
   const std::size_t worker_count_;
@@ -68,6 +73,7 @@ class ProxyProcess {
   net::UvLoop control_;
   net::UvConnector connector_;
   config::CellRegistry cells_;
+  IdentityStatus identity_status_;
   // Lists and services with names: replaced when their files or addresses change, then republished
   config::StaticParts parts_;
   model::Publication publication_;
@@ -80,6 +86,7 @@ class ProxyProcess {
   std::unique_ptr<control::NameWatcher> names_;
   std::unique_ptr<IdentityWatcher> identity_watcher_;
   std::unique_ptr<admin::AdminServer> admin_;
+  net::SocketFile admin_file_;
   std::unique_ptr<net::UvAcceptor> admin_local_;   // the Unix socket
   std::unique_ptr<net::UvAcceptor> admin_remote_;  // admin.http, read-only
   std::unique_ptr<net::SignalWatch> signals_;
@@ -87,8 +94,5 @@ class ProxyProcess {
   bool is_stopping_ = false;
   net::MemberTimer<ProxyProcess, &ProxyProcess::on_farewell> farewell_{*this};
 };
-
-/// One line on standard error, for whoever runs the process.
-void notice(const std::string& line);
 
 }  // namespace sluice::app

@@ -207,8 +207,10 @@ StaticParts build_static(const Config& config, CellRegistry& cells, const Resolv
         {id, service.hosts, service.path_prefix, listener_positions(config, service)});
   }
   static const auto kNobody = std::make_shared<const policy::IdentityList>();
+  model::IdentityLists lists;
   for (const IdentityFile& file : config.identity_files)
-    parts.lists.push_back(file.list != nullptr ? file.list : kNobody);
+    lists.push_back(file.list != nullptr ? file.list : kNobody);
+  parts.lists = std::make_shared<const model::IdentityLists>(std::move(lists));
   parts.table = std::make_shared<const model::ServiceTable>(std::move(matches));
   return parts;
 }
@@ -232,7 +234,6 @@ std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
   snapshot->epoch = epoch;
   snapshot->generation = traffic.generation;
   snapshot->table = parts.table;
-  snapshot->lists = parts.lists;
   snapshot->trusted_proxies = config.trusted_proxies;
   snapshot->trusts_unix = config.trusts_unix;
   set_widest_bounds(config, *snapshot);

@@ -40,15 +40,15 @@ Loaded loaded(Read read) {
 }
 
 void read_identity_file(IdentityFile& file, std::vector<Problem>& problems) {
-  file.read = stamp_of(file.path);
-  auto list = read_identities(file.path);
-  if (list) {
-    file.list = std::make_shared<const policy::IdentityList>(std::move(*list));
-  } else if (list.error().code == core::ErrorCode::Io) {
-    problems.push_back(
-        {file.at, fmt::format("'identity_in' is '{}': {}", shown(file.text), list.error().what)});
+  auto read = read_identities(file.path);
+  if (read) {
+    file.read = read->stamp;
+    file.list = std::make_shared<const policy::IdentityList>(std::move(read->list));
+  } else if (read.error().code == core::ErrorCode::BadInput) {
+    problems.push_back({{read.error().where, 0, 0}, read.error().what});
   } else {
-    problems.push_back({{list.error().where, 0, 0}, list.error().what});
+    problems.push_back(
+        {file.at, fmt::format("'identity_in' is '{}': {}", shown(file.text), read.error().what)});
   }
 }
 

@@ -229,11 +229,27 @@ std::optional<Refusal> check_name_of(const KnownService& service,
   return std::nullopt;
 }
 
-bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
-  const auto& endpoints = service.endpoints[core::index(traffic.live)];
-  return std::ranges::any_of(endpoints, [&traffic](const KnownEndpoint& endpoint) {
-    return !endpoint.is_down && traffic.mode_of(traffic.live, endpoint.text, endpoint.names) ==
-                                    model::EndpointMode::Enabled;
+bool is_usable(const KnownEndpoint& endpoint, const model::ServiceTraffic& traffic,
+               core::PoolName pool) {
+  return !endpoint.is_down &&
+         traffic.mode_of(pool, endpoint.text, endpoint.names) == model::EndpointMode::Enabled;
+}
+
+/// What brings an endpoint of a pool without a usable one back.
+std::string way_back(const KnownService& service, const model::ServiceTraffic& traffic,
+                     core::PoolName pool) {
+  const auto& endpoints = service.endpoints[core::index(pool)];
+  const bool waits_for_name = std::ranges::any_of(endpoints, [&](const KnownEndpoint& endpoint) {
+    return endpoint.is_down && traffic.mode_of(pool, endpoint.text) == model::EndpointMode::Enabled;
+  });
+  return waits_for_name ? "one of its host names is found"
+                        : "`sluice endpoint enable` brings one back";
+}
+
+bool has_usable(const KnownService& service, const model::ServiceTraffic& traffic,
+                core::PoolName pool) {
+  return std::ranges::any_of(service.endpoints[core::index(pool)], [&](const auto& endpoint) {
+    return is_usable(endpoint, traffic, pool);
   });
 }
 
@@ -320,6 +336,25 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
   }
   if (plan.changed) plan.after.generation = raised;
   return std::nullopt;
+}
+
+bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
+  return has_usable(service, traffic, traffic.live);
+}
+
+std::vector<std::string> warnings_about(const KnownService& service,
+                                        const model::ServiceTraffic& after) {
+  std::vector<std::string> warnings;
+  const std::string live(core::text(after.live)), candidate(core::text(after.candidate()));
+  if (!has_usable(service, after, after.live)) {
+    warnings.push_back("the live pool " + live +
+                       " has no usable endpoint: every request to it is answered 503 until " +
+                       way_back(service, after, after.live));
+  }
+  if (after.split.count() > 0 && !has_usable(service, after, after.candidate())) {
+    warnings.push_back(candidate + " has no usable endpoint: its share of the users gets " + live);
+  }
+  return warnings;
 }
 
 core::BasisPoints moved_share(const model::ServiceTraffic& before,

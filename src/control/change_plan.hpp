@@ -59,6 +59,13 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
                                    std::span<const KnownService> known,
                                    const ChangeRequest& request, ChangePlan& plan);
 
+/// What an operator should know of a service in the state `after`: a pool that gets users and has
+/// no usable endpoint. Sentences; empty: nothing.
+std::vector<std::string> warnings_about(const KnownService& service,
+                                        const model::ServiceTraffic& after);
+/// Whether an endpoint of the live pool is neither drained nor disabled.
+bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic);
+
 /// The share of all users who would get another pool, as far as the split decides: exact while the
 /// salt stays; with a new salt, which draws independently, the expected share.
 core::BasisPoints moved_share(const model::ServiceTraffic& before,

@@ -126,6 +126,13 @@ void Reporter::on_drain_ended(DrainId id, const DrainReport& report) {
             {"tunnels_kept", std::uint64_t{report.tunnels_kept}}});
 }
 
+bool Reporter::on_live_pool(const std::string& service, core::PoolName pool, bool is_usable) {
+  Problem& problem = live_pools_.try_emplace(service, Problem{"no_usable_endpoint"}).first->second;
+  return set(problem, !is_usable,
+             service + ": the live pool " + std::string(core::text(pool)) +
+                 (is_usable ? " has a usable endpoint" : " has no usable endpoint"));
+}
+
 void Reporter::on_not_durable() {
   set(durable_, true, "the state in force is not on the disk; it is written again until it is");
 }
@@ -235,11 +242,12 @@ void Reporter::tell_name(const Named& now, const Named* before) {
            {{"service", now.service}, {"endpoint", now.endpoint}, {"state", std::move(state)}});
 }
 
-void Reporter::set(Problem& problem, bool is_there, const std::string& text) {
-  if (problem.is_there == is_there) return;
+bool Reporter::set(Problem& problem, bool is_there, const std::string& text) {
+  if (problem.is_there == is_there) return false;
   problem.is_there = is_there;
   log_.add(is_there ? EventKind::Problem : EventKind::Solved, text,
            {{"code", std::string(problem.code)}});
+  return true;
 }
 
 }  // namespace sluice::control

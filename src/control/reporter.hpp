@@ -36,6 +36,9 @@ class Reporter {
   void on_changed(const ChangePlan& plan, const ChangeRequest& request);
   void on_drain_began(DrainId id, const DrainOrder& order);
   void on_drain_ended(DrainId id, const DrainReport& report);
+  /// Whether a service has a usable endpoint in its live pool; told when that changes.
+  /// Whether it is news.
+  bool on_live_pool(const std::string& service, core::PoolName pool, bool is_usable);
   void on_not_durable();
   void on_refused_by_disk(const std::string& why);
   void on_stopping();
@@ -68,7 +71,7 @@ class Reporter {
                         const model::Endpoint& endpoint);
   void look_at_names();
   void tell_name(const Named& now, const Named* before);
-  void set(Problem& problem, bool is_there, const std::string& text);
+  bool set(Problem& problem, bool is_there, const std::string& text);
 
   net::Loop& loop_;
   const std::vector<std::shared_ptr<const model::ServiceSettings>>& services_;
@@ -80,6 +83,7 @@ class Reporter {
   Problem durable_{"state_not_durable"};
   Problem audit_{"audit_behind"};
   std::map<std::size_t, Problem> workers_;
+  std::map<std::string, Problem> live_pools_;  // by service
   net::MemberTimer<Reporter, &Reporter::on_tick> tick_{*this};
 };
 

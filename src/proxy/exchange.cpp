@@ -82,12 +82,13 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
 Exchange::Next Exchange::identify_user() {
   identity_ = model::identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
   const auto pin =
-      model::find_pin(settings().pins, hold_->lists,
+      model::find_pin(settings().pins, context_.slot.lists(),
                       {.head = head, .client = who_.address, .identity = identity_.value()});
   choice_ = policy::choose_pool(service_->split_state(), pin, identity_.value());
   metrics::ServiceCounters& counted = *counters_;
   counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();
+  if (choice_.is_by_hash()) counted.users.see(choice_.hash, context_.loop.now());
   return Next::GoOn;
 }
 
@@ -331,6 +332,7 @@ http::RequestForwarding Exchange::request_forwarding() {
   core::Rng& rng = context_.loop.rng();
   return {.client = who_,
           .peer = origin_.peer.ip,
+          .peer_text = origin_.peer_text(),
           .scheme = "http",
           .request_id = request_id_,
           .pool = core::text(choice_.pool),
@@ -568,7 +570,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
   reply.request_id = request_id_;
   answer_ = Answer::Complete;
   status_sent_ = status;
-  client_.send_local(reply);
+  bytes_out_ += client_.send_local(reply);
   finish(status);
 }
 
@@ -644,12 +646,11 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   record.time = context_.loop.wall();
   record.request_id = request_id_;
   thread_local std::array<char, 46> client_text;
-  if (who_.address)
+  if (who_.address && who_.peer_is_trusted) {
     record.client = who_.address->write(client_text);
-  else if (origin_.peer.ip)
-    record.client = origin_.peer.ip->write(client_text);
-  else
-    record.client = "unix:";
+  } else {
+    record.client = origin_.peer.ip ? origin_.peer_text() : "unix:";
+  }
   record.method = head.method_text;
   record.host = head.host;
   record.path = head.path;

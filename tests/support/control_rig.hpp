@@ -126,7 +126,9 @@ class FakeWorker final : public model::WorkerPort {
     const core::Epoch active = publication_.active();
     if (adopted != active) {
       adopted = active;
-      snapshot = publication_.take(number_, active);
+      model::Edition edition = publication_.take(number_, active);
+      snapshot = std::move(edition.snapshot);
+      lists = std::move(edition.lists);
       publication_.set_adopted(number_, active);
     }
     std::deque<std::function<void()>> work;
@@ -140,6 +142,7 @@ class FakeWorker final : public model::WorkerPort {
   std::vector<model::CutOrder> orders;
   core::Epoch adopted;
   std::shared_ptr<const model::Snapshot> snapshot;
+  std::shared_ptr<const model::IdentityLists> lists;
 
  private:
   model::CutReport cut(const model::CutOrder& order) {

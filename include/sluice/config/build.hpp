@@ -62,7 +62,8 @@ struct StaticParts {
   // Replaced where names have other addresses
   std::vector<std::shared_ptr<const model::ServiceSettings>> services;
   std::shared_ptr<const model::ServiceTable> table;
-  model::IdentityLists lists;  // replaced when their files change
+  /// Replaced when their files change: goes beside each snapshot (model::Edition).
+  std::shared_ptr<const model::IdentityLists> lists;
   std::vector<LeftOut> left_out;
 };
 StaticParts build_static(const Config& config, CellRegistry& cells,

@@ -118,7 +118,6 @@ struct Snapshot {
   core::Generation generation;
   std::vector<Service> services;  // by ServiceId
   std::shared_ptr<const ServiceTable> table;
-  IdentityLists lists;  // what the list pins name by position
   std::vector<core::Network> trusted_proxies;
   bool trusts_unix = false;
   /// The widest limits of all services: judged before the service is known; the service's own are
@@ -129,6 +128,17 @@ struct Snapshot {
   core::Millis keep_alive_idle{60'000};
 
   const Service& service(core::ServiceId id) const { return services[id.raw]; }
+};
+
+/// No list, for a configuration that names none. Shared; never nullptr.
+const std::shared_ptr<const IdentityLists>& no_lists();
+
+/// What is published under one epoch. The lists stand beside the snapshot and not in it: a request
+/// holds its snapshot to its end, which may be hours away, but asks a list only until its pool is
+/// chosen; and a list of a million lines is 36 MB.
+struct Edition {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::shared_ptr<const IdentityLists> lists = no_lists();  // what the list pins name by position
 };
 
 }  // namespace sluice::model

@@ -3,19 +3,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "sluice/core/limits.hpp"
 #include "support/catch.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace sluice;
 using namespace std::chrono_literals;
 using config::Config;
 using core::PoolName;
 using policy::IdentityKind;
+using test::TempDir;
 
 namespace {
 
@@ -57,23 +57,6 @@ std::string problems_of(const std::string& text) {
 std::string example(const std::string& name) {
   return std::string(SLUICE_SOURCE_DIR) + "/config/examples/" + name;
 }
-
-/// A path that is removed at the end of the test.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "sluice-config-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace
 
@@ -572,8 +555,8 @@ TEST_CASE("config: listeners that together take everything leave a service unrea
 }
 
 TEST_CASE("config: a file is read", "[config][load]") {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("sluice.yaml");
+  const TempDir directory;
+  const std::string path = directory.in("sluice.yaml");
   std::ofstream(path) << kMinimal;
   const config::Loaded loaded = config::load(path, no_environment);
   REQUIRE(loaded.config);
@@ -581,7 +564,7 @@ TEST_CASE("config: a file is read", "[config][load]") {
 }
 
 TEST_CASE("config: a file that can't be read is one problem without a line", "[config][load]") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const auto problem = [](const std::string& path) {
     const config::Loaded loaded = config::load(path, no_environment);
     CHECK_FALSE(loaded.config);
@@ -589,14 +572,14 @@ TEST_CASE("config: a file that can't be read is one problem without a line", "[c
     CHECK(loaded.problems[0].at.line == 0);
     return loaded.problems[0].text();
   };
-  const std::string absent = directory.file("absent.yaml");
+  const std::string absent = directory.in("absent.yaml");
   CHECK(problem(absent) == absent + ": can't be read: No such file or directory");
-  CHECK(problem(directory.file("")) == directory.file("") + ": is a directory, expected a file");
-  const std::string secret = directory.file("secret.yaml");
+  CHECK(problem(directory.in("")) == directory.in("") + ": is a directory, expected a file");
+  const std::string secret = directory.in("secret.yaml");
   std::ofstream(secret) << kMinimal;
   REQUIRE(::chmod(secret.c_str(), 0) == 0);
   if (::geteuid() != 0) CHECK(problem(secret) == secret + ": can't be read: Permission denied");
-  const std::string large = directory.file("large.yaml");
+  const std::string large = directory.in("large.yaml");
   std::ofstream(large) << std::string(core::limits::kConfigFileMax + 1, '#');
   CHECK(problem(large) == large + ": too large, expected at most 4 MiB");
 }

@@ -461,3 +461,47 @@ TEST_CASE("plan: an address that its name keeps out is not enabled by itself",
   REQUIRE_FALSE(control::plan_change(out.after, known, endpoint("app:9001", kEnabled), back));
   CHECK(back.after.services[0].endpoints.empty());
 }
+
+TEST_CASE("warnings: of a live pool without a usable endpoint, and of a candidate that gets users",
+          "[control][plan]") {
+  control::KnownService shop;
+  shop.name = "shop";
+  shop.endpoints[0].push_back({"127.0.0.1:1"});
+  shop.endpoints[0].push_back({"127.0.0.1:2"});
+  shop.endpoints[1].push_back({"127.0.0.1:3"});
+  model::ServiceTraffic traffic;
+  traffic.name = "shop";
+  CHECK(control::warnings_about(shop, traffic).empty());
+  const auto out = [&traffic](core::PoolName pool, const char* address, model::EndpointMode mode) {
+    traffic.endpoints.push_back(
+        {.pool = pool, .address = address, .mode = mode, .gone_since = std::nullopt});
+  };
+  out(core::PoolName::Blue, "127.0.0.1:1", model::EndpointMode::Disabled);
+  CHECK(control::warnings_about(shop, traffic).empty());
+  out(core::PoolName::Blue, "127.0.0.1:2", model::EndpointMode::Draining);
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0].starts_with(
+      "the live pool blue has no usable endpoint: every request to it is answered 503"));
+  CHECK_FALSE(control::has_usable_endpoint(shop, traffic));
+
+  traffic.live = core::PoolName::Green;
+  CHECK(control::has_usable_endpoint(shop, traffic));
+  CHECK(control::warnings_about(shop, traffic).empty());
+  traffic.split = *core::BasisPoints::make(1, "");
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0] ==
+        "blue has no usable endpoint: its share of the users gets green");
+  out(core::PoolName::Green, "127.0.0.1:3", model::EndpointMode::Disabled);
+  CHECK(control::warnings_about(shop, traffic).size() == 2);
+}
+
+TEST_CASE("warnings: of a live pool of names that have no address", "[control][plan][names]") {
+  model::ServiceTraffic traffic;
+  traffic.name = "shop";
+  const auto down = test::known_of(config_with_name());
+  REQUIRE(control::warnings_about(down[0], traffic).size() == 1);
+  CHECK(control::warnings_about(down[0], traffic)[0] ==
+        "the live pool blue has no usable endpoint: every request to it is answered 503 until one "
+        "of its host names is found");
+  CHECK(control::warnings_about(app_is({"10.0.0.1"})[0], traffic).empty());
+}

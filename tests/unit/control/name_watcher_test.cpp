@@ -139,8 +139,29 @@ TEST_CASE("names: one that has no address is down, refuses a switch, and comes u
   rig.advance(2s);
   CHECK(rig.view().pools[0][0].state == control::EndpointState::Up);
   CHECK(rig.done(test::switch_to(PoolName::Blue))->answer().changed);
-  CHECK(events(rig)[0].starts_with("shop: blue/app:9001 is down: "));
-  CHECK(events(rig, told + 1)[0] == "shop: blue/app:9001 is up: 10.0.0.1:9001");
+  const auto down = events(rig);
+  CHECK(std::ranges::count_if(down, [](const std::string& line) {
+          return line.starts_with("shop: blue/app:9001 is down: ");
+        }) == 1);
+  CHECK(std::ranges::count(events(rig, told + 1), "shop: blue/app:9001 is up: 10.0.0.1:9001") == 1);
+}
+
+TEST_CASE("names: addresses that are all taken out leave the live pool empty, and it is told once",
+          "[control][names]") {
+  ControlRig rig(app_found());
+  CHECK(rig.done(test::endpoint_to(model::EndpointMode::Disabled, "10.0.0.2:9001"))
+            ->answer()
+            .changed);
+  look_up(rig, {"10.0.0.2"});
+  CHECK_FALSE(rig.controller->readiness().back().is_good);
+  REQUIRE(rig.notices.size() == 1);
+  CHECK(rig.notices[0].starts_with("service shop: the live pool blue has no usable endpoint: "));
+  rig.controller->republish();
+  rig.settle();
+  CHECK(rig.notices.size() == 1);
+  look_up(rig, {"10.0.0.1", "10.0.0.2"});
+  CHECK(rig.controller->readiness().back().is_good);
+  CHECK(std::ranges::count(events(rig), "shop: the live pool blue has a usable endpoint") == 1);
 }
 
 TEST_CASE("names: other addresses are one event of the name", "[control][names]") {

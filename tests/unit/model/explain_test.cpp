@@ -57,7 +57,8 @@ struct Scene {
   Explanation explain(std::string_view bytes) {
     input.bytes = bytes;
     core::Rng rng(7);
-    return model::explain(snapshot, input, rng);
+    // The scene keeps its snapshot: an edition for the call owns nothing.
+    return model::explain({.snapshot = {std::shared_ptr<void>{}, &snapshot}}, input, rng);
   }
   Explanation user(std::string_view id) {
     input.user = id;

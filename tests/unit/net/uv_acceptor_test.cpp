@@ -15,13 +15,14 @@
 #include "net/peer_credentials.hpp"
 #include "net/raw_address.hpp"
 #include "net_fixture.hpp"
-#include "temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace net_test;
 using sluice::core::SocketAddress;
 using sluice::net::ListenSocket;
 using sluice::net::Peer;
 using sluice::net::UvAcceptor;
+using sluice::test::TempDir;
 
 namespace {
 
