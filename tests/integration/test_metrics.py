@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from harness import PATIENCE, ROOT, SluiceTest, page_of, sample, wait_until
+from harness import PATIENCE, ROOT, SluiceTest, page_of, sample, service, wait_until
 
 RULES = os.path.join(ROOT, "config/prometheus/sluice.rules.yaml")
 RULE_TESTS = os.path.join(ROOT, "tests/integration/alert_tests.yaml")

@@ -173,12 +173,13 @@ class EndpointNames(SluiceTest):
         self.assertEqual(set(self.endpoints(proxy)), self.addresses(1, 2))
         self.assertEqual(self.ask(proxy)[:8], "127.0.0.")
         self.assertEqual(proxy.status()["epoch"], epoch)
+        told = f"host name {HOST} is not found: Temporary failure in name resolution; its last addresses stay: 127.0.0.1, 127.0.0.2"
+        wait_until(lambda: told in proxy.errors(), "the failure is told")
         self.assertEqual(proxy.errors().count(f"host name {HOST} is not found"), 1, proxy.errors())
-        self.assertIn("its last addresses stay: 127.0.0.1, 127.0.0.2", proxy.errors())
         self.names.set({HOST: "127.0.0.1"})
         self.names.jump(AFTER_FAILURE)
         self.wait_for(proxy, 1)
-        self.assertIn(f"host name {HOST} is found now: 127.0.0.1", proxy.errors())
+        wait_until(lambda: f"host name {HOST} is found now: 127.0.0.1" in proxy.errors(), "the end of it is told")
 
     def test_a_name_that_is_not_found_at_the_start_is_down_until_it_is(self):
         other = "green.internal:9"

@@ -24,7 +24,7 @@ class NoConnector final : public net::Connector {
 model::Publication& with_snapshot(model::Publication& publication) {
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->epoch = {1};
-  publication.prepare(std::move(snapshot));
+  publication.prepare({.snapshot = std::move(snapshot)});
   publication.flip({1});
   return publication;
 }
