@@ -491,14 +491,18 @@ TEST_CASE("cli: a usage error shows how the command is written", "[cli]") {
       {{"status", "--nope"}, "try: sluice status [SERVICE], or"},
       {{"events", "x"}, "try: sluice events, or sluice events --help\n"},
       {{"audit", "verify", "x"}, "try: sluice audit verify, or"},
-      {{"audit", "verfy"}, "unknown command 'verfy', did you mean 'verify'? There is verify\n  try: sluice audit [verify]\n"},
+      {{"audit", "verfy"},
+       "unknown command 'verfy', did you mean 'verify'? There is verify\n  try: sluice audit "
+       "[verify]\n"},
       {{"endpoint"},
-       "try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint --help\n"},
+       "sluice endpoint: which command?\n"
+       "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint "
+       "--help\n"},
       {{"endpoint", "frob", "x"},
        "sluice endpoint: unknown command 'frob'; there is drain, enable, disable\n"
        "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE]\n"},
       {{"endpoint", "enabel", "x"}, "did you mean 'enable'?"},
-      {{}, "try: sluice run|check|status|"},
+      {{}, "sluice: which command?\n  try: sluice run|check|status|"},
   };
   for (const Case& each : cases) {
     const Ran ran = run_sluice(each.arguments);
