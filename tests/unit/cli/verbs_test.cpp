@@ -445,14 +445,15 @@ TEST_CASE("cli: arguments come back in refusals without what a terminal would ob
   FakeAdmin admin([](const std::string&) {
     return FakeAdmin::json(404, R"({"code":"unknown_service","detail":"no \u001b[1m\u202e"})");
   });
+  const std::string socket = admin.path();
   const std::string option = "--" + bad;
   const std::vector<std::vector<const char*>> calls{
       {bad.c_str()},
       {"switch", bad.c_str()},
       {"switch", "blue", bad.c_str(), "extra"},
       {"split", bad.c_str()},
-      {"status", bad.c_str(), "--socket", admin.path().c_str()},
-      {"status", bad.c_str(), "--socket", admin.path().c_str(), "--json"},
+      {"status", bad.c_str(), "--socket", socket.c_str()},
+      {"status", bad.c_str(), "--socket", socket.c_str(), "--json"},
       {"status", "--socket", bad.c_str()},
       {"explain", "--user", bad.c_str(), "--request", bad.c_str()},
       {"explain", "--request", bad.c_str()},
