@@ -24,12 +24,20 @@ Json drain_json(const control::DrainView& drain) {
           {"tunnels", drain.tunnels}};
 }
 
+/// Of host names only.
+void add_names(const control::EndpointView& endpoint, Json& json) {
+  if (!endpoint.names.empty()) json["names"] = endpoint.names;
+  if (!endpoint.why_down.empty()) json["reason"] = endpoint.why_down;
+}
+
 Json pool_json(const std::vector<control::EndpointView>& endpoints) {
   Json list = Json::array();
   for (const control::EndpointView& endpoint : endpoints) {
-    list.push_back({{"address", endpoint.address},
-                    {"state", control::text(endpoint.state)},
-                    {"in_flight", endpoint.in_flight}});
+    Json json{{"address", endpoint.address},
+              {"state", control::text(endpoint.state)},
+              {"in_flight", endpoint.in_flight}};
+    add_names(endpoint, json);
+    list.push_back(std::move(json));
   }
   return {{"endpoints", std::move(list)}};
 }
@@ -193,11 +201,13 @@ Json explained_endpoints_json(const control::ExplainAnswer& answer) {
     const auto left = std::chrono::ceil<core::Millis>(endpoint.penalty_left);
     const bool is_in_penalty =
         endpoint.shown.state == control::EndpointState::Up && left > core::Millis::zero();
-    list.push_back({{"pool", core::text(endpoint.pool)},
-                    {"address", endpoint.shown.address},
-                    {"state", is_in_penalty ? "penalty" : control::text(endpoint.shown.state)},
-                    {"penalty_left_ms", is_in_penalty ? left.count() : 0},
-                    {"in_flight", endpoint.shown.in_flight}});
+    Json json{{"pool", core::text(endpoint.pool)},
+              {"address", endpoint.shown.address},
+              {"state", is_in_penalty ? "penalty" : control::text(endpoint.shown.state)},
+              {"penalty_left_ms", is_in_penalty ? left.count() : 0},
+              {"in_flight", endpoint.shown.in_flight}};
+    add_names(endpoint.shown, json);
+    list.push_back(std::move(json));
   }
   return list;
 }

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <initializer_list>
 #include <thread>
 
 #include "app/process_metrics.hpp"
 #include "net/descriptor_limit.hpp"
+#include "sluice/core/limits.hpp"
 
 namespace sluice::app {
 namespace {
@@ -78,6 +80,7 @@ core::Status ProxyProcess::start(control::StateSource source) {
   if (!limit) return limit.error();
   descriptor_limit_ = limit->now;
 
+  look_up_names();
   core::Result<control::StartState> state = open_state(source);
   if (!state) return state.error();
   if (core::Status opened = open_log(); !opened) return opened;
@@ -114,6 +117,7 @@ core::Result<control::StartState> ProxyProcess::open_state(control::StateSource 
   request.source = source;
   request.now = clock_.wall();
   request.actor = {.uid = ::getuid(), .pid = ::getpid()};
+  if (names_ != nullptr) request.names = names_->names();
   core::Result<control::StartState> state = control::open_state(*directory_, config_, request);
   if (state) {
     for (const std::string& line : state->notices) notice(line);
@@ -226,6 +230,30 @@ core::Status ProxyProcess::start_admin() {
   return core::ok();
 }
 
+/// Before the first snapshot, so that a start does not begin with refusals; but not for long: what
+/// is not answered by then is taken up when it is.
+void ProxyProcess::look_up_names() {
+  if (config::hosts_of(config_).empty()) return;
+  resolver_ = std::make_unique<net::ThreadResolver>(control_.core().mailbox());
+  names_ = std::make_unique<control::NameWatcher>(
+      control::NameWatcher::Deps{.config = config_,
+                                 .cells = cells_,
+                                 .parts = parts_,
+                                 .resolver = *resolver_,
+                                 .loop = control_.core(),
+                                 .notice = [this](const std::string& line) { notice(line); }},
+      [this] { on_names_changed(); });
+  names_->start();
+  const auto deadline = std::chrono::steady_clock::now() + core::limits::kResolveAtStart;
+  while (names_->has_unanswered() && resolver_->wait_for_answer(deadline))
+    control_.core().mailbox().run();
+  names_->apply();
+}
+
+void ProxyProcess::on_names_changed() {
+  if (controller_ != nullptr) controller_->republish();
+}
+
 void ProxyProcess::watch_identity_files() {
   if (config_.identity_files.empty()) return;
   identity_watcher_ = std::make_unique<IdentityWatcher>(
@@ -244,6 +272,7 @@ void ProxyProcess::on_identity_file(IdentityWatcher::News news) {
 
 void ProxyProcess::write_metrics(metrics::Exposition& out) const {
   write_process_metrics(out);
+  if (names_ != nullptr) names_->write_metrics(out);
   out.family({"sluice_loop_turn_seconds", metrics::MetricType::Histogram,
               "How long an event loop was busy before it waited for events again."});
   write_turn_times(out, "control", control_.turn_times());
@@ -326,6 +355,8 @@ void ProxyProcess::end() {
   admin_remote_.reset();
   remove_socket_files();
   identity_watcher_.reset();
+  names_.reset();
+  resolver_.reset();
   for (const auto& worker : workers_) worker->end();
   control_.core().mailbox().run();  // their last reports
   controller_.reset();

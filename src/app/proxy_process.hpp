@@ -11,11 +11,13 @@
 #include "app/notices.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
+#include "control/name_watcher.hpp"
 #include "control/start_state.hpp"
 #include "control/state_store.hpp"
 #include "net/listen_socket.hpp"
 #include "net/signals.hpp"
 #include "net/system_clock.hpp"
+#include "net/thread_resolver.hpp"
 #include "net/uv_loop.hpp"
 #include "sluice/config/build.hpp"
 #include "sluice/config/schema.hpp"
@@ -46,6 +48,8 @@ class ProxyProcess {
   core::Status start_admin();
   std::unique_ptr<net::UvAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
   core::Result<std::size_t> connections_max() const;
+  void look_up_names();
+  void on_names_changed();
   void watch_identity_files();
   void on_identity_file(IdentityWatcher::News news);
   void write_metrics(metrics::Exposition& out) const;
@@ -70,13 +74,16 @@ class ProxyProcess {
   net::UvConnector connector_;
   config::CellRegistry cells_;
   IdentityStatus identity_status_;
-  config::StaticParts parts_;  // lists: replaced when their files change, then republished
+  // Lists and services with names: replaced when their files or addresses change, then republished
+  config::StaticParts parts_;
   model::Publication publication_;
   std::shared_ptr<control::StateDirectory> directory_;
   std::vector<net::ListenSockets> listeners_;  // by position in the configuration
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<control::StateStore> store_;
   std::unique_ptr<control::Controller> controller_;
+  std::unique_ptr<net::ThreadResolver> resolver_;
+  std::unique_ptr<control::NameWatcher> names_;
   std::unique_ptr<IdentityWatcher> identity_watcher_;
   std::unique_ptr<admin::AdminServer> admin_;
   net::SocketFile admin_file_;

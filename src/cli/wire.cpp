@@ -38,12 +38,20 @@ DrainState drain_state(const Json& json) {
           json.value("tunnels", std::uint64_t{0})};
 }
 
+/// `reason` of a name without an address; `names` of an address that names have.
+EndpointState endpoint_state(const Json& json) {
+  EndpointState endpoint{json.at("address").get<std::string>(), json.value("state", "up"),
+                         json.value("in_flight", std::uint64_t{0}), json.value("reason", "")};
+  for (const Json& name : json.value("names", Json::array())) {
+    endpoint.note += (endpoint.note.empty() ? "" : ", ") + name.get<std::string>();
+  }
+  return endpoint;
+}
+
 PoolState pool_state(const std::string& name, const Json& json) {
   PoolState pool{name, {}};
   for (const Json& endpoint : json.value("endpoints", Json::array())) {
-    pool.endpoints.push_back({endpoint.at("address").get<std::string>(),
-                              endpoint.value("state", "up"),
-                              endpoint.value("in_flight", std::uint64_t{0})});
+    pool.endpoints.push_back(endpoint_state(endpoint));
   }
   return pool;
 }
@@ -238,11 +246,8 @@ ExplainAnswer explain_answer(const Json& json) {
   answer.split_basis_points = service.value("split_basis_points", 0U);
   read_decision(json, answer);
   for (const Json& endpoint : json.value("endpoints", Json::array())) {
-    answer.endpoints.push_back(
-        {endpoint.value("pool", ""),
-         {endpoint.at("address").get<std::string>(), endpoint.value("state", "up"),
-          endpoint.value("in_flight", std::uint64_t{0})},
-         endpoint.value("penalty_left_ms", std::uint64_t{0})});
+    answer.endpoints.push_back({endpoint.value("pool", ""), endpoint_state(endpoint),
+                                endpoint.value("penalty_left_ms", std::uint64_t{0})});
   }
   answer.answer_status = object_or_empty(json, "answer").value("status", 0U);
   return answer;

@@ -23,6 +23,7 @@ struct EndpointState {
   std::string address;
   std::string state;
   std::uint64_t in_flight = 0;
+  std::string note = {};  // the names that have the address, or why a name is down
 };
 
 struct PoolState {
@@ -75,7 +76,7 @@ struct ChangeAnswer {
   unsigned would_split_basis_points = 0;
   unsigned moved_basis_points = 0;
   std::uint64_t users_seen = 0, users_moved = 0;  // in the last minute, about
-  std::string would_drain;  // pool; empty: none
+  std::string would_drain;                        // pool; empty: none
   std::uint64_t requests_there = 0, tunnels_there = 0;
   std::string endpoint;        // `blue/127.0.0.1:9001`; empty: the change was about none
   std::string endpoint_state;  // as in EndpointState

@@ -28,7 +28,7 @@ constexpr const char* kOvertaken = "a rollback came before this change took effe
 
 Controller::Controller(Deps deps, StartState start)
     : deps_(std::move(deps)),
-      known_(known_services(deps_.config)),
+      known_(known_services(deps_.parts.services)),
       keeper_(deps_.loop, deps_.store, std::move(start.image),
               start.is_on_disk ? StateKeeper::OnDisk::Yes : StateKeeper::OnDisk::No),
       publisher_(deps_.loop, deps_.publication, deps_.workers, [this] { answers_.on_adopted(); }),
@@ -64,7 +64,8 @@ model::Edition Controller::next_edition(const model::TrafficState& traffic) {
 void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
-  for (std::uint32_t id = 0; id < known_.size(); ++id) tell_live_pool(core::ServiceId{id});
+  for (std::uint32_t id = 0; id < known_.size(); ++id)
+    tell_live_pool(core::ServiceId{id}, Telling::Always);
   watchdog_.start();
   shares_.start();
   reporter_.start();
@@ -88,6 +89,7 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
 }
 
 void Controller::republish() {
+  known_ = known_services(deps_.parts.services);
   is_republish_due_ = true;
   republish_if_due();
 }
@@ -98,6 +100,9 @@ void Controller::republish_if_due() {
   if (!is_republish_due_ || has_prepared) return;
   is_republish_due_ = false;
   publish();
+  if (!is_serving_) return;
+  for (std::uint32_t id = 0; id < known_.size(); ++id)
+    tell_live_pool(core::ServiceId{id}, Telling::WhatTurned);
 }
 
 void Controller::run_queue() {
@@ -169,8 +174,9 @@ void Controller::check_targets() {
   if (running_->change.request.check == SafetyCheck::Required) {
     for (const PlannedService& service : running_->plan.services) {
       if (!service.target) continue;
+      const auto& settings = in_force(service.service);
       targets.push_back(
-          {.service = service.name, .pool = &pool_in_force(service.service, *service.target)});
+          {.service = service.name, .pool = {settings, &settings->pool(*service.target)}});
     }
   }
   if (targets.empty()) return persist();
@@ -280,7 +286,7 @@ void Controller::flip() {
   for (const PlannedService& service : done.plan.services) {
     if (!service.changed) continue;
     shares_.restart(service.service);
-    tell_live_pool(service.service);
+    tell_live_pool(service.service, Telling::Always);
   }
 
   Answers::Pending pending;
@@ -301,7 +307,7 @@ void Controller::end_drains_of_live_pools(const ChangePlan& plan) {
   for (const PlannedService& service : plan.services) {
     if (!service.changed) continue;
     const core::PoolName live = truth().find(service.name)->live;
-    drainer_.supersede(settings(service.service).pool(live).id);
+    drainer_.supersede(in_force(service.service)->pool(live).id);
   }
 }
 
@@ -309,12 +315,12 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
   for (std::size_t i = 0; i < done.plan.services.size(); ++i) {
     const PlannedService& service = done.plan.services[i];
     if (!service.drains) continue;
-    const model::ServiceSettings& of = settings(service.service);
-    const DrainOrder order{.service = &of,
+    const auto& of = done.edition.snapshot->service(service.service).settings;
+    const DrainOrder order{.service = of,
                            .pool = *service.drains,
                            .generation = truth().generation,
                            .below = done.edition.snapshot->epoch,
-                           .deadline = done.change.request.drain.value_or(of.drain_deadline)};
+                           .deadline = done.change.request.drain.value_or(of->drain_deadline)};
     const DrainId id = drainer_.start(order);
     reporter_.on_drain_began(id, order);
     pending.answer.services[i].drain = DrainReport{};
@@ -389,9 +395,10 @@ std::vector<std::string> Controller::warnings_of(const PlannedService& service,
                                                  const model::ServiceTraffic& after) const {
   auto warnings = warnings_about(known_[service.service.raw], after);
   if (!warnings.empty()) return warnings;
-  const auto& endpoints = settings(service.service).pool(after.live).endpoints;
+  const auto& endpoints = in_force(service.service)->pool(after.live).endpoints;
   const bool is_failing = std::ranges::all_of(endpoints, [](const model::Endpoint& endpoint) {
-    return endpoint.cell->penalty.load(std::memory_order_relaxed) != 0;
+    return !endpoint.why_down.empty() ||
+           endpoint.cell->penalty.load(std::memory_order_relaxed) != 0;
   });
   if (is_failing) {
     warnings.push_back("no endpoint of the live pool " + std::string(core::text(after.live)) +
@@ -400,20 +407,18 @@ std::vector<std::string> Controller::warnings_of(const PlannedService& service,
   return warnings;
 }
 
-void Controller::tell_live_pool(core::ServiceId id) {
+void Controller::tell_live_pool(core::ServiceId id, Telling telling) {
   const KnownService& service = known_[id.raw];
   const model::ServiceTraffic& traffic = *truth().find(service.name);
   const bool is_usable = control::has_usable_endpoint(service, traffic);
-  if (!is_usable) note("service " + service.name + ": " + warnings_about(service, traffic)[0]);
-  reporter_.on_live_pool(service.name, traffic.live, is_usable);
+  const bool has_turned = reporter_.on_live_pool(service.name, traffic.live, is_usable);
+  if (!is_usable && (has_turned || telling == Telling::Always))
+    note("service " + service.name + ": " + warnings_about(service, traffic)[0]);
 }
 
-const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
-  return *deps_.parts.services[id.raw];
-}
-
-const model::Pool& Controller::pool_in_force(core::ServiceId id, core::PoolName name) const {
-  return in_force_.snapshot->service(id).settings->pool(name);
+const std::shared_ptr<const model::ServiceSettings>& Controller::in_force(
+    core::ServiceId id) const {
+  return in_force_.snapshot->service(id).settings;
 }
 
 void Controller::note(const std::string& line) const {

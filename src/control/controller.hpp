@@ -141,19 +141,20 @@ class Controller {
   void refuse(Queued change, RefusalCode code, std::string detail);
   void reply_later(ChangeReply reply, ChangeOutcome outcome);
   ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
-  /// As configured: what a drain refers to, and constant.
-  const model::ServiceSettings& settings(core::ServiceId id) const;
-  const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
+  /// As requests see it; lives as long as somebody holds it.
+  const std::shared_ptr<const model::ServiceSettings>& in_force(core::ServiceId id) const;
   ServiceView view_of(core::ServiceId id) const;
   void add_endpoints(ExplainAnswer& answer) const;
   std::vector<std::string> warnings_of(const PlannedService& service,
                                        const model::ServiceTraffic& after) const;
-  void tell_live_pool(core::ServiceId id);
+  /// That it has no usable endpoint: after each change, or when that has just become so.
+  enum class Telling : std::uint8_t { Always, WhatTurned };
+  void tell_live_pool(core::ServiceId id, Telling telling);
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
   Deps deps_;
-  const std::vector<KnownService> known_;  // by ServiceId
+  std::vector<KnownService> known_;  // by ServiceId; made anew with the parts
   StateKeeper keeper_;
   Publisher publisher_;
   Drainer drainer_;

@@ -76,7 +76,7 @@ class Opening {
   // Services that joined or left: the same generation, so state.json.previous keeps the state
   // before the last change.
   void take_over_configuration() {
-    auto merged = config::merge_traffic(config_, start_.image.state, request_.now);
+    auto merged = config::merge_traffic(config_, start_.image.state, request_.now, request_.names);
     if (merged == start_.image.state) return;
     start_.image.state = std::move(merged);
     const auto bytes = encode_state(start_.image);
@@ -107,7 +107,8 @@ class Opening {
     std::vector<model::ServiceTraffic> before;
     if (saved && saved->has_value()) before = (*saved)->state.services;
     pass_over();
-    start_.image.state = config::merge_traffic(config_, std::move(previous->state), request_.now);
+    start_.image.state =
+        config::merge_traffic(config_, std::move(previous->state), request_.now, request_.names);
     raise_generation();
     return write_as("previous", std::move(before), OldState::Drop);
   }

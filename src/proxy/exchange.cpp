@@ -511,7 +511,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
 
   const TunnelStart start{.settings = settings(),
                           .pool = choice_.pool,
-                          .cell = *endpoint_->cell,
+                          .cell = endpoint_->cell,
                           .record = log_record(101),
                           .from_client = client_.unread(),
                           .from_endpoint = upstream_->unread(),

@@ -111,7 +111,8 @@ class Files(SluiceTest):
         directory = self.directory()
         with open(os.path.join(directory, "beta.txt"), "w") as file:
             file.write("user-1\n")
-        proxy = self.two_pools(pins=[{"identity_in": "beta.txt", "pool": "candidate"}], top={"directory": directory})
+        pins = [{"identity_in": "beta.txt", "pool": "candidate"}]
+        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"], pins=pins)], directory=directory)
         families = set(re.findall(r"^# TYPE (\w+)", page_of(proxy), re.M))
         with open(RULES) as file:
             used = names_in(re.findall(r"expr: (.*(?:\n {10}.*)*)", file.read()))

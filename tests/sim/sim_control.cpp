@@ -12,7 +12,7 @@ SimControl::SimControl(std::size_t workers, const ServiceOptions& options)
       lists_(std::make_shared<const model::IdentityLists>(options.lists)) {
   for (auto& cell : pool_cells_) cell = std::make_unique<model::PoolCell>(workers);
   for (std::size_t i = 0; i < options.endpoints[0] + options.endpoints[1]; ++i) {
-    endpoint_cells_.push_back(std::make_unique<model::EndpointCell>());
+    endpoint_cells_.push_back(std::make_shared<model::EndpointCell>());
   }
   settings_ = make_settings(options, {});
   table_ = std::make_shared<model::ServiceTable>(std::vector<model::ServiceMatch>{
@@ -61,7 +61,7 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
       endpoint.id = {id};
       endpoint.address = address_of(id);
       endpoint.text = endpoint.address.text();
-      endpoint.cell = endpoint_cells_[id].get();
+      endpoint.cell = endpoint_cells_[id];
       endpoint.is_disabled = ((disabled[index] >> i) & 1U) != 0;
       pool.endpoints.push_back(std::move(endpoint));
     }

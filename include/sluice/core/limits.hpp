@@ -88,6 +88,15 @@ inline constexpr int kListenBacklog = 4096;
 /// How long a listener rests after EMFILE, ENFILE, ENOBUFS or ENOMEM.
 inline constexpr std::chrono::milliseconds kAcceptPause{100};
 
+/// Endpoint names are looked up again so long after an answer, and after a failure (behaviour.md
+/// §4). How long a start waits for the first answers: a resolver that is down must not keep the
+/// rest of the services down.
+inline constexpr std::chrono::milliseconds kResolveEvery{30'000};
+inline constexpr std::chrono::milliseconds kResolveRetry{10'000};
+inline constexpr std::chrono::milliseconds kResolveAtStart{2000};
+/// Look-ups at once: each blocks a thread, for half a minute when the resolver is silent.
+inline constexpr std::size_t kLookupsMax = 32;
+
 /// Idle endpoint connections that one worker keeps per endpoint.
 inline constexpr std::size_t kIdlePerEndpointMax = 128;
 

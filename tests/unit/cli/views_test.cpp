@@ -51,6 +51,16 @@ TEST_CASE("status view: shows pools with share and role, endpoints, drains with 
   CHECK_FALSE(has(text, "warning"));
 }
 
+TEST_CASE("status view: an endpoint has its host names behind it", "[cli]") {
+  StatusAnswer status = busy_shop();
+  status.services[0].pools[0].endpoints = {{"10.0.0.1:9001", "up", 2, "app.internal:9001"},
+                                           {"b:1", "down", 0, "Name or service not known"}};
+  const std::string text = status_text(status, {}, kNoon);
+  CHECK(has(text, "    10.0.0.1:9001            up        2 in flight   app.internal:9001\n"));
+  CHECK(has(text,
+            "    b:1                      down      0 in flight   Name or service not known\n"));
+}
+
 TEST_CASE("status view: fits 80 columns and is plain without colour", "[cli]") {
   std::istringstream lines(status_text(busy_shop(), {}, kNoon));
   for (std::string line; std::getline(lines, line);) {

@@ -381,13 +381,33 @@ services:
   CHECK(c.services[2].pools[0].endpoints[0].text == "127.0.0.1:1");
 }
 
+TEST_CASE("config: an endpoint may be a host name, known in lower case", "[config][parse]") {
+  const Config c = parse_good(
+      "listeners: [{bind: 127.0.0.1:8080}]\n"
+      "services:\n"
+      "  - name: shop\n"
+      "    pools: {blue: {endpoints: [App.Internal:9001, app.internal.:9001, app:1, my_app:65535, "
+      "127.0.0.1:9001, 1app:1, 10.0.0.example:1]}}\n");
+  const auto& endpoints = c.services[0].pools[0].endpoints;
+  REQUIRE(endpoints.size() == 7);
+  CHECK(endpoints[0].text == "app.internal:9001");
+  CHECK(endpoints[0].host == "app.internal");
+  CHECK(endpoints[0].address.port == 9001);
+  CHECK(endpoints[0].is_name());
+  CHECK(endpoints[1].host == "app.internal.");
+  CHECK(endpoints[3].text == "my_app:65535");
+  CHECK_FALSE(endpoints[4].is_name());
+  CHECK(endpoints[6].host == "10.0.0.example");
+}
+
 TEST_CASE("config: what is wrong behind an anchor is said once", "[config][parse]") {
   CHECK(problems_of("listeners: [{bind: 127.0.0.1:8080}]\n"
                     "services:\n"
-                    "  - {name: a, hosts: [a], pools: &p {blue: {endpoints: [x:1]}}}\n"
+                    "  - {name: a, hosts: [a], pools: &p {blue: {endpoints: [x:0]}}}\n"
                     "  - {name: b, hosts: [b], pools: *p}\n") ==
-        "sluice.yaml:3:57: host name 'x:1' in 'endpoints' is not supported by this version: use an "
-        "IP address\n");
+        "sluice.yaml:3:57: 'x:0' in 'endpoints', expected an address or host name with a port such "
+        "as "
+        "127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a port is 1 to 65535\n");
 }
 
 TEST_CASE("config: all semantic problems come in one run, in file order", "[config][parse]") {
@@ -399,7 +419,7 @@ TEST_CASE("config: all semantic problems come in one run, in file order", "[conf
                     "    timeouts: {connect: 5, tunnel_idle: never}\n"
                     "  - name: shop\n"
                     "    health_check: {}\n"
-                    "    pools: {blue: {endpoints: [app:1]}}\n"
+                    "    pools: {blue: {endpoints: [app]}}\n"
                     "listeners:\n"
                     "  - bind: 127.0.0.1:80\n"
                     "  - bind: 127.0.0.1:80\n"
@@ -413,8 +433,9 @@ TEST_CASE("config: all semantic problems come in one run, in file order", "[conf
         "sluice.yaml:7:5: service name 'shop' is given twice, expected another name (first in line "
         "3)\n"
         "sluice.yaml:8:5: 'health_check' is not supported by this version, in service 'shop'\n"
-        "sluice.yaml:9:32: host name 'app:1' in 'endpoints' is not supported by this version: use "
-        "an IP address\n"
+        "sluice.yaml:9:32: 'app' in 'endpoints', expected an address or host name with a port such "
+        "as "
+        "127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; the port is missing\n"
         "sluice.yaml:12:11: '127.0.0.1:80' is the address of listener 'listener-1' (line 11), "
         "expected another one\n"
         "sluice.yaml:13:12: ${HOME} is not set, expected a value in the environment or a default: "

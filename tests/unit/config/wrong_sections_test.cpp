@@ -162,7 +162,7 @@ TEST_CASE("wrong configuration: listeners", "[config][wrong]") {
 }
 
 TEST_CASE("wrong configuration: services", "[config][wrong]") {
-  const std::array<Wrong, 26> table{{
+  const std::array<Wrong, 43> table{{
       {std::string(kListener) + "services: []\n",
        "sluice.yaml:3:11: 'services' has 0 items, expected a list of 1 to 1024 services"},
       {std::string(kListener) + "services: {}\n",
@@ -197,25 +197,106 @@ TEST_CASE("wrong configuration: services", "[config][wrong]") {
            "services:\n  - name: shop\n    pools: {blue: {endpoints: 127.0.0.1:1}}\n",
        "sluice.yaml:5:31: 'endpoints' is '127.0.0.1:1', expected a list of 1 to 256 addresses"},
       {std::string(kListener) +
-           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app:80]}}\n",
-       "sluice.yaml:5:32: host name 'app:80' in 'endpoints' is not supported by this version: use "
-       "an IP address"},
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app]}}\n",
+       "sluice.yaml:5:32: 'app' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; the port is "
+       "missing"},
       {std::string(kListener) +
-           "services:\n  - name: shop\n    pools: {blue: {endpoints: [localhost:80]}}\n",
-       "sluice.yaml:5:32: host name 'localhost:80' in 'endpoints' is not supported by this "
-       "version: use an IP address"},
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app:0]}}\n",
+       "sluice.yaml:5:32: 'app:0' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a port is 1 to "
+       "65535"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app:65536]}}\n",
+       "sluice.yaml:5:32: 'app:65536' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a port is 1 to "
+       "65535"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app:080]}}\n",
+       "sluice.yaml:5:32: 'app:080' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a port is 1 to "
+       "65535"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app:http]}}\n",
+       "sluice.yaml:5:32: 'app:http' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a port is 1 to "
+       "65535"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [-app:80]}}\n",
+       "sluice.yaml:5:32: '-app:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a label of a "
+       "host name is 1 to 63 letters, digits or hyphens, with no hyphen at either end"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app-.internal:80]}}\n",
+       "sluice.yaml:5:32: 'app-.internal:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a label of a "
+       "host name is 1 to 63 letters, digits or hyphens, with no hyphen at either end"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app..internal:80]}}\n",
+       "sluice.yaml:5:32: 'app..internal:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a label of a "
+       "host name is 1 to 63 letters, digits or hyphens, with no hyphen at either end"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [.app:80]}}\n",
+       "sluice.yaml:5:32: '.app:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a label of a "
+       "host name is 1 to 63 letters, digits or hyphens, with no hyphen at either end"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [10.0.0.256:80]}}\n",
+       "sluice.yaml:5:32: '10.0.0.256:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [127.1:80]}}\n",
+       "sluice.yaml:5:32: '127.1:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [10.0.0.256.:80]}}\n",
+       "sluice.yaml:5:32: '10.0.0.256.:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app.1:80]}}\n",
+       "sluice.yaml:5:32: 'app.1:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a host "
+       "name does not end in a number"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [0x7f000001:80]}}\n",
+       "sluice.yaml:5:32: '0x7f000001:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a host "
+       "name does not end in a number"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [app.0X:80]}}\n",
+       "sluice.yaml:5:32: 'app.0X:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a host "
+       "name does not end in a number"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [bücher.example:80]}}\n",
+       "sluice.yaml:5:32: 'bücher.example:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [http://app:80]}}\n",
+       "sluice.yaml:5:32: 'http://app:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
+      {std::string(kListener) +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [user@app:80]}}\n",
+       "sluice.yaml:5:32: 'user@app:80' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
+      {std::string(kListener) + "services:\n  - name: shop\n    pools: {blue: {endpoints: [App:80, "
+                                "app.:80, b:80, aPP:80]}}\n",
+       "sluice.yaml:5:55: 'aPP:80' is listed twice in pool 'blue' of service 'shop', expected each "
+       "endpoint once (first in line 5)"},
       {std::string(kListener) +
            "services:\n  - name: shop\n    pools: {blue: {endpoints: [/run/app.sock]}}\n",
-       "sluice.yaml:5:32: '/run/app.sock' in 'endpoints', expected an address and port such as "
-       "127.0.0.1:9001 or \"[::1]:9001\"; a Unix socket is written as unix:/path"},
+       "sluice.yaml:5:32: '/run/app.sock' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a Unix socket is "
+       "written as unix:/path"},
       {std::string(kListener) +
            "services:\n  - name: shop\n    pools: {blue: {endpoints: [127.0.0.1:0]}}\n",
-       "sluice.yaml:5:32: '127.0.0.1:0' in 'endpoints', expected an address and port such as "
-       "127.0.0.1:9001 or \"[::1]:9001\"; 0 is no port"},
+       "sluice.yaml:5:32: '127.0.0.1:0' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; 0 is no port"},
       {std::string(kListener) +
            "services:\n  - name: shop\n    pools: {blue: {endpoints: [127.0.0.1]}}\n",
-       "sluice.yaml:5:32: '127.0.0.1' in 'endpoints', expected an address and port such as "
-       "127.0.0.1:9001 or \"[::1]:9001\""},
+       "sluice.yaml:5:32: '127.0.0.1' in 'endpoints', expected an address or host name "
+       "with a port such as 127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001"},
       {std::string(kListener) +
            "services:\n  - name: shop\n    pools: {blue: {endpoints: [[::1]:9001]}}\n",
        "sluice.yaml:5:32: syntax error: a key that is not a word, expected 'name: value'; write an "

@@ -77,8 +77,7 @@ TEST_CASE("controller: switch, split and rollback in all orders of three",
     for (const int which : {order % 5, order / 5 % 5, order / 25}) {
       const control::ChangeRequest request = make(which);
       control::ChangePlan plan;
-      REQUIRE_FALSE(
-          control::plan_change(expected, control::known_services(rig.config), request, plan));
+      REQUIRE_FALSE(control::plan_change(expected, test::known_of(rig.config), request, plan));
       expected = plan.after;
       const auto call = rig.done(request);
       REQUIRE(call->is_answered());

@@ -26,11 +26,14 @@ struct Disk {
 
   /// A fresh process.
   core::Result<control::StartState> start(const config::Config& config,
-                                          StateSource source = StateSource::Saved) {
+                                          StateSource source = StateSource::Saved,
+                                          const config::ResolvedNames& names = {}) {
     directory = std::make_unique<control::StateDirectory>(files, "/state");
-    return control::open_state(
-        *directory, config,
-        {.source = source, .now = core::WallTime{std::chrono::seconds(1000)}, .actor = {1, 2}});
+    return control::open_state(*directory, config,
+                               {.source = source,
+                                .now = core::WallTime{std::chrono::seconds(1000)},
+                                .actor = {1, 2},
+                                .names = names});
   }
   void restart() { files->crash(FaultFiles::Tail::Lost, ~std::uint64_t{0}); }
   /// As a change does: state, then audit line.
@@ -215,6 +218,31 @@ TEST_CASE("start: a state file that is a directory names both ways out", "[contr
   CHECK(start.error().what.find("is a directory") != std::string::npos);
   CHECK(start.error().what.find("--state discard") != std::string::npos);
   CHECK(start.error().what.find("--state previous") != std::string::npos);
+}
+
+TEST_CASE("start: a decision about an address is known when its name has it",
+          "[control][start][names]") {
+  config::Config config = test::config_of({"shop"});
+  config.services[0].pools[0].endpoints.push_back(test::endpoint_of("app", 9009));
+  Disk disk;
+  control::StateImage image = disk.start(config)->image;
+  image.state.services[0].endpoints = {
+      {core::PoolName::Blue, "10.0.0.1:9009", model::EndpointMode::Disabled, std::nullopt}};
+  disk.change(image);
+  config::ResolvedNames names;
+  for (const StateSource source : {StateSource::Saved, StateSource::Previous}) {
+    names["app"].addresses = {core::IpAddress::v4({10, 0, 0, 1})};
+    disk.restart();
+    auto start = disk.start(config, StateSource::Saved, names);
+    REQUIRE(start);
+    CHECK_FALSE(start->image.state.services[0].endpoints.at(0).gone_since);
+    names["app"].addresses = {core::IpAddress::v4({10, 0, 0, 2})};
+    disk.restart();
+    if (source == StateSource::Previous) disk.change(start->image);  // so that it is in both
+    start = disk.start(config, source, names);
+    REQUIRE(start);
+    CHECK(start->image.state.services[0].endpoints.at(0).gone_since);
+  }
 }
 
 TEST_CASE("start: previous goes on from the state before, with a new generation",

@@ -36,7 +36,7 @@ struct Scene {
         model::Pool& made = settings->pools[core::index(pool)];
         made.name = pool;
         made.endpoints.resize(1);
-        made.endpoints[0].cell = &cells[all.size()][core::index(pool)];
+        made.endpoints[0].cell = std::make_shared<model::EndpointCell>();
       }
       all.push_back(settings);
       model::Service service;
@@ -65,7 +65,6 @@ struct Scene {
     return explain(get(""));
   }
 
-  std::array<std::array<model::EndpointCell, 2>, 2> cells;
   std::vector<std::shared_ptr<model::ServiceSettings>> all;
   model::Snapshot snapshot;
   model::ExplainInput input{.bytes = "", .peer = core::IpAddress::v4({127, 0, 0, 1})};
