@@ -134,6 +134,7 @@ std::string change_warnings(const ChangeAnswer& change) {
   for (const std::string& warning : change.warnings) {
     text += fmt::format("warning: {}: {}\n", harmless(change.service), harmless(warning));
   }
+  if (change.is_dry_run) return text;  // the rest would be about the change before
   if (!change.is_durable) {
     text +=
         "warning: in force, but not on disk yet: after a crash an older state would come back\n";

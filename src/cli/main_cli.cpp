@@ -376,8 +376,11 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console
     verb = verb->get_subcommands().front();
     name += " " + verb->get_name();
   }
-  console.complain(name + ": " + harmless(error.what()) + "\n  try: " + usage_of(*verb, name) +
-                   ", or " + name + " --help\n");
+  const bool is_missing = error.get_name() == "RequiredError" && verb->get_subcommands().empty() &&
+                          !verb->get_subcommands({}).empty();
+  const std::string what = is_missing ? "which command?" : harmless(error.what());
+  console.complain(name + ": " + what + "\n  try: " + usage_of(*verb, name) + ", or " + name +
+                   " --help\n");
   return kUsage;
 }
 

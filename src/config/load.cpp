@@ -67,7 +67,11 @@ Loaded parse(std::string_view text, std::string_view file, const Environment& en
 
 Loaded load(const std::string& file, const Environment& environment) {
   const auto text = read_file(file, core::limits::kConfigFileMax, FileKind::Any);
-  if (!text) return {std::nullopt, {Problem{{file, 0, 0}, text.error().what}}};
+  if (!text) {
+    // Nobody has named it: who is new here does not know where it comes from.
+    const std::string_view hint = file == kDefaultFile ? "; -c FILE names another file" : "";
+    return {std::nullopt, {Problem{{file, 0, 0}, fmt::format("{}{}", text.error().what, hint)}}};
+  }
   Read done = read(*text, file, environment);
   for (IdentityFile& identities : done.config.identity_files)
     read_identity_file(identities, done.problems);

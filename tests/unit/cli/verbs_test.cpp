@@ -445,14 +445,15 @@ TEST_CASE("cli: arguments come back in refusals without what a terminal would ob
   FakeAdmin admin([](const std::string&) {
     return FakeAdmin::json(404, R"({"code":"unknown_service","detail":"no \u001b[1m\u202e"})");
   });
+  const std::string socket = admin.path();
   const std::string option = "--" + bad;
   const std::vector<std::vector<const char*>> calls{
       {bad.c_str()},
       {"switch", bad.c_str()},
       {"switch", "blue", bad.c_str(), "extra"},
       {"split", bad.c_str()},
-      {"status", bad.c_str(), "--socket", admin.path().c_str()},
-      {"status", bad.c_str(), "--socket", admin.path().c_str(), "--json"},
+      {"status", bad.c_str(), "--socket", socket.c_str()},
+      {"status", bad.c_str(), "--socket", socket.c_str(), "--json"},
       {"status", "--socket", bad.c_str()},
       {"explain", "--user", bad.c_str(), "--request", bad.c_str()},
       {"explain", "--request", bad.c_str()},
@@ -495,12 +496,14 @@ TEST_CASE("cli: a usage error shows how the command is written", "[cli]") {
        "unknown command 'verfy', did you mean 'verify'? There is verify\n  try: sluice audit "
        "[verify]\n"},
       {{"endpoint"},
-       "try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint --help\n"},
+       "sluice endpoint: which command?\n"
+       "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint "
+       "--help\n"},
       {{"endpoint", "frob", "x"},
        "sluice endpoint: unknown command 'frob'; there is drain, enable, disable\n"
        "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE]\n"},
       {{"endpoint", "enabel", "x"}, "did you mean 'enable'?"},
-      {{}, "try: sluice run|check|status|"},
+      {{}, "sluice: which command?\n  try: sluice run|check|status|"},
   };
   for (const Case& each : cases) {
     const Ran ran = run_sluice(each.arguments);

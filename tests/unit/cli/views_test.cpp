@@ -157,6 +157,9 @@ TEST_CASE("change view: warns of what is not on disk and of late workers", "[cli
   change.workers_missing = {0, 3};
   CHECK(has(change_warnings(change), "not on disk yet"));
   CHECK(has(change_warnings(change), "worker 0 3"));
+  change.is_dry_run = true;
+  CHECK(change_warnings(change).empty());
+  change.is_dry_run = false;
   change.service = "shop";
   change.warnings = {"the live pool\x1b[31m", "another"};
   CHECK(change_warnings(change).starts_with(

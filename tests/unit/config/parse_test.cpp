@@ -574,6 +574,11 @@ TEST_CASE("config: a file that can't be read is one problem without a line", "[c
   };
   const std::string absent = directory.in("absent.yaml");
   CHECK(problem(absent) == absent + ": can't be read: No such file or directory");
+  const std::string usual(config::kDefaultFile);
+  if (::access(usual.c_str(), F_OK) != 0) {
+    CHECK(problem(usual) ==
+          usual + ": can't be read: No such file or directory; -c FILE names another file");
+  }
   CHECK(problem(directory.in("")) == directory.in("") + ": is a directory, expected a file");
   const std::string secret = directory.in("secret.yaml");
   std::ofstream(secret) << kMinimal;

@@ -424,6 +424,15 @@ TEST_CASE("unix listeners: all workers poll one socket, and each connection is a
   REQUIRE(run_until(second_loop, [&] { return second.all.size() == 1; }));
 }
 
+TEST_CASE("unix listeners: a directory that is not there is named with the path as configured",
+          "[net][listen]") {
+  const TempDir dir;
+  const std::string path = dir.in("none/http.sock");
+  const auto opened = sluice::net::open_unix_listeners(path, 0600, 1);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().text() == path + ": its directory does not exist");
+}
+
 TEST_CASE("socket file: goes with its listener, but not when another one has taken its place",
           "[net][listen]") {
   const TempDir dir;
