@@ -62,7 +62,7 @@ void bench_hold() {
   model::Publication publication(1);
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->epoch = {1};
-  publication.prepare(std::move(snapshot));
+  publication.prepare({std::move(snapshot)});
   publication.flip({1});
   proxy::SnapshotSlot slot(publication, 0, [](auto) {});
   measure("hold and release a snapshot", [&](int) {

@@ -38,6 +38,7 @@ void AdminConnection::end() {
   if (slot_) slot_->to = nullptr;
   drop_stream();
   timer_.unlink();
+  stall_.unlink();
   step_.unlink();
   std::exchange(transport_, nullptr)->close();
   loop_.retire(*this);
@@ -80,7 +81,7 @@ void AdminConnection::on_drained() {
 
 void AdminConnection::on_time_is_up() {
   if (state_ == State::Streaming) {
-    if (transport_->queued() == 0) transport_->write(stream_->heartbeat());
+    if (transport_->queued() == 0) send(stream_->heartbeat());
     return arm(limits::kEventHeartbeat);
   }
   const bool is_half_asked =
@@ -177,9 +178,10 @@ std::string AdminConnection::head_of(const Response& response, After after) cons
 
 // Without a length: it ends with the connection.
 void AdminConnection::begin_streaming(const Response& response) {
-  transport_->write(head_of(response, After::Close));
+  send(head_of(response, After::Close));
   if (method_ == http::Method::Head) return begin_lingering();
   state_ = State::Streaming;
+  loop_.timers().arm(stall_, loop_.now() + limits::kEventStall);
   stream_ = response.stream;
   stream_->set_wake([this] { pump(); });
   arm(limits::kEventHeartbeat);
@@ -191,7 +193,7 @@ void AdminConnection::pump() {
   while (transport_->queued() < limits::kEventQueueMax) {
     const std::string piece = stream_->next();
     if (piece.empty()) break;
-    transport_->write(piece);
+    send(piece);
     arm(limits::kEventHeartbeat);
   }
   if (!stream_->has_ended()) return;
@@ -199,7 +201,23 @@ void AdminConnection::pump() {
   begin_lingering();
 }
 
+void AdminConnection::send(std::string_view bytes) {
+  streamed_ += bytes.size();
+  transport_->write(bytes);
+}
+
+// A caller that never reads would keep its place among the readers for ever: its kernel takes no
+// more, and says nothing.
+void AdminConnection::on_stall_look() {
+  const std::uint64_t waiting = transport_->queued();
+  const std::uint64_t taken = streamed_ - waiting;
+  if (waiting > 0 && taken == taken_at_look_) return end();
+  taken_at_look_ = taken;
+  loop_.timers().arm(stall_, loop_.now() + limits::kEventStall);
+}
+
 void AdminConnection::drop_stream() {
+  stall_.unlink();
   if (stream_) stream_->set_wake(nullptr);
   stream_.reset();
 }

@@ -28,6 +28,7 @@ class AdminHost {
 ///   Reading
 ///      |  '--nothing in time--> closed                          |
 ///      |                 '--answer that goes on--> Streaming --its end--> Lingering
+///      |                                               '--nothing taken in time--> closed
 ///      '--malformed: answered--> Lingering --1 s or 256 KiB or FIN--> closed <--Connection: close
 ///
 /// A caller who leaves while its request is handled cancels nothing: the answer finds nobody. Loop
@@ -73,6 +74,8 @@ class AdminConnection final : public net::TransportEvents, private net::Reapable
   std::string head_of(const Response& response, After after) const;
   void begin_streaming(const Response& response);
   void pump();
+  void send(std::string_view bytes);
+  void on_stall_look();
   void drop_stream();
   void begin_lingering();
   void on_time_is_up();
@@ -88,9 +91,12 @@ class AdminConnection final : public net::TransportEvents, private net::Reapable
   http::Method method_ = http::Method::Get;  // of the request in hand
   std::shared_ptr<ReplySlot> slot_;          // of the request in hand
   std::shared_ptr<BodyStream> stream_;       // of Streaming
+  std::uint64_t streamed_ = 0;               // bytes of it, the head included
+  std::uint64_t taken_at_look_ = 0;          // of these, by the socket
   std::size_t discarded_ = 0;
   bool has_peer_ended_ = false;
   net::MemberTimer<AdminConnection, &AdminConnection::on_time_is_up> timer_{*this};
+  net::MemberTimer<AdminConnection, &AdminConnection::on_stall_look> stall_{*this};
   net::MemberDeferred<AdminConnection, &AdminConnection::step> step_{*this};
 };
 

@@ -24,12 +24,20 @@ Json drain_json(const control::DrainView& drain) {
           {"tunnels", drain.tunnels}};
 }
 
+/// Of host names only.
+void add_names(const control::EndpointView& endpoint, Json& json) {
+  if (!endpoint.names.empty()) json["names"] = endpoint.names;
+  if (!endpoint.why_down.empty()) json["reason"] = endpoint.why_down;
+}
+
 Json pool_json(const std::vector<control::EndpointView>& endpoints) {
   Json list = Json::array();
   for (const control::EndpointView& endpoint : endpoints) {
-    list.push_back({{"address", endpoint.address},
-                    {"state", control::text(endpoint.state)},
-                    {"in_flight", endpoint.in_flight}});
+    Json json{{"address", endpoint.address},
+              {"state", control::text(endpoint.state)},
+              {"in_flight", endpoint.in_flight}};
+    add_names(endpoint, json);
+    list.push_back(std::move(json));
   }
   return {{"endpoints", std::move(list)}};
 }
@@ -87,16 +95,20 @@ std::string_view state_text(model::EndpointMode mode) {
                                               : text(mode);
 }
 
-Json preview_json(const control::Preview& preview) {
+Json preview_json(const control::ServiceAnswer& service) {
+  const control::Preview& preview = *service.preview;
   Json drain = nullptr;
   if (preview.drains) {
     drain = {{"pool", core::text(*preview.drains)},
              {"requests", preview.requests},
              {"tunnels", preview.tunnels}};
   }
-  return {{"live_now", core::text(preview.live)},
-          {"split_basis_points_now", preview.split.count()},
+  return {{"changed", service.changed},
+          {"live", core::text(service.live)},
+          {"split_basis_points", service.split.count()},
           {"moved_basis_points", preview.moved.count()},
+          {"users_seen", preview.users.seen},
+          {"users_moved", preview.users.moved},
           {"drain", std::move(drain)}};
 }
 
@@ -110,16 +122,20 @@ Json service_change_json(const control::ChangeAnswer& answer,
             {"durable", answer.is_durable},
             {"took_us", took_json(answer.took)},
             {"workers", workers_json(answer.workers)},
-            {"drain", report_json(service.drain)}};
+            {"drain", report_json(service.drain)},
+            {"warnings", service.warnings}};
   if (service.endpoint) {
     json["endpoint"] = {{"pool", core::text(service.endpoint->pool)},
                         {"address", service.endpoint->address},
                         {"state", state_text(service.endpoint->mode)}};
   }
-  if (service.preview) {
-    json["dry_run"] = true;
-    json["would"] = preview_json(*service.preview);
-  }
+  if (!service.preview) return json;
+  // A program that takes it for the answer to a change is told what is so.
+  json["changed"] = false;
+  json["live"] = core::text(service.preview->live);
+  json["split_basis_points"] = service.preview->split.count();
+  json["dry_run"] = true;
+  json["would"] = preview_json(service);
   return json;
 }
 
@@ -185,11 +201,13 @@ Json explained_endpoints_json(const control::ExplainAnswer& answer) {
     const auto left = std::chrono::ceil<core::Millis>(endpoint.penalty_left);
     const bool is_in_penalty =
         endpoint.shown.state == control::EndpointState::Up && left > core::Millis::zero();
-    list.push_back({{"pool", core::text(endpoint.pool)},
-                    {"address", endpoint.shown.address},
-                    {"state", is_in_penalty ? "penalty" : control::text(endpoint.shown.state)},
-                    {"penalty_left_ms", is_in_penalty ? left.count() : 0},
-                    {"in_flight", endpoint.shown.in_flight}});
+    Json json{{"pool", core::text(endpoint.pool)},
+              {"address", endpoint.shown.address},
+              {"state", is_in_penalty ? "penalty" : control::text(endpoint.shown.state)},
+              {"penalty_left_ms", is_in_penalty ? left.count() : 0},
+              {"in_flight", endpoint.shown.in_flight}};
+    add_names(endpoint.shown, json);
+    list.push_back(std::move(json));
   }
   return list;
 }
@@ -228,7 +246,11 @@ std::string change_json(const control::ChangeAnswer& answer) {
             {"took_us", took_json(answer.took)},
             {"workers", workers_json(answer.workers)},
             {"services", std::move(services)}};
-  if (answer.execution == control::Execution::DryRun) json["dry_run"] = true;
+  if (answer.execution == control::Execution::DryRun) {
+    json["changed"] = false;
+    json["dry_run"] = true;
+    json["would"] = {{"changed", answer.changed}};
+  }
   return dump(json);
 }
 

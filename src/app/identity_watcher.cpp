@@ -32,9 +32,6 @@ struct IdentityWatcher::Shared {
     while (waits_for_next_look()) {
       for (std::size_t i = 0; i < files.size(); ++i) look(i);
     }
-    const std::lock_guard lock(mutex);
-    has_ended = true;
-    changed.notify_all();
   }
 
   bool waits_for_next_look() {
@@ -45,12 +42,16 @@ struct IdentityWatcher::Shared {
   void look(std::size_t number) {
     Watched& file = files[number];
     if (!file.watch.look(config::stamp_of(file.path))) return;
-    auto list = config::read_identities(file.path);
-    if (list) {
-      tell({number, std::make_shared<const policy::IdentityList>(std::move(*list))});
-    } else {
-      tell({number, list.error()});
+    auto read = config::read_identities(file.path);
+    if (read) {
+      file.watch.note_read(read->stamp);
+      return tell({number, std::make_shared<const policy::IdentityList>(std::move(read->list))});
     }
+    // A bad or an overlong file stays so until somebody changes it; what else went wrong may pass.
+    const core::ErrorCode code = read.error().code;
+    if (code == core::ErrorCode::Io || code == core::ErrorCode::Unavailable)
+      file.watch.note_failed();
+    tell({number, read.error()});
   }
 
   /// The receiver may end between the message and its turn.
@@ -65,31 +66,23 @@ struct IdentityWatcher::Shared {
   std::vector<Watched> files;  // the thread's own
   std::mutex mutex;
   std::condition_variable changed;
-  net::Mailbox* mailbox;   // guarded by mutex; nullptr: the end
-  bool has_ended = false;  // guarded by mutex
+  net::Mailbox* mailbox;  // guarded by mutex; nullptr: the end
   std::shared_ptr<std::function<void(News)>> on_news;
 };
 
 IdentityWatcher::IdentityWatcher(const std::vector<config::IdentityFile>& files,
                                  net::Mailbox& control, std::function<void(News)> on_news)
     : shared_(std::make_shared<Shared>(files, control, std::move(on_news))),
-      thread_([shared = shared_] { shared->run(); }) {}
+      thread_("identities", [shared = shared_] { shared->run(); }) {}
 
 IdentityWatcher::~IdentityWatcher() {
-  bool has_ended = false;
   {
-    std::unique_lock lock(shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     shared_->mailbox = nullptr;
     shared_->on_news.reset();
-    shared_->changed.notify_all();
-    has_ended =
-        shared_->changed.wait_for(lock, kLastPatience, [this] { return shared_->has_ended; });
   }
-  if (has_ended) {
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
+  shared_->changed.notify_all();
+  thread_.end_within(kLastPatience);
 }
 
 }  // namespace sluice::app

@@ -1,17 +1,18 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "net/mailbox.hpp"
 #include "sluice/config/schema.hpp"
+#include "sluice/core/loose_thread.hpp"
 #include "sluice/core/result.hpp"
 
 namespace sluice::app {
 
-/// Looks at the files of identities every second, and reads those that have changed: one thread, as
-/// the disk may take its time and a million lines do. Made and ended by control's thread.
+/// Looks at the files of identities every second, and reads those that have changed, and again
+/// those that could not be read: one thread, as the disk may take its time and a million lines do.
+/// Made and ended by control's thread.
 class IdentityWatcher {
  public:
   struct News {
@@ -19,7 +20,8 @@ class IdentityWatcher {
     core::Result<std::shared_ptr<const policy::IdentityList>> list;
   };
 
-  /// `on_news` runs from `control`'s mailbox, which outlives this; none after the end of this.
+  /// What came of each reading, in order; a failure comes again with each try. `on_news` runs from
+  /// `control`'s mailbox, which outlives this; none after the end of this.
   IdentityWatcher(const std::vector<config::IdentityFile>& files, net::Mailbox& control,
                   std::function<void(News)> on_news);
   IdentityWatcher(const IdentityWatcher&) = delete;
@@ -31,7 +33,7 @@ class IdentityWatcher {
   struct Shared;
 
   std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  core::LooseThread thread_;
 };
 
 }  // namespace sluice::app

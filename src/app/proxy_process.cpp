@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <initializer_list>
 #include <thread>
 
 #include "app/process_metrics.hpp"
 #include "net/descriptor_limit.hpp"
+#include "sluice/core/limits.hpp"
 
 namespace sluice::app {
 namespace {
@@ -52,18 +53,15 @@ void hold_signals() {
 
 }  // namespace
 
-void notice(const std::string& line) {
-  const std::string whole = "sluice: " + line + "\n";
-  std::fwrite(whole.data(), 1, whole.size(), stderr);
-}
-
-ProxyProcess::ProxyProcess(config::Config config, std::string version)
-    : config_(std::move(config)),
+ProxyProcess::ProxyProcess(config::Config config, std::string version, Notices& notices)
+    : notices_(notices),
+      config_(std::move(config)),
       version_(std::move(version)),
       worker_count_(count_workers(config_)),
       control_(clock_, random_seed()),
       connector_(control_),
       cells_(worker_count_),
+      identity_status_(config_.identity_files, clock_.wall()),
       parts_(config::build_static(config_, cells_)),
       publication_(worker_count_) {
   // From here on a list lives as long as the snapshots that have it.
@@ -82,6 +80,7 @@ core::Status ProxyProcess::start(control::StateSource source) {
   if (!limit) return limit.error();
   descriptor_limit_ = limit->now;
 
+  look_up_names();
   core::Result<control::StartState> state = open_state(source);
   if (!state) return state.error();
   if (core::Status opened = open_log(); !opened) return opened;
@@ -95,16 +94,16 @@ core::Status ProxyProcess::start(control::StateSource source) {
                                                  state->audit_pending);
   std::vector<model::WorkerPort*> ports;
   for (const auto& worker : workers_) ports.push_back(worker.get());
-  controller_ =
-      std::make_unique<control::Controller>(control::Controller::Deps{.config = config_,
-                                                                      .parts = parts_,
-                                                                      .publication = publication_,
-                                                                      .store = *store_,
-                                                                      .connector = connector_,
-                                                                      .loop = control_.core(),
-                                                                      .workers = std::move(ports),
-                                                                      .notice = notice},
-                                            std::move(*state));
+  controller_ = std::make_unique<control::Controller>(
+      control::Controller::Deps{.config = config_,
+                                .parts = parts_,
+                                .publication = publication_,
+                                .store = *store_,
+                                .connector = connector_,
+                                .loop = control_.core(),
+                                .workers = std::move(ports),
+                                .notice = [this](const std::string& line) { notice(line); }},
+      std::move(*state));
   controller_->start();
   watch_identity_files();
   if (core::Status started = start_admin(); !started) return started;
@@ -118,6 +117,7 @@ core::Result<control::StartState> ProxyProcess::open_state(control::StateSource 
   request.source = source;
   request.now = clock_.wall();
   request.actor = {.uid = ::getuid(), .pid = ::getpid()};
+  if (names_ != nullptr) request.names = names_->names();
   core::Result<control::StartState> state = control::open_state(*directory_, config_, request);
   if (state) {
     for (const std::string& line : state->notices) notice(line);
@@ -127,7 +127,9 @@ core::Result<control::StartState> ProxyProcess::open_state(control::StateSource 
 
 core::Status ProxyProcess::open_log() {
   if (!config_.access_log) return core::ok();
-  auto opened = LogWriter::open(*config_.access_log, worker_count_, notice);
+  auto opened = LogWriter::open({.path = *config_.access_log,
+                                 .workers = worker_count_,
+                                 .tell = [this](const std::string& line) { notice(line); }});
   if (!opened) return opened.error();
   log_ = std::move(*opened);
   return core::ok();
@@ -219,12 +221,37 @@ core::Status ProxyProcess::start_admin() {
       admin::peer_actor);
   auto local = net::open_unix_listener(config_.admin_socket.path, config_.admin_socket.mode);
   if (!local) return local.error();
+  admin_file_ = net::SocketFile(config_.admin_socket.path);
   admin_local_ = accept_for(std::move(*local), admin_->local());
   if (!remote) return core::ok();
   if (core::Status listening = net::listen_all(remote->sockets); !listening) return listening;
   notice("admin.http on " + remote->address.text() + ", read-only");
   admin_remote_ = accept_for(std::move(remote->sockets.front()), admin_->remote());
   return core::ok();
+}
+
+/// Before the first snapshot, so that a start does not begin with refusals; but not for long: what
+/// is not answered by then is taken up when it is.
+void ProxyProcess::look_up_names() {
+  if (config::hosts_of(config_).empty()) return;
+  resolver_ = std::make_unique<net::ThreadResolver>(control_.core().mailbox());
+  names_ = std::make_unique<control::NameWatcher>(
+      control::NameWatcher::Deps{.config = config_,
+                                 .cells = cells_,
+                                 .parts = parts_,
+                                 .resolver = *resolver_,
+                                 .loop = control_.core(),
+                                 .notice = [this](const std::string& line) { notice(line); }},
+      [this] { on_names_changed(); });
+  names_->start();
+  const auto deadline = std::chrono::steady_clock::now() + core::limits::kResolveAtStart;
+  while (names_->has_unanswered() && resolver_->wait_for_answer(deadline))
+    control_.core().mailbox().run();
+  names_->apply();
+}
+
+void ProxyProcess::on_names_changed() {
+  if (controller_ != nullptr) controller_->republish();
 }
 
 void ProxyProcess::watch_identity_files() {
@@ -235,26 +262,27 @@ void ProxyProcess::watch_identity_files() {
 }
 
 void ProxyProcess::on_identity_file(IdentityWatcher::News news) {
-  if (!news.list) {
-    return notice(news.list.error().text() + "; the list read before stays in force");
-  }
-  notice(config_.identity_files[news.file].path + ": " + std::to_string((*news.list)->size()) +
-         " identities read");
-  parts_.lists[news.file] = std::move(*news.list);
+  if (const auto line = identity_status_.note(news, clock_.wall())) notice(*line);
+  if (!news.list) return;
+  model::IdentityLists lists = *parts_.lists;
+  lists[news.file] = std::move(*news.list);
+  parts_.lists = std::make_shared<const model::IdentityLists>(std::move(lists));
   controller_->republish();
 }
 
 void ProxyProcess::write_metrics(metrics::Exposition& out) const {
   write_process_metrics(out);
+  if (names_ != nullptr) names_->write_metrics(out);
   out.family({"sluice_loop_turn_seconds", metrics::MetricType::Histogram,
               "How long an event loop was busy before it waited for events again."});
   write_turn_times(out, "control", control_.turn_times());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     write_turn_times(out, "worker-" + std::to_string(i), workers_[i]->turn_times());
   }
+  identity_status_.write(out);
   if (log_ == nullptr) return;
   out.family({"sluice_access_log_lines_lost_total", metrics::MetricType::Counter,
-              "Access-log lines that the disk or the pipe did not take."});
+              "Access-log lines that the disk or the pipe did not take, and that are in no file."});
   out.sample(log_->lines_lost());
 }
 
@@ -319,7 +347,7 @@ void ProxyProcess::end() {
   control_.core().timers().disarm(farewell_);
   if (admin_local_ != nullptr) {
     admin_local_->stop();
-    static_cast<void>(::unlink(config_.admin_socket.path.c_str()));
+    admin_file_.remove();
   }
   if (admin_remote_ != nullptr) admin_remote_->stop();
   admin_.reset();
@@ -327,6 +355,8 @@ void ProxyProcess::end() {
   admin_remote_.reset();
   remove_socket_files();
   identity_watcher_.reset();
+  names_.reset();
+  resolver_.reset();
   for (const auto& worker : workers_) worker->end();
   control_.core().mailbox().run();  // their last reports
   controller_.reset();
@@ -342,7 +372,8 @@ void ProxyProcess::end() {
 
 void ProxyProcess::end_log() {
   if (log_ == nullptr) return;
-  log_->stop();
+  if (log_->stop() == LogWriter::Stopped::Hangs)
+    notice("access log: a write hangs, so the last lines may not be in it");
   const std::uint64_t lost = log_->lines_lost();
   if (lost > 0)
     notice("access log: " + std::to_string(lost) + " lines were not taken and are lost");

@@ -5,15 +5,19 @@
 #include <vector>
 
 #include "admin/admin_server.hpp"
+#include "app/identity_status.hpp"
 #include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
+#include "app/notices.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
+#include "control/name_watcher.hpp"
 #include "control/start_state.hpp"
 #include "control/state_store.hpp"
 #include "net/listen_socket.hpp"
 #include "net/signals.hpp"
 #include "net/system_clock.hpp"
+#include "net/thread_resolver.hpp"
 #include "net/uv_loop.hpp"
 #include "sluice/config/build.hpp"
 #include "sluice/config/schema.hpp"
@@ -21,12 +25,13 @@
 
 namespace sluice::app {
 
-/// The running proxy: one control loop on the calling thread, one thread per worker, one store
-/// thread, one log thread. Only wiring: what each part does stands in its folder. Members are in
-/// the order in which they may use each other.
+/// The running proxy: one control loop on the calling thread, one thread per worker, one for the
+/// store, one for the access log, one that looks at the files of identities. Only wiring: what each
+/// part does stands in its folder. Members are in the order in which they may use each other.
 class ProxyProcess {
  public:
-  ProxyProcess(config::Config config, std::string version);
+  /// `notices` outlives this.
+  ProxyProcess(config::Config config, std::string version, Notices& notices);
   ~ProxyProcess();
 
   /// Opens state, log, listeners and admin socket, and starts the workers. On an error nothing has
@@ -43,6 +48,8 @@ class ProxyProcess {
   core::Status start_admin();
   std::unique_ptr<net::UvAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
   core::Result<std::size_t> connections_max() const;
+  void look_up_names();
+  void on_names_changed();
   void watch_identity_files();
   void on_identity_file(IdentityWatcher::News news);
   void write_metrics(metrics::Exposition& out) const;
@@ -53,7 +60,9 @@ class ProxyProcess {
   void on_farewell() { control_.stop(); }
   void end();
   void end_log();
+  void notice(const std::string& line) { notices_.say(line); }
 
+  Notices& notices_;
   config::Config config_;  // constant after construction, which hands the identities on to parts_
   const std::string version_;
   const std::size_t worker_count_;
@@ -64,15 +73,20 @@ class ProxyProcess {
   net::UvLoop control_;
   net::UvConnector connector_;
   config::CellRegistry cells_;
-  config::StaticParts parts_;  // lists: replaced when their files change, then republished
+  IdentityStatus identity_status_;
+  // Lists and services with names: replaced when their files or addresses change, then republished
+  config::StaticParts parts_;
   model::Publication publication_;
   std::shared_ptr<control::StateDirectory> directory_;
   std::vector<net::ListenSockets> listeners_;  // by position in the configuration
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::unique_ptr<control::StateStore> store_;
   std::unique_ptr<control::Controller> controller_;
+  std::unique_ptr<net::ThreadResolver> resolver_;
+  std::unique_ptr<control::NameWatcher> names_;
   std::unique_ptr<IdentityWatcher> identity_watcher_;
   std::unique_ptr<admin::AdminServer> admin_;
+  net::SocketFile admin_file_;
   std::unique_ptr<net::UvAcceptor> admin_local_;   // the Unix socket
   std::unique_ptr<net::UvAcceptor> admin_remote_;  // admin.http, read-only
   std::unique_ptr<net::SignalWatch> signals_;
@@ -80,8 +94,5 @@ class ProxyProcess {
   bool is_stopping_ = false;
   net::MemberTimer<ProxyProcess, &ProxyProcess::on_farewell> farewell_{*this};
 };
-
-/// One line on standard error, for whoever runs the process.
-void notice(const std::string& line);
 
 }  // namespace sluice::app

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kVerify = "sluice audit verify";
 
 int fail(const Console& console, int exit_status, std::string_view why, std::string_view remedy) {
-  console.complain(fmt::format("{}: {}\n", kVerify, why));
+  console.complain(fmt::format("{}: {}\n", kVerify, harmless(why)));
   if (!remedy.empty()) console.complain(fmt::format("  try: {}\n", remedy));
   return exit_status;
 }
@@ -61,11 +61,13 @@ int run_audit_verify(const AuditVerifyOptions& options, const Verbs& hooks,
     return fail(console, kFailed, verdict.trouble,
                 "sluice audit verify --state-dir DIR, as a user who may read it");
   }
-  if (!verdict.bad_file.empty()) {
+  if (!verdict.findings.empty()) {
+    console.complain(findings_text(verdict, kVerify));
     const bool may_be_archived = verdict.lines == 0 && options.start == AuditStart::First;
-    return fail(
-        console, kFailed, fmt::format("{}:{}: {}", verdict.bad_file, verdict.bad_line, verdict.why),
-        may_be_archived ? "sluice audit verify --partial, when older files are archived" : "");
+    if (may_be_archived) {
+      console.complain("  try: sluice audit verify --partial, when older files are archived\n");
+    }
+    return kFailed;
   }
   if (!options.as_json) console.print(verdict_text(verdict, *directory));
   return kDone;

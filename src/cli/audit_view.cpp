@@ -57,14 +57,35 @@ std::string audit_text(const AuditAnswer& audit, const Dress& dress) {
 }
 
 std::string verdict_text(const AuditVerdict& verdict, const std::string& directory) {
-  return fmt::format("good: {} in {} of {}, generations {} to {}\n", counted(verdict.lines, "line"),
-                     counted(verdict.files, "file"), directory, verdict.first_generation,
-                     verdict.last_generation);
+  std::string text =
+      fmt::format("good: {} in {} of {}, generations {} to {}\n", counted(verdict.lines, "line"),
+                  counted(verdict.files, "file"), harmless(directory), verdict.first_generation,
+                  verdict.last_generation);
+  if (!verdict.is_end_compared) {
+    text += "  there is no state.json, so nothing tells whether newer records are missing\n";
+  }
+  if (verdict.only_in_state) {
+    text += fmt::format(
+        "  generation {}: its record is in state.json only; a proxy writes it next, or the next "
+        "start does\n",
+        *verdict.only_in_state);
+  }
+  return text;
+}
+
+std::string findings_text(const AuditVerdict& verdict, std::string_view command) {
+  std::string text;
+  for (const AuditVerdict::Finding& finding : verdict.findings) {
+    const std::string line = finding.line > 0 ? fmt::format(":{}", finding.line) : "";
+    text +=
+        fmt::format("{}: {}{}: {}\n", command, harmless(finding.file), line, harmless(finding.why));
+  }
+  return text;
 }
 
 std::string verdict_json(const AuditVerdict& verdict, const std::string& directory) {
   nlohmann::ordered_json json{
-      {"good", verdict.trouble.empty() && verdict.bad_file.empty()},
+      {"good", verdict.trouble.empty() && verdict.findings.empty()},
       {"directory", directory},
       {"files", verdict.files},
       {"lines", verdict.lines},
@@ -72,12 +93,16 @@ std::string verdict_json(const AuditVerdict& verdict, const std::string& directo
       {"last_generation", verdict.last_generation},
   };
   if (!verdict.trouble.empty()) json["trouble"] = verdict.trouble;
-  if (!verdict.bad_file.empty()) {
-    json["file"] = verdict.bad_file;
-    json["line"] = verdict.bad_line;
-    json["why"] = verdict.why;
+  json["end_compared"] = verdict.is_end_compared;
+  if (verdict.only_in_state) json["only_in_state"] = *verdict.only_in_state;
+  json["findings"] = nlohmann::ordered_json::array();
+  for (const AuditVerdict::Finding& finding : verdict.findings) {
+    nlohmann::ordered_json& each = json["findings"].emplace_back();
+    each["file"] = finding.file;
+    each["line"] = finding.line > 0 ? nlohmann::ordered_json(finding.line) : nullptr;
+    each["why"] = finding.why;
   }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return harmless_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace sluice::cli

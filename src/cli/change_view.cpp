@@ -55,21 +55,27 @@ std::string what_is_true(Verb verb, const ChangeAnswer& change) {
 }
 
 std::string what_would_be(Verb verb, const ChangeAnswer& change) {
-  const std::string candidate = candidate_of(change);
+  const std::string candidate = change.would_live == "blue" ? "green" : "blue";
   if (verb == Verb::Split) {
     return fmt::format("{} would get {} of the users", candidate,
-                       percent_text(change.split_basis_points));
+                       percent_text(change.would_split_basis_points));
   }
-  return fmt::format("{} would be live, {} closed", change.live, candidate);
+  return fmt::format("{} would be live, {} closed", change.would_live, candidate);
 }
 
 std::string dry_run_text(Verb verb, const ChangeAnswer& change, const Dress& dress) {
   const std::string note = tinted(Tint::Faint, "(dry run, nothing has changed)", dress);
   const std::string service = tinted(Tint::Strong, change.service, dress);
-  if (!change.changed) return fmt::format("{}: {} {}\n", service, what_is_true(verb, change), note);
+  if (!change.would_change) {
+    return fmt::format("{}: {} {}\n", service, what_is_true(verb, change), note);
+  }
   std::string text = fmt::format("{}: {} {}\n", service, what_would_be(verb, change), note);
   text += fmt::format("  {} of all users would change pools, pins apart\n",
                       percent_text(change.moved_basis_points));
+  if (change.users_seen > 0) {
+    text += fmt::format("  about {} of {} seen in the last minute would\n", change.users_moved,
+                        counted(change.users_seen, "user"));
+  }
   if (!change.would_drain.empty()) {
     text += fmt::format("  {} would drain: {} and {} are in progress there now\n",
                         change.would_drain, counted(change.requests_there, "request"),
@@ -125,6 +131,10 @@ std::string change_text(Verb verb, const ChangeAnswer& change, std::optional<cor
 
 std::string change_warnings(const ChangeAnswer& change) {
   std::string text;
+  for (const std::string& warning : change.warnings) {
+    text += fmt::format("warning: {}: {}\n", harmless(change.service), harmless(warning));
+  }
+  if (change.is_dry_run) return text;  // the rest would be about the change before
   if (!change.is_durable) {
     text +=
         "warning: in force, but not on disk yet: after a crash an older state would come back\n";

@@ -28,19 +28,20 @@ std::string as_comments(std::string_view lines) {
 
 int run_check(const CheckOptions& options, const Console& console) {
   const config::Loaded loaded = config::load(options.config_file, config::process_environment());
-  for (const config::Problem& problem : loaded.problems) console.complain(problem.text() + "\n");
+  for (const config::Problem& problem : loaded.problems)
+    console.complain(harmless(problem.text()) + "\n");
   if (!loaded.config) {
     const std::size_t count = loaded.problems.size();
-    console.complain(fmt::format("sluice check: {}: {} mistake{}\n", options.config_file, count,
-                                 count == 1 ? "" : "s"));
+    console.complain(fmt::format("sluice check: {}: {} mistake{}\n", harmless(options.config_file),
+                                 count, count == 1 ? "" : "s"));
     return kFailed;
   }
-  const std::string notes = state_notes(*loaded.config);
+  const std::string notes = harmless_lines(state_notes(*loaded.config));
   if (options.prints) {
     console.print(as_comments(notes) + config::describe(*loaded.config));
     return kDone;
   }
-  console.print(fmt::format("{}: good\n", options.config_file));
+  console.print(fmt::format("{}: good\n", harmless(options.config_file)));
   console.print(notes);
   return kDone;
 }

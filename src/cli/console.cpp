@@ -1,9 +1,13 @@
 #include "cli/console.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+
+#include "config/utf8.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -43,16 +47,54 @@ bool speaks_utf8() {
   return false;
 }
 
+/// Of up to three bytes: of all characters that a terminal would obey.
+unsigned code_point(std::string_view character) {
+  constexpr unsigned kPayload = 0x3F;
+  const auto first = static_cast<unsigned char>(character[0]);
+  unsigned code = character.size() == 1 ? first : first & (0xFFU >> (character.size() + 1));
+  for (const char c : character.substr(1)) {
+    code = code << 6U | (static_cast<unsigned char>(c) & kPayload);
+  }
+  return code;
+}
+
 }  // namespace
 
 std::string harmless(std::string_view text) {
-  std::string out(text);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(out[i]);
-    const bool is_c1 = byte == 0xC2 && i + 1 < out.size() &&
-                       static_cast<unsigned char>(out[i + 1]) < 0xA0;  // U+0080 to U+009F
-    if (is_c1) out[i + 1] = '?';
-    if (byte < 0x20 || byte == 0x7F || is_c1) out[i] = '?';
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = config::utf8_length(text);
+    const bool is_clean = length > 0 && !config::is_obeyed(text.substr(0, length));
+    out += is_clean ? text.substr(0, length) : "?";
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+std::string harmless_lines(std::string_view text) {
+  std::string out;
+  for (std::size_t end; (end = text.find('\n')) != std::string_view::npos;) {
+    out += harmless(text.substr(0, end)) + "\n";
+    text.remove_prefix(end + 1);
+  }
+  return out + harmless(text);
+}
+
+// Within JSON such characters stand in strings only, where \u is the same text.
+std::string harmless_json(std::string_view json) {
+  std::string out;
+  while (!json.empty()) {
+    const std::size_t length = config::utf8_length(json);
+    const std::string_view character = json.substr(0, std::max<std::size_t>(length, 1));
+    json.remove_prefix(character.size());
+    const bool is_space = character == "\n" || character == "\t" || character == "\r";
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (is_space || !config::is_obeyed(character)) {
+      out += character;
+    } else {
+      out += fmt::format("\\u{:04x}", code_point(character));
+    }
   }
   return out;
 }

@@ -12,8 +12,13 @@ struct Dress {
 };
 
 enum class Tint { Strong, Faint, Blue, Green, Good, Warn, Bad };
-/// Text that came from outside: control characters become `?`, as a terminal would obey them.
+/// Text that came from outside: characters that a terminal would obey instead of showing them
+/// become `?`, line breaks too, and so do bytes that are not UTF-8.
 std::string harmless(std::string_view text);
+/// The same, with line breaks left.
+std::string harmless_lines(std::string_view text);
+/// JSON that says the same, with such characters as `\u` escapes.
+std::string harmless_json(std::string_view json);
 std::string tinted(Tint tint, std::string_view text, const Dress& dress);
 
 /// Where a verb writes. Borrowed streams.
@@ -24,7 +29,11 @@ struct Console {
   bool is_terminal = false;
 
   void print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), out); }
-  void complain(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), err); }
+  /// Plain text in lines; what a terminal would obey in it is not written.
+  void complain(std::string_view text) const {
+    const std::string clean = harmless_lines(text);
+    std::fwrite(clean.data(), 1, clean.size(), err);
+  }
   void flush() const { std::fflush(out); }
 };
 

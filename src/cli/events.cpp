@@ -12,7 +12,8 @@ int run_events(const EventsOptions& options, const Console& console) {
                         options.as_json ? Format::Json : Format::Text);
   SseReader reader;
   const auto print = [&](const ServerEvent& event) {
-    console.print(options.as_json ? event.data + "\n" : event_text(event.data, console.dress));
+    console.print(options.as_json ? harmless_json(event.data) + "\n"
+                                  : event_text(event.data, console.dress));
   };
   bool is_wanted = true;
   const int exit_status = session.follow(

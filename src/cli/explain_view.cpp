@@ -54,7 +54,8 @@ std::string endpoint_words(const ExplainAnswer& answer, const ExplainAnswer::End
   // Without a pool yet both are listed.
   const std::string name =
       answer.pool.empty() ? endpoint.pool + "/" + endpoint.shown.address : endpoint.shown.address;
-  return fmt::format("{:<24} {:<10} {} in flight", name, state, endpoint.shown.in_flight);
+  const std::string note = endpoint.shown.note.empty() ? "" : "   " + endpoint.shown.note;
+  return fmt::format("{:<24} {:<10} {} in flight{}", name, state, endpoint.shown.in_flight, note);
 }
 
 std::string decision_lines(const ExplainAnswer& answer, const Dress& dress) {

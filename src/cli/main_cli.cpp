@@ -310,13 +310,13 @@ void add_audit(CLI::App& app, Parsed& parsed) {
   verb->require_subcommand(0, 1);
 
   AuditVerifyOptions& options = parsed.audit_verify;
-  CLI::App* verify =
-      verb->add_subcommand("verify", "Check every line of all audit files; needs no running proxy");
+  CLI::App* verify = verb->add_subcommand(
+      "verify", "Check all audit files, and their end against state.json; needs no running proxy");
   verify->add_option("--state-dir", options.state_dir, "Where the files are")->type_name("DIR");
   verify->add_option("-c,--config", options.config_file, "Configuration that names the directory")
       ->type_name("FILE");
   verify->add_flag("--partial", parsed.is_partial_audit,
-                   "The oldest files are archived elsewhere: begin with the first that is here");
+                   "The oldest files are archived elsewhere, or this is the archive");
   verify->add_flag("--json", options.as_json, "JSON instead of text");
 }
 
@@ -335,6 +335,40 @@ std::optional<std::string> wrong_command(const CLI::App& app, int argc, const ch
   return unknown_command(argv[1], known);
 }
 
+/// A word behind a group that is none of its verbs.
+std::optional<std::string> wrong_verb(const CLI::App& group, int argc, const char* const* argv) {
+  const auto verbs = group.get_subcommands([](const CLI::App*) { return true; });
+  if (verbs.empty() || argc < 3 || std::string_view(argv[2]).starts_with('-')) return std::nullopt;
+  std::vector<std::string> names;
+  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  auto text = unknown_command(argv[2], known);
+  if (!text) return std::nullopt;
+  *text += (text->ends_with('?') ? " There is " : "; there is ") + names.front();
+  for (std::size_t i = 1; i < names.size(); ++i) *text += ", " + names[i];
+  return text;
+}
+
+/// `sluice switch POOL [SERVICE]`: how the command is written.
+std::string usage_of(const CLI::App& verb, const std::string& name) {
+  std::string usage = name;
+  const CLI::App* shown = &verb;
+  const auto parts = verb.get_subcommands([](const CLI::App*) { return true; });
+  if (!parts.empty()) {
+    std::string words = parts.front()->get_name();
+    for (std::size_t i = 1; i < parts.size(); ++i) words += "|" + parts[i]->get_name();
+    const bool is_needed = verb.get_require_subcommand_min() > 0;
+    usage += is_needed ? " " + words : " [" + words + "]";
+    if (is_needed) shown = parts.front();
+  }
+  for (const CLI::Option* option : shown->get_options()) {
+    if (!option->get_positional()) continue;
+    const std::string word = option->get_name(true);
+    usage += option->get_required() ? " " + word : " [" + word + "]";
+  }
+  return usage;
+}
+
 int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
   const CLI::App* verb = &app;
   std::string name = "sluice";
@@ -342,7 +376,11 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, const Console
     verb = verb->get_subcommands().front();
     name += " " + verb->get_name();
   }
-  console.complain(name + ": " + error.what() + "\n  try: " + name + " --help\n");
+  const bool is_missing = error.get_name() == "RequiredError" && verb->get_subcommands().empty() &&
+                          !verb->get_subcommands({}).empty();
+  const std::string what = is_missing ? "which command?" : harmless(error.what());
+  console.complain(name + ": " + what + "\n  try: " + usage_of(*verb, name) + ", or " + name +
+                   " --help\n");
   return kUsage;
 }
 
@@ -417,6 +455,14 @@ int run_cli(int argc, const char* const* argv, const Verbs& hooks, const Console
   if (const auto wrong = wrong_command(app, argc, argv)) {
     console.complain("sluice: " + *wrong + "\n  try: sluice --help\n");
     return kUsage;
+  }
+  if (argc >= 3 && !std::string_view(argv[1]).starts_with('-')) {
+    const CLI::App& group = *app.get_subcommand(argv[1]);
+    const std::string name = "sluice " + group.get_name();
+    if (const auto wrong = wrong_verb(group, argc, argv)) {
+      console.complain(name + ": " + *wrong + "\n  try: " + usage_of(group, name) + "\n");
+      return kUsage;
+    }
   }
   try {
     app.parse(argc, argv);

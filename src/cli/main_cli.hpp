@@ -2,6 +2,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/console.hpp"
 
@@ -21,9 +22,14 @@ struct AuditVerdict {
   std::size_t files = 0;
   std::uint64_t lines = 0;  // good ones
   std::uint64_t first_generation = 0, last_generation = 0;
-  std::string bad_file;  // path; empty: every line continues the chain
-  std::size_t bad_line = 0;
-  std::string why;
+  struct Finding {
+    std::string file;      // path
+    std::size_t line = 0;  // 0: the file as a whole
+    std::string why;
+  };
+  std::vector<Finding> findings;               // empty: the audit is whole
+  bool is_end_compared = false;                // with state.json
+  std::optional<std::uint64_t> only_in_state;  // a newest record that is not in the audit yet
 };
 enum class AuditStart { First, Any };  // Any: older files are archived elsewhere
 

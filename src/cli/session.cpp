@@ -133,13 +133,13 @@ std::variant<std::string, int> Session::choose_service(
 }
 
 void Session::print_json(std::string_view json) const {
-  console_.print(json);
+  console_.print(harmless_json(json));
   if (!json.ends_with('\n')) console_.print("\n");
 }
 
 int Session::refuse(int exit_status, std::string_view why, std::string_view remedy) const {
-  console_.complain(fmt::format("{}: {}\n", command_, why));
-  if (!remedy.empty()) console_.complain(fmt::format("  try: {}\n", remedy));
+  console_.complain(fmt::format("{}: {}\n", harmless(command_), harmless(why)));
+  if (!remedy.empty()) console_.complain(fmt::format("  try: {}\n", harmless(remedy)));
   return exit_status;
 }
 

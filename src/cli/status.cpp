@@ -42,8 +42,8 @@ class Watch {
     const FullScreen screen(session_.console());
     while (true) {
       const auto due = Steady::now() + interval_;
-      auto woken = FullScreen::Woken::Resized;
-      while (woken == FullScreen::Woken::Resized) {
+      auto woken = FullScreen::Woken::Redraw;
+      while (woken == FullScreen::Woken::Redraw) {
         screen.draw(watch_frame(view_, screen.size(), session_.console().dress,
                                 std::chrono::system_clock::now()));
         woken = screen.wait(std::max<core::Nanos>(due - Steady::now(), core::Nanos::zero()));
@@ -92,7 +92,7 @@ class Watch {
     view_.status = std::move(*status);
     view_.trouble.clear();
     view_.seen = std::chrono::system_clock::now();
-    json_ = json + (json.ends_with('\n') ? "" : "\n");
+    json_ = harmless_json(json) + (json.ends_with('\n') ? "" : "\n");
     return true;
   }
 

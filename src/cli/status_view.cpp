@@ -61,9 +61,10 @@ std::string endpoint_line(const EndpointState& endpoint, const Dress& dress) {
                     : endpoint.state == "down" ? Tint::Bad
                                                : Tint::Warn;
   const std::size_t pad = endpoint.state.size() < 10 ? 10 - endpoint.state.size() : 1;
-  return fmt::format("    {:<{}} {}{}{} in flight\n", endpoint.address, kAddressWidth,
-                     tinted(tint, endpoint.state, dress), std::string(pad, ' '),
-                     endpoint.in_flight);
+  const std::string note = endpoint.note.empty() ? "" : "   " + endpoint.note;
+  return fmt::format("    {:<{}} {}{}{} in flight{}\n", endpoint.address, kAddressWidth,
+                     tinted(tint, endpoint.state, dress), std::string(pad, ' '), endpoint.in_flight,
+                     note);
 }
 
 std::string time_left(const std::string& deadline, core::WallTime now) {

@@ -39,7 +39,7 @@ void on_end(int number) {
   std::raise(number);
 }
 
-void on_resize(int) {}  // it is there to interrupt wait()
+void on_redraw(int) {}  // it is there to interrupt wait()
 
 void handle(int number, void (*handler)(int)) {
   struct sigaction action {};
@@ -48,10 +48,29 @@ void handle(int number, void (*handler)(int)) {
   sigaction(number, &action, nullptr);
 }
 
-sigset_t only_resize() {
+/// Stops the process as SIGTSTP would have, with the shell's screen, and goes on with ours. Within
+/// wait() only, so no frame is half drawn.
+void on_stop(int number) {
+  const int was = errno;
+  const int fd = screen_fd;
+  write_all(fd, kLeave);
+  handle(number, SIG_DFL);
+  sigset_t stop, before;
+  sigemptyset(&stop);
+  sigaddset(&stop, number);
+  std::raise(number);  // waits, as its handler runs
+  sigprocmask(SIG_UNBLOCK, &stop, &before);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  handle(number, on_stop);
+  write_all(fd, kEnter);
+  errno = was;
+}
+
+/// They come in wait() only.
+sigset_t held_back() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGWINCH);
+  for (const int number : {SIGWINCH, SIGTSTP, SIGCONT}) sigaddset(&set, number);
   return set;
 }
 
@@ -59,9 +78,14 @@ sigset_t only_resize() {
 
 FullScreen::FullScreen(const Console& console) : fd_(fileno(console.out)) {
   console.flush();
-  const sigset_t resize = only_resize();
-  sigprocmask(SIG_BLOCK, &resize, nullptr);
-  handle(SIGWINCH, on_resize);
+  const sigset_t held = held_back();
+  sigprocmask(SIG_BLOCK, &held, nullptr);
+  handle(SIGWINCH, on_redraw);
+  handle(SIGCONT, on_redraw);  // after SIGSTOP; after SIGTSTP on_stop() goes on
+  // A shell without job control ignores it for its children.
+  struct sigaction stop {};
+  sigaction(SIGTSTP, nullptr, &stop);
+  if (stop.sa_handler != SIG_IGN) handle(SIGTSTP, on_stop);
   screen_fd = fd_;
   for (const int number : kEnds) handle(number, on_end);
   write_all(fd_, kEnter);
@@ -70,9 +94,9 @@ FullScreen::FullScreen(const Console& console) : fd_(fileno(console.out)) {
 FullScreen::~FullScreen() {
   if (screen_fd.exchange(-1) >= 0) write_all(fd_, kLeave);
   for (const int number : kEnds) handle(number, SIG_DFL);
-  handle(SIGWINCH, SIG_DFL);
-  const sigset_t resize = only_resize();
-  sigprocmask(SIG_UNBLOCK, &resize, nullptr);
+  for (const int number : {SIGWINCH, SIGCONT, SIGTSTP}) handle(number, SIG_DFL);
+  const sigset_t held = held_back();
+  sigprocmask(SIG_UNBLOCK, &held, nullptr);
 }
 
 Screen FullScreen::size() const {
@@ -88,11 +112,11 @@ void FullScreen::draw(std::string_view frame) const {
 FullScreen::Woken FullScreen::wait(core::Nanos time) const {
   sigset_t open;
   sigprocmask(SIG_SETMASK, nullptr, &open);
-  sigdelset(&open, SIGWINCH);
+  for (const int number : {SIGWINCH, SIGTSTP, SIGCONT}) sigdelset(&open, number);
   timespec left{};
   left.tv_sec = time.count() / 1'000'000'000;
   left.tv_nsec = time.count() % 1'000'000'000;
-  return ppoll(nullptr, 0, &left, &open) < 0 ? Woken::Resized : Woken::TimeIsUp;
+  return ppoll(nullptr, 0, &left, &open) < 0 ? Woken::Redraw : Woken::TimeIsUp;
 }
 
 bool can_redraw(const Console& console) {

@@ -8,8 +8,8 @@
 namespace sluice::cli {
 
 /// The alternate screen of the terminal behind `console.out`, as long as it lives: the shell's
-/// lines come back when it goes, and before SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process. At
-/// most one at a time; main thread only.
+/// lines come back when it goes, before SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process, and
+/// while SIGTSTP (Ctrl-Z) has stopped it. At most one at a time; main thread only.
 class FullScreen {
  public:
   explicit FullScreen(const Console& console);
@@ -22,8 +22,9 @@ class FullScreen {
   /// One write, unless the terminal takes less at once.
   void draw(std::string_view frame) const;
 
-  enum class Woken { TimeIsUp, Resized };
-  /// Until `time` has passed or the window has another size, which is not missed between two calls.
+  enum class Woken { TimeIsUp, Redraw };
+  /// Until `time` has passed or the screen must be drawn again, which is not missed between two
+  /// calls: the window has another size, or the process goes on after it was stopped.
   Woken wait(core::Nanos time) const;
 
  private:

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/console.hpp"
+
 namespace sluice::cli {
 namespace {
 
@@ -10,10 +12,21 @@ using core::Error;
 using core::ErrorCode;
 using core::Result;
 
+/// Whatever is read here is for a person: nothing that a terminal would obey stays in any text.
+void make_harmless(Json& json) {
+  if (json.is_string()) {
+    json = harmless(json.get_ref<const std::string&>());
+  } else if (json.is_structured()) {
+    for (Json& part : json) make_harmless(part);
+  }
+}
+
 template <typename Read>
 auto guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))> {
   try {
-    return read(Json::parse(text));
+    Json json = Json::parse(text);
+    make_harmless(json);
+    return read(json);
   } catch (const Json::exception& error) {
     return Error{ErrorCode::Corrupt, "the proxy's answer", error.what()};
   }
@@ -25,12 +38,20 @@ DrainState drain_state(const Json& json) {
           json.value("tunnels", std::uint64_t{0})};
 }
 
+/// `reason` of a name without an address; `names` of an address that names have.
+EndpointState endpoint_state(const Json& json) {
+  EndpointState endpoint{json.at("address").get<std::string>(), json.value("state", "up"),
+                         json.value("in_flight", std::uint64_t{0}), json.value("reason", "")};
+  for (const Json& name : json.value("names", Json::array())) {
+    endpoint.note += (endpoint.note.empty() ? "" : ", ") + name.get<std::string>();
+  }
+  return endpoint;
+}
+
 PoolState pool_state(const std::string& name, const Json& json) {
   PoolState pool{name, {}};
   for (const Json& endpoint : json.value("endpoints", Json::array())) {
-    pool.endpoints.push_back({endpoint.at("address").get<std::string>(),
-                              endpoint.value("state", "up"),
-                              endpoint.value("in_flight", std::uint64_t{0})});
+    pool.endpoints.push_back(endpoint_state(endpoint));
   }
   return pool;
 }
@@ -107,10 +128,16 @@ ChangeAnswer change_answer(const Json& json) {
     change.tunnels_cut = drain.value("tunnels_cut", std::uint64_t{0});
     change.tunnels_kept = drain.value("tunnels_kept", std::uint64_t{0});
   }
+  change.warnings = json.value("warnings", std::vector<std::string>{});
   change.is_dry_run = json.value("dry_run", false);
   if (json.contains("would") && json.at("would").is_object()) {
     const Json& would = json.at("would");
+    change.would_change = would.value("changed", false);
+    change.would_live = would.value("live", "");
+    change.would_split_basis_points = would.value("split_basis_points", 0U);
     change.moved_basis_points = would.value("moved_basis_points", 0U);
+    change.users_seen = would.value("users_seen", std::uint64_t{0});
+    change.users_moved = would.value("users_moved", std::uint64_t{0});
     if (would.contains("drain") && would.at("drain").is_object()) {
       const Json& drain = would.at("drain");
       change.would_drain = drain.value("pool", "");
@@ -219,11 +246,8 @@ ExplainAnswer explain_answer(const Json& json) {
   answer.split_basis_points = service.value("split_basis_points", 0U);
   read_decision(json, answer);
   for (const Json& endpoint : json.value("endpoints", Json::array())) {
-    answer.endpoints.push_back(
-        {endpoint.value("pool", ""),
-         {endpoint.at("address").get<std::string>(), endpoint.value("state", "up"),
-          endpoint.value("in_flight", std::uint64_t{0})},
-         endpoint.value("penalty_left_ms", std::uint64_t{0})});
+    answer.endpoints.push_back({endpoint.value("pool", ""), endpoint_state(endpoint),
+                                endpoint.value("penalty_left_ms", std::uint64_t{0})});
   }
   answer.answer_status = object_or_empty(json, "answer").value("status", 0U);
   return answer;

@@ -23,6 +23,7 @@ struct EndpointState {
   std::string address;
   std::string state;
   std::uint64_t in_flight = 0;
+  std::string note = {};  // the names that have the address, or why a name is down
 };
 
 struct PoolState {
@@ -68,9 +69,14 @@ struct ChangeAnswer {
   std::vector<unsigned> workers_missing;
   DrainOutcome drain = DrainOutcome::None;
   std::uint64_t requests_cut = 0, tunnels_cut = 0, tunnels_kept = 0;
+  std::vector<std::string> warnings;
   bool is_dry_run = false;  // nothing has changed; what follows would be true
+  bool would_change = false;
+  std::string would_live;
+  unsigned would_split_basis_points = 0;
   unsigned moved_basis_points = 0;
-  std::string would_drain;  // pool; empty: none
+  std::uint64_t users_seen = 0, users_moved = 0;  // in the last minute, about
+  std::string would_drain;                        // pool; empty: none
   std::uint64_t requests_there = 0, tunnels_there = 0;
   std::string endpoint;        // `blue/127.0.0.1:9001`; empty: the change was about none
   std::string endpoint_state;  // as in EndpointState

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "sluice/core/ensure.hpp"
 #include "sluice/core/limits.hpp"
@@ -16,34 +17,43 @@ std::string pool_key(const std::string& service, core::PoolName name) {
   return service + "/" + std::string(core::text(name));
 }
 
-model::Pool build_pool(const Service& service, core::PoolName name, CellRegistry& cells) {
-  const CellRegistry::PoolEntry& entry = cells.pool(service.name, name);
+model::Pool build_pool(const std::string& service, core::PoolName name, PlacedPool placed,
+                       CellRegistry& cells) {
+  const CellRegistry::PoolEntry& entry = cells.pool(service, name);
   model::Pool pool;
   pool.id = entry.id;
   pool.name = name;
   pool.cell = entry.cell.get();
-  for (const Endpoint& endpoint : service.pools[core::index(name)].endpoints) {
-    const CellRegistry::EndpointEntry& cell =
-        cells.endpoint(service.name, name, endpoint.address.text());
+  for (PlacedEndpoint& endpoint : placed.endpoints) {
+    const bool is_address = endpoint.why_down.empty();
+    CellRegistry::EndpointEntry cell =
+        cells.endpoint(service, name, is_address ? endpoint.address.text() : endpoint.text);
     model::Endpoint& built = pool.endpoints.emplace_back();
     built.id = cell.id;
-    built.address = endpoint.address;
-    built.text = endpoint.text;
-    built.cell = cell.cell.get();
+    built.address = std::move(endpoint.address);
+    built.text = std::move(endpoint.text);
+    built.names = std::move(endpoint.names);
+    built.why_down = std::move(endpoint.why_down);
+    built.cell = std::move(cell.cell);
   }
   return pool;
 }
 
+/// `left_out` gets what found no place.
 std::shared_ptr<const model::ServiceSettings> build_settings(const Service& service,
                                                              core::ServiceId id,
-                                                             CellRegistry& cells) {
+                                                             const ResolvedNames& names,
+                                                             CellRegistry& cells,
+                                                             std::vector<LeftOut>& left_out) {
   auto settings = std::make_shared<model::ServiceSettings>();
   settings->id = id;
   settings->name = service.name;
   settings->identity = service.identity;
   settings->pins = service.pins;
   for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
-    settings->pools[core::index(name)] = build_pool(service, name, cells);
+    PlacedPool placed = place_endpoints(service.pools[core::index(name)], names);
+    if (placed.left_out > 0) left_out.push_back({service.name, name, placed.left_out});
+    settings->pools[core::index(name)] = build_pool(service.name, name, std::move(placed), cells);
   }
   settings->timeouts = service.timeouts;
   settings->head_limits = service.head_limits;
@@ -114,14 +124,34 @@ bool is_forgotten(const std::optional<core::WallTime>& gone_since, core::WallTim
   return gone_since && now - *gone_since >= core::limits::kForgottenServiceAge;
 }
 
-void merge_endpoints(const Service* service, model::ServiceTraffic& traffic, core::WallTime now) {
+bool has_names(const Service& service) {
+  return std::ranges::any_of(service.pools, [](const Pool& pool) {
+    return std::ranges::any_of(pool.endpoints, &Endpoint::is_name);
+  });
+}
+
+/// Whether a decision is about an endpoint of the pool.
+bool is_known(const Pool& pool, const ResolvedNames& names, const std::string& decided) {
+  if (std::ranges::find(pool.endpoints, decided, &Endpoint::text) != pool.endpoints.end())
+    return true;
+  const auto address = core::SocketAddress::parse(decided, "");
+  if (!address || address->is_unix()) return false;
+  return std::ranges::any_of(pool.endpoints, [&](const Endpoint& endpoint) {
+    if (!endpoint.is_name() || endpoint.address.port != address->port) return false;
+    const auto name = names.find(endpoint.host);
+    // What a name without an address would have nobody knows, and a resolver that is down during a
+    // start must not make a decision forgotten.
+    if (name == names.end() || name->second.addresses.empty()) return true;
+    return std::ranges::binary_search(name->second.addresses, address->ip);
+  });
+}
+
+void merge_endpoints(const Service* service, const ResolvedNames& names,
+                     model::ServiceTraffic& traffic, core::WallTime now) {
   for (model::EndpointDecision& decision : traffic.endpoints) {
-    const bool is_known = service != nullptr &&
-                          std::ranges::any_of(service->pools[core::index(decision.pool)].endpoints,
-                                              [&](const Endpoint& endpoint) {
-                                                return endpoint.text == decision.address;
-                                              });
-    mark(decision.gone_since, is_known, now);
+    const bool is_there = service != nullptr && is_known(service->pools[core::index(decision.pool)],
+                                                         names, decision.address);
+    mark(decision.gone_since, is_there, now);
   }
   std::erase_if(traffic.endpoints, [now](const model::EndpointDecision& decision) {
     return is_forgotten(decision.gone_since, now);
@@ -137,7 +167,7 @@ std::shared_ptr<const model::ServiceSettings> with_decisions(
   for (model::Pool& pool : copy->pools) {
     for (model::Endpoint& endpoint : pool.endpoints) {
       endpoint.is_disabled =
-          traffic.mode_of(pool.name, endpoint.text) != model::EndpointMode::Enabled;
+          traffic.mode_of(pool.name, endpoint.text, endpoint.names) != model::EndpointMode::Enabled;
     }
   }
   return copy;
@@ -154,31 +184,46 @@ const CellRegistry::PoolEntry& CellRegistry::pool(const std::string& service, co
   return entry;
 }
 
-const CellRegistry::EndpointEntry& CellRegistry::endpoint(const std::string& service,
-                                                          core::PoolName name,
-                                                          const std::string& address) {
-  EndpointEntry& entry = endpoints_[pool_key(service, name) + "/" + address];
-  if (entry.cell == nullptr) {
-    entry.cell = std::make_unique<model::EndpointCell>();
-    entry.id = {static_cast<std::uint32_t>(endpoints_.size())};
-  }
-  return entry;
+CellRegistry::EndpointEntry CellRegistry::endpoint(const std::string& service, core::PoolName name,
+                                                   const std::string& address) {
+  Remembered& known = endpoints_[pool_key(service, name) + "/" + address];
+  if (auto cell = known.cell.lock()) return {known.id, std::move(cell)};
+  auto cell = std::make_shared<model::EndpointCell>();
+  known = {{++newest_endpoint_}, cell};
+  return {known.id, std::move(cell)};
 }
 
-StaticParts build_static(const Config& config, CellRegistry& cells) {
+void CellRegistry::forget_unused() {
+  std::erase_if(endpoints_, [](const auto& entry) { return entry.second.cell.expired(); });
+}
+
+StaticParts build_static(const Config& config, CellRegistry& cells, const ResolvedNames& names) {
   StaticParts parts;
   std::vector<model::ServiceMatch> matches;
   for (const Service& service : config.services) {
     const core::ServiceId id{static_cast<std::uint32_t>(parts.services.size())};
-    parts.services.push_back(build_settings(service, id, cells));
+    parts.services.push_back(build_settings(service, id, names, cells, parts.left_out));
     matches.push_back(
         {id, service.hosts, service.path_prefix, listener_positions(config, service)});
   }
   static const auto kNobody = std::make_shared<const policy::IdentityList>();
+  model::IdentityLists lists;
   for (const IdentityFile& file : config.identity_files)
-    parts.lists.push_back(file.list != nullptr ? file.list : kNobody);
+    lists.push_back(file.list != nullptr ? file.list : kNobody);
+  parts.lists = std::make_shared<const model::IdentityLists>(std::move(lists));
   parts.table = std::make_shared<const model::ServiceTable>(std::move(matches));
   return parts;
+}
+
+void rebuild_named(const Config& config, CellRegistry& cells, const ResolvedNames& names,
+                   StaticParts& parts) {
+  parts.left_out.clear();
+  for (std::size_t i = 0; i < config.services.size(); ++i) {
+    if (!has_names(config.services[i])) continue;
+    parts.services[i] =
+        build_settings(config.services[i], parts.services[i]->id, names, cells, parts.left_out);
+  }
+  cells.forget_unused();
 }
 
 std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
@@ -189,7 +234,6 @@ std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
   snapshot->epoch = epoch;
   snapshot->generation = traffic.generation;
   snapshot->table = parts.table;
-  snapshot->lists = parts.lists;
   snapshot->trusted_proxies = config.trusted_proxies;
   snapshot->trusts_unix = config.trusts_unix;
   set_widest_bounds(config, *snapshot);
@@ -220,11 +264,11 @@ model::TrafficState initial_traffic(const Config& config) {
 }
 
 model::TrafficState merge_traffic(const Config& config, model::TrafficState saved,
-                                  core::WallTime now) {
+                                  core::WallTime now, const ResolvedNames& names) {
   for (model::ServiceTraffic& traffic : saved.services) {
     const Service* service = find_service(config, traffic.name);
     mark(traffic.gone_since, service != nullptr, now);
-    merge_endpoints(service, traffic, now);
+    merge_endpoints(service, names, traffic, now);
   }
   std::erase_if(saved.services, [now](const model::ServiceTraffic& traffic) {
     return is_forgotten(traffic.gone_since, now);

@@ -338,11 +338,13 @@ constexpr Key kPoolsKeys[] = {
 constexpr Key kPoolKeys[] = {
     {.name = "endpoints",
      .expects = "a list of 1 to 256 addresses",
-     .about = "where the application runs; `unix:` and an absolute path of at most 107 bytes is a "
+     .about = "where the application runs; each address of a host name is an endpoint, and names "
+              "are looked up every 30 s; `unix:` and an absolute path of at most 107 bytes is a "
               "Unix socket",
-     .form = Form::AddressOrPath,
+     .form = Form::Endpoint,
      .range = {0, kUnixPathMax},
-     .item = "an address and port such as 127.0.0.1:9001 or \"[::1]:9001\"",
+     .item = "an address or host name with a port such as 127.0.0.1:9001, \"[::1]:9001\" or "
+             "app.internal:9001",
      .items = {1, limits::kEndpointsPerPoolMax},
      .presence = Presence::Required},
     later("tls", "encryption towards endpoints"),

@@ -27,6 +27,7 @@ enum class Form {
   Mode,           // octal permissions
   Address,        // IP and port
   AddressOrPath,  // or unix: and a path of at most range.most bytes
+  Endpoint,       // or a host name and port
   Network,        // CIDR block, address, or unix:
   PoolMap,        // free keys, one of `words` as values; `items`: how many
   Nothing,        // no value

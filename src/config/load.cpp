@@ -40,15 +40,15 @@ Loaded loaded(Read read) {
 }
 
 void read_identity_file(IdentityFile& file, std::vector<Problem>& problems) {
-  file.read = stamp_of(file.path);
-  auto list = read_identities(file.path);
-  if (list) {
-    file.list = std::make_shared<const policy::IdentityList>(std::move(*list));
-  } else if (list.error().code == core::ErrorCode::Io) {
-    problems.push_back(
-        {file.at, fmt::format("'identity_in' is '{}': {}", shown(file.text), list.error().what)});
+  auto read = read_identities(file.path);
+  if (read) {
+    file.read = read->stamp;
+    file.list = std::make_shared<const policy::IdentityList>(std::move(read->list));
+  } else if (read.error().code == core::ErrorCode::BadInput) {
+    problems.push_back({{read.error().where, 0, 0}, read.error().what});
   } else {
-    problems.push_back({{list.error().where, 0, 0}, list.error().what});
+    problems.push_back(
+        {file.at, fmt::format("'identity_in' is '{}': {}", shown(file.text), read.error().what)});
   }
 }
 
@@ -67,7 +67,11 @@ Loaded parse(std::string_view text, std::string_view file, const Environment& en
 
 Loaded load(const std::string& file, const Environment& environment) {
   const auto text = read_file(file, core::limits::kConfigFileMax, FileKind::Any);
-  if (!text) return {std::nullopt, {Problem{{file, 0, 0}, text.error().what}}};
+  if (!text) {
+    // Nobody has named it: who is new here does not know where it comes from.
+    const std::string_view hint = file == kDefaultFile ? "; -c FILE names another file" : "";
+    return {std::nullopt, {Problem{{file, 0, 0}, fmt::format("{}{}", text.error().what, hint)}}};
+  }
   Read done = read(*text, file, environment);
   for (IdentityFile& identities : done.config.identity_files)
     read_identity_file(identities, done.problems);

@@ -60,6 +60,16 @@ int hex_value(char c) {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
+// What ends in such a label is an address to inet_aton(3), which getaddrinfo() asks first: 127.1
+// and 0x7f000001 would be 127.0.0.1.
+bool is_number_to_resolvers(std::string_view label) {
+  if (label.starts_with("0x") || label.starts_with("0X")) {
+    label.remove_prefix(2);
+    return std::ranges::all_of(label, [](char c) { return hex_value(c) >= 0; });
+  }
+  return std::ranges::all_of(label, is_digit);
+}
+
 // RFC 3986 §3.3: pchar or '/'.
 bool is_path_character(char c) {
   return is_alnum(c) || is_one_of(c, "-._~!$&'()*+,;=:@/");
@@ -124,6 +134,16 @@ std::optional<std::string> normal_host(std::string_view text) {
   if (text.size() > kHostNameMax) return std::nullopt;
   const std::string_view name = text.starts_with("*.") ? text.substr(2) : text;
   if (!is_dotted_name(name) && !is_ipv6_literal(text)) return std::nullopt;
+  std::string host(text);
+  std::ranges::transform(host, host.begin(), lower);
+  return host;
+}
+
+std::optional<std::string> normal_lookup_name(std::string_view text) {
+  std::string_view name = text;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.size() > kHostNameMax || !is_dotted_name(name)) return std::nullopt;
+  if (is_number_to_resolvers(name.substr(name.rfind('.') + 1))) return std::nullopt;
   std::string host(text);
   std::ranges::transform(host, host.begin(), lower);
   return host;

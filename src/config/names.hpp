@@ -26,6 +26,11 @@ bool is_query_name(std::string_view text);
 /// `*.name`; nullopt for anything else, ports included.
 std::optional<std::string> normal_host(std::string_view text);
 
+/// A name to look up, in lower case: RFC 1123, `_` tolerated; a trailing dot, which keeps the
+/// resolver from trying it in its search domains, stays. nullopt for anything else, and for what
+/// resolvers take for a number: an IP address that is none, such as 10.0.0.256.
+std::optional<std::string> normal_lookup_name(std::string_view text);
+
 /// As model::ServiceMatch wants it: no trailing `/`. nullopt: it could never match a normalised
 /// path (dot segments, empty segments, escapes of plain characters), or is no path.
 std::optional<std::string> normal_path_prefix(std::string_view text);

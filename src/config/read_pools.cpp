@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/sections.hpp"
+#include "config/utf8.hpp"
 #include "config/values.hpp"
 
 /// The pools of a service and their endpoints.
@@ -13,15 +14,18 @@ namespace {
 void read_endpoint(Reader& in, Value item, const std::string& pool_label,
                    std::vector<Endpoint>& endpoints) {
   Endpoint endpoint;
-  if (!read_address_or_path(in, item, PortRange::RealPort, endpoint.address)) return;
-  endpoint.text = item.text();
+  if (!read_endpoint_address(in, item, endpoint.address, endpoint.host)) return;
+  endpoint.text = endpoint.is_name() ? fmt::format("{}:{}", endpoint.host, endpoint.address.port)
+                                     : std::string(item.text());
   endpoint.at = in.position(item.node->at);
-  const auto first = std::ranges::find(endpoints, endpoint.address, &Endpoint::address);
+  const auto first = std::ranges::find_if(endpoints, [&endpoint](const Endpoint& earlier) {
+    return earlier.host == endpoint.host && earlier.address == endpoint.address;
+  });
   if (first != endpoints.end()) {
     in.report(
         *item.node,
         fmt::format("'{}' is listed twice in {}, expected each endpoint once (first in line {})",
-                    endpoint.text, pool_label, first->at.line));
+                    shown(item.text()), pool_label, first->at.line));
     return;
   }
   endpoints.push_back(std::move(endpoint));

@@ -53,12 +53,22 @@ bool is_printable(std::string_view text) {
   return true;
 }
 
+bool is_obeyed(std::string_view character) {
+  // UAX #9: marks, embeddings and overrides, isolates.
+  constexpr std::string_view kMarks[] = {"\u061C", "\u200E", "\u200F"};
+  const auto is_between = [character](std::string_view first, std::string_view last) {
+    return character.size() == first.size() && character >= first && character <= last;
+  };
+  return is_control(character) || std::ranges::find(kMarks, character) != std::end(kMarks) ||
+         is_between("\u202A", "\u202E") || is_between("\u2066", "\u2069");
+}
+
 std::string shown(std::string_view text) {
   std::string out;
   for (std::size_t count = 0; !text.empty(); ++count) {
     if (count == kShownMax) return out + "...";
     const std::size_t length = utf8_length(text);
-    const bool is_clean = length > 0 && !is_control(text.substr(0, length));
+    const bool is_clean = length > 0 && !is_obeyed(text.substr(0, length));
     out += is_clean ? text.substr(0, length) : "?";
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }

@@ -16,7 +16,11 @@ std::size_t count_characters(std::string_view text);
 /// may be.
 bool is_printable(std::string_view text);
 
-/// `text` for a message on a terminal: control characters and malformed bytes as `?`, at most 80
+/// Whether a terminal would do something with a character instead of showing it: a control
+/// character, or one that turns the direction of the text around it. Requires: well-formed.
+bool is_obeyed(std::string_view character);
+
+/// `text` for a message on a terminal: what it would obey and malformed bytes as `?`, at most 80
 /// characters.
 std::string shown(std::string_view text);
 

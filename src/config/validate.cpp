@@ -40,7 +40,7 @@ void check_circles(Reader& in, const Config& config) {
     for (const Pool& pool : service.pools) {
       for (const Endpoint& endpoint : pool.endpoints) {
         const auto own = std::ranges::find(config.listeners, endpoint.address, &Listener::bind);
-        if (own == config.listeners.end()) continue;
+        if (endpoint.is_name() || own == config.listeners.end()) continue;
         in.report({endpoint.at.line, endpoint.at.column},
                   fmt::format(
                       "'{}' is listener '{}' of this proxy, expected an address of the application",

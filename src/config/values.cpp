@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <array>
 
+#include "config/names.hpp"
 #include "config/utf8.hpp"
 #include "sluice/core/duration.hpp"
+#include "sluice/core/limits.hpp"
 
 namespace sluice::config {
 
 namespace {
+
+constexpr std::uint64_t kPortMax = 65'535;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -53,6 +57,16 @@ bool is_unix_word(Value item) {
 std::string hint_of(const core::Error& error) {
   const std::size_t at = error.what.find("it has bits behind the prefix");
   return at == std::string::npos ? "" : "; " + error.what.substr(at);
+}
+
+std::string_view hint_of_name(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.size() > core::limits::kHostNameMax) return "; a host name has at most 253 bytes";
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  if (last.starts_with("0x") || last.starts_with("0X") || is_whole_number(last))
+    return "; a host name does not end in a number";
+  return "; a label of a host name is 1 to 63 letters, digits or hyphens, with no hyphen at "
+         "either end";
 }
 
 void report_bad_address(Reader& in, Value value) {
@@ -207,6 +221,32 @@ bool read_address_or_path(Reader& in, Value value, PortRange ports, core::Socket
     return false;
   }
   target = *address;
+  return true;
+}
+
+bool read_endpoint_address(Reader& in, Value value, core::SocketAddress& target,
+                           std::string& host) {
+  const bool is_name =
+      value.is_scalar() && !value.text().starts_with("unix:") && looks_like_host_name(value.text());
+  if (!is_name) return read_address_or_path(in, value, PortRange::RealPort, target);
+  const std::string_view text = value.text();
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) {
+    report_bad(in, value, "; the port is missing");
+    return false;
+  }
+  const auto port = parse_whole_number(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > kPortMax) {
+    report_bad(in, value, "; a port is 1 to 65535");
+    return false;
+  }
+  const auto name = normal_lookup_name(text.substr(0, colon));
+  if (!name) {
+    report_bad(in, value, hint_of_name(text.substr(0, colon)));
+    return false;
+  }
+  target.port = static_cast<std::uint16_t>(*port);
+  host = *name;
   return true;
 }
 

@@ -29,10 +29,13 @@ bool read_pool_name(Reader& in, Value value, core::PoolName& target);
 bool read_text(Reader& in, Value value, std::string& target);
 
 enum class PortRange { AnyPort, RealPort };  // AnyPort: also 0, which lets the system choose
-/// IP and port. Host names are refused by name: later versions have them.
+/// IP and port. Host names are refused by name.
 bool read_address(Reader& in, Value value, PortRange ports, core::SocketAddress& target);
 /// The same, or `unix:` and a path.
 bool read_address_or_path(Reader& in, Value value, PortRange ports, core::SocketAddress& target);
+
+/// The same, or a host name and a port: then `host` is the name and the port is that of `target`.
+bool read_endpoint_address(Reader& in, Value value, core::SocketAddress& target, std::string& host);
 
 /// A list of networks and `unix:`; what is wrong in it is reported and left out.
 model::ClientSet read_networks(Reader& in, Value list);

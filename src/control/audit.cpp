@@ -89,9 +89,13 @@ core::Result<AuditFile::Found> AuditFile::inspect() {
   follows_another_ = is_new_ && found.exists;
   std::optional<std::string> line;
   if (core::Status read = find_end(*names, line, found); !read) return read.error();
+  const auto left = files_.identity(path_);
+  if (!left) return left.error();
+  known_ = *left;
   last_hash_ = no_hash();
   if (!line) return found;
   found.generation = generation_of(*line);
+  last_generation_ = found.generation;
   found.is_damaged = !found.generation || !is_whole(*line);
   // A complete line without a hash was not written here; the chain goes on from what its bytes are,
   // and verify names it.
@@ -120,6 +124,56 @@ core::Status AuditFile::find_end(const std::vector<std::string>& names,
 }
 
 core::Status AuditFile::append(const ChangeRecord& record) {
+  if (core::Status looked = find_changes(); !looked) return looked;
+  if (!to_note_.empty()) {
+    const ChangeRecord note{.generation = last_generation_.value_or(record.generation),
+                            .time = record.time,
+                            .actor = this_process(),
+                            .action = std::string(kRecovered),
+                            .reason = to_note_,
+                            .before = {},
+                            .after = {}};
+    if (core::Status noted = write_line(note); !noted) return noted;
+    to_note_.clear();
+  }
+  return write_line(record);
+}
+
+/// Whoever moves the file away, edits it or truncates it must not do so unseen, nor have the sizes
+/// that are known here applied to another file.
+core::Status AuditFile::find_changes() {
+  const auto found = files_.identity(path_);
+  if (!found) return found.error();
+  return is_as_left(*found) ? core::ok() : take_over(*found);
+}
+
+bool AuditFile::is_as_left(const std::optional<FileIdentity>& found) const {
+  if (!known_) return !found || has_rest_ || found->size == good_size_;
+  if (!found || found->device != known_->device || found->inode != known_->inode) return false;
+  return has_rest_ ? found->size >= good_size_ : found->size == good_size_;
+}
+
+core::Status AuditFile::take_over(const std::optional<FileIdentity>& found) {
+  good_size_ = 0;
+  has_rest_ = false;
+  first_generation_.reset();
+  if (found) {
+    const auto end = end_of(files_, path_);
+    if (!end) return end.error();
+    good_size_ = end->size - end->incomplete_bytes;
+    has_rest_ = end->incomplete_bytes > 0;
+    const auto first = first_generation(files_, path_);
+    if (!first) return first.error();
+    first_generation_ = *first;
+  }
+  known_ = found;
+  is_new_ = true;
+  to_note_ = found ? "audit.jsonl was replaced or changed by somebody else; the chain goes on in it"
+                   : "audit.jsonl was moved away or removed; the chain goes on in a new file";
+  return core::ok();
+}
+
+core::Status AuditFile::write_line(const ChangeRecord& record) {
   if (good_size_ >= size_max_) {
     if (core::Status aside = set_aside(); !aside) return aside;
   }
@@ -144,6 +198,10 @@ core::Status AuditFile::append(const ChangeRecord& record) {
   if (good_size_ == 0) first_generation_ = record.generation;
   good_size_ += line.size() + 1;
   last_hash_ = *hash_in(line);
+  last_generation_ = record.generation;
+  if (known_) return core::ok();
+  // The line is on the disk, so this must not fail any more.
+  if (const auto made = files_.identity(path_); made) known_ = *made;
   return core::ok();
 }
 
@@ -167,6 +225,7 @@ core::Status AuditFile::set_aside() {
   }
   good_size_ = 0;
   first_generation_.reset();
+  known_.reset();
   is_new_ = true;
   follows_another_ = true;
   return core::ok();

@@ -35,7 +35,9 @@ class AuditFile {
   /// Reads the end of the chain; changes nothing. Required before append().
   core::Result<Found> inspect();
   /// Appends and syncs one line; begins a new file first when this one is full. What an append that
-  /// failed may have left behind is cut off by the next one.
+  /// failed may have left behind is cut off by the next one. When somebody has moved the file away,
+  /// or replaced or changed it, a `recovered` record says so first, and the chain goes on in what
+  /// lies there, or in a new file.
   core::Status append(const ChangeRecord& record);
   /// The newest lines. Reads at most kAuditTailBytes.
   core::Result<AuditTail> tail(std::size_t lines) const;
@@ -43,6 +45,10 @@ class AuditFile {
  private:
   core::Status find_end(const std::vector<std::string>& names, std::optional<std::string>& line,
                         Found& found);
+  core::Status find_changes();
+  core::Status take_over(const std::optional<FileIdentity>& found);
+  bool is_as_left(const std::optional<FileIdentity>& found) const;
+  core::Status write_line(const ChangeRecord& record);
   core::Status set_aside();
   core::Status cut_rest(OpenFile& file);
   core::Result<std::string> free_name() const;
@@ -58,6 +64,9 @@ class AuditFile {
   bool follows_another_ = false;  // as a new file: the rename that made room may not be synced yet
   std::optional<core::Generation> first_generation_;  // of this file; unknown when its line is none
   std::string last_hash_;
+  std::optional<core::Generation> last_generation_;  // of the last line
+  std::optional<FileIdentity> known_;                // as it was left; nullopt: there was none
+  std::string to_note_;                              // what somebody did to it; empty: nothing
 };
 
 }  // namespace sluice::control

@@ -7,18 +7,13 @@
 #include <utility>
 
 #include "control/digest.hpp"
-#include "control/state_file.hpp"
-#include "sluice/core/limits.hpp"
 
 namespace sluice::control {
-
-namespace limits = core::limits;
 
 namespace {
 
 constexpr std::string_view kRotatedPrefix = "audit-";
 constexpr std::string_view kSuffix = ".jsonl";
-constexpr std::uint64_t kBlock = 1024 * 1024;
 
 /// Where a rotated file stands in the chain.
 struct Position {
@@ -52,93 +47,6 @@ std::optional<Position> position_of(std::string_view name) {
   if (!number || *number < 2 || !name.empty()) return std::nullopt;
   position.number = *number;
   return position;
-}
-
-/// The hash that the line names as the one before it; empty when it has no such beginning.
-std::string_view previous_in(std::string_view line) {
-  if (!line.starts_with(kPreviousKey)) return {};
-  return line.substr(kPreviousKey.size(), kDigestHexSize);
-}
-
-/// The lines of one file, block by block.
-class LineReader {
- public:
-  LineReader(FileLayer& files, std::string path) : files_(files), path_(std::move(path)) {}
-
-  enum class Got : std::uint8_t { Line, Rest, End, TooLong };
-  /// Rest: what stands behind the last line break. The view lives until the next call.
-  core::Result<Got> next(std::string_view& line) {
-    buffer_.erase(0, std::exchange(used_, 0));
-    std::size_t end = buffer_.find('\n');
-    while (end == std::string::npos) {
-      if (buffer_.size() > limits::kAuditLineMax) return Got::TooLong;
-      auto block = files_.read(path_, {.offset = offset_, .length = kBlock});
-      if (!block) return block.error();
-      if (block->empty()) break;
-      offset_ += block->size();
-      const std::size_t searched = buffer_.size();
-      buffer_ += *block;
-      end = buffer_.find('\n', searched);
-    }
-    line = std::string_view(buffer_).substr(0, end);
-    used_ = end == std::string::npos ? buffer_.size() : end + 1;
-    if (end != std::string::npos) return Got::Line;
-    return line.empty() ? Got::End : Got::Rest;
-  }
-
- private:
-  FileLayer& files_;
-  std::string path_;
-  std::uint64_t offset_ = 0;
-  std::string buffer_;
-  std::size_t used_ = 0;  // of the buffer, by the line before
-};
-
-/// One walk over the chain. Each step says what is wrong with a line.
-class Walk {
- public:
-  explicit Walk(ChainStart start)
-      : previous_(start == ChainStart::First ? std::optional(no_hash()) : std::nullopt) {}
-
-  std::optional<std::string> step(std::string_view line) {
-    if (!is_whole(line)) return "its bytes are not those that its hash was made of";
-    if (previous_ && previous_in(line) != *previous_) return broken_link();
-    previous_ = *hash_in(line);
-    is_first_ = false;
-    return std::nullopt;
-  }
-
- private:
-  std::string broken_link() const {
-    return is_first_ ? "it continues a file that is not here"
-                     : "it does not continue the line before: one is missing, or was put in";
-  }
-  std::optional<std::string> previous_;
-  bool is_first_ = true;
-};
-
-/// Reads one file into the report. False: the chain ends here.
-core::Result<bool> walk_file(FileLayer& files, const std::string& directory,
-                             const std::string& name, Walk& walk, AuditReport& report) {
-  using Got = LineReader::Got;
-  LineReader reader(files, directory + "/" + name);
-  std::string_view line;
-  for (std::size_t number = 1;; ++number) {
-    const auto got = reader.next(line);
-    if (!got) return got.error();
-    if (*got == Got::End) return true;
-    std::optional<std::string> wrong;
-    if (*got == Got::TooLong) wrong = "it is longer than any line";
-    if (*got == Got::Rest) wrong = "it is incomplete (the next start cuts it off and notes it)";
-    if (*got == Got::Line) wrong = walk.step(line);
-    if (wrong) {
-      report.broken = {.file = name, .line = number, .what = std::move(*wrong)};
-      return false;
-    }
-    ++report.lines;
-    report.last = generation_of(line);
-    if (!report.first) report.first = report.last;
-  }
 }
 
 /// Takes whole lines from the end of `text` to the front of `tail`, up to the bound. `is_cut`: the
@@ -185,24 +93,6 @@ core::Result<std::vector<std::string>> audit_names(FileLayer& files, const std::
   return names;
 }
 
-core::Result<AuditReport> verify_audit(FileLayer& files, const std::string& directory,
-                                       ChainStart start) {
-  const auto names = audit_names(files, directory);
-  if (!names) return names.error();
-  if (names->empty()) {
-    return core::Error{core::ErrorCode::NotFound, directory, "there is no audit file"};
-  }
-  AuditReport report;
-  Walk walk(start);
-  for (const std::string& name : *names) {
-    ++report.files;
-    const auto goes_on = walk_file(files, directory, name, walk, report);
-    if (!goes_on) return goes_on.error();
-    if (!*goes_on) break;
-  }
-  return report;
-}
-
 core::Result<AuditTail> read_audit_tail(FileLayer& files, const std::string& directory,
                                         TailBounds bounds) {
   const auto names = audit_names(files, directory);
@@ -227,17 +117,6 @@ core::Result<AuditTail> read_audit_tail(FileLayer& files, const std::string& dir
   return tail;
 }
 
-std::optional<std::size_t> first_broken_line(std::string_view text) {
-  Walk walk(ChainStart::First);
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return number;
-    if (walk.step(text.substr(0, end))) return number;
-    text.remove_prefix(end + 1);
-  }
-  return std::nullopt;
-}
-
 std::string no_hash() {
   return std::string(kDigestHexSize, '0');
 }
@@ -248,6 +127,11 @@ std::optional<std::string> hash_in(std::string_view line) {
   const std::string_view end = line.substr(line.size() - tail);
   if (!end.starts_with(kHashKey) || !end.ends_with(kLineEnd)) return std::nullopt;
   return std::string(end.substr(kHashKey.size(), kDigestHexSize));
+}
+
+std::string_view previous_in(std::string_view line) {
+  if (!line.starts_with(kPreviousKey)) return {};
+  return line.substr(kPreviousKey.size(), kDigestHexSize);
 }
 
 bool is_whole(std::string_view line) {

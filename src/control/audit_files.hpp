@@ -20,28 +20,6 @@ std::string rotated_audit_name(core::Generation first, unsigned number);
 /// The names of the chain's files, oldest first; audit.jsonl, when it is there, comes last.
 core::Result<std::vector<std::string>> audit_names(FileLayer& files, const std::string& directory);
 
-struct AuditBreak {
-  std::string file;      // its name in the directory
-  std::size_t line = 0;  // from 1
-  std::string what;
-};
-
-struct AuditReport {
-  std::size_t files = 0;
-  std::uint64_t lines = 0;  // good ones, in the order of the chain
-  std::optional<core::Generation> first, last;
-  std::optional<AuditBreak> broken;  // the first line that does not continue the chain
-};
-
-/// Whether the chain must begin with its very first line, or may begin with any file because older
-/// ones are archived elsewhere.
-enum class ChainStart : std::uint8_t { First, Any };
-
-/// Reads the whole chain and checks every line's hash and link. Errors: NotFound when there is no
-/// audit file, Io. A chain that the proxy is writing to can look broken at its end for a moment.
-core::Result<AuditReport> verify_audit(FileLayer& files, const std::string& directory,
-                                       ChainStart start);
-
 /// The newest lines, oldest of them first, as they stand in the files.
 struct AuditTail {
   std::vector<std::string> lines;
@@ -54,10 +32,6 @@ struct TailBounds {
 core::Result<AuditTail> read_audit_tail(FileLayer& files, const std::string& directory,
                                         TailBounds bounds);
 
-/// For tests: the number of the first line (from 1) of one file's text that does not continue the
-/// chain; nullopt: all do.
-std::optional<std::size_t> first_broken_line(std::string_view text);
-
 // ---- one line ----
 
 inline constexpr std::string_view kPreviousKey = "{\"previous\":\"";
@@ -68,6 +42,8 @@ inline constexpr std::string_view kLineEnd = "\"}";
 std::string no_hash();
 /// The hash that a line carries; nullopt when it has no such end.
 std::optional<std::string> hash_in(std::string_view line);
+/// The hash that the line names as the one before it; empty when it has no such beginning.
+std::string_view previous_in(std::string_view line);
 /// Whether the hash that the line carries is the one of its bytes.
 bool is_whole(std::string_view line);
 

@@ -94,24 +94,33 @@ struct EndpointAnswer {
   model::EndpointMode mode = model::EndpointMode::Enabled;
 };
 
+/// Of the users seen in the last minute; estimates (metrics::UserSample).
+struct MovedUsers {
+  std::uint64_t seen = 0;
+  std::uint64_t moved = 0;  // would get another pool
+};
+
 /// What a dry run found beside what would be true after the change.
 struct Preview {
   core::PoolName live = core::PoolName::Blue;  // now
   core::BasisPoints split;                     // now
   core::BasisPoints moved;  // so many of all users would get another pool, pins apart
+  MovedUsers users;         // and so many of the last minute's
   std::optional<core::PoolName> drains;
   std::uint64_t requests = 0, tunnels = 0;  // in progress now on the pool that would drain
 };
 
 struct ServiceAnswer {
   std::string service;
-  bool changed = false;         // of a dry run: would be
+  // Of a dry run what follows would be true, but for the generation
+  bool changed = false;
   core::Generation generation;  // of the service's last change
   core::PoolName live = core::PoolName::Blue;
   core::BasisPoints split;
   std::optional<DrainReport> drain;        // absent: this change started none
   std::optional<EndpointAnswer> endpoint;  // of Endpoint
   std::optional<Preview> preview;          // of a dry run
+  std::vector<std::string> warnings;       // sentences for a person: what no other member says
 };
 
 struct TookTimes {
@@ -131,7 +140,7 @@ struct Adoption {
 struct ChangeAnswer {
   Scope scope = Scope::Service;
   Execution execution = Execution::Real;
-  bool changed = false;
+  bool changed = false;         // of a dry run: would be
   core::Generation generation;  // of the installation
   bool is_durable = true;
   TookTimes took;

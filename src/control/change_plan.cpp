@@ -130,11 +130,49 @@ std::optional<std::string_view> address_in(core::PoolName pool, std::string_view
   return endpoint;
 }
 
+/// What endpoints may be called: names of the file before their addresses, each once.
+std::vector<std::string> texts_of(std::span<const KnownEndpoint> endpoints) {
+  std::vector<std::string> texts;
+  const auto add = [&texts](const std::string& text) {
+    if (std::ranges::find(texts, text) == texts.end()) texts.push_back(text);
+  };
+  for (const KnownEndpoint& endpoint : endpoints) {
+    std::ranges::for_each(endpoint.names, add);
+    add(endpoint.text);
+  }
+  return texts;
+}
+
+/// Names are known in lower case, in which they may be asked for or not. Addresses are known as
+/// they stand in the file, and so are paths of Unix sockets, where case matters.
+std::vector<std::string> spellings_of(std::string_view endpoint) {
+  std::vector<std::string> spellings{std::string(endpoint)};
+  if (endpoint.starts_with("unix:")) return spellings;
+  std::string& lower = spellings.emplace_back(endpoint);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return spellings;
+}
+
+/// What `asked` is called in the pool: an endpoint, a name, or what a decision still stands about.
+std::optional<std::string> known_as(std::string_view asked, core::PoolName pool,
+                                    const KnownService& service,
+                                    const model::ServiceTraffic& traffic) {
+  const std::vector<std::string> known = texts_of(service.endpoints[core::index(pool)]);
+  for (std::string& spelling : spellings_of(asked)) {
+    const bool is_there = std::ranges::find(known, spelling) != known.end() ||
+                          traffic.mode_of(pool, spelling) != model::EndpointMode::Enabled;
+    if (is_there) return std::move(spelling);
+  }
+  return std::nullopt;
+}
+
 Refusal unknown_endpoint(std::string_view endpoint, const KnownService& service) {
   std::vector<std::string> forms;
   for (const core::PoolName pool : kPools) {
-    for (const std::string& address : service.endpoints[core::index(pool)]) {
-      forms.push_back(qualified(pool, address));
+    for (const std::string& text : texts_of(service.endpoints[core::index(pool)])) {
+      forms.push_back(qualified(pool, text));
     }
   }
   std::string detail =
@@ -152,32 +190,66 @@ Refusal unknown_endpoint(std::string_view endpoint, const KnownService& service)
   return refuse(RefusalCode::UnknownEndpoint, std::move(detail));
 }
 
-/// The endpoint that an order means: one of the configuration, or one that has left it while an
-/// operator's decision about it still stands.
+/// The endpoint that an order means: one of the configuration, a name in it, an address of such a
+/// name, or one that has left while an operator's decision about it still stands.
 std::optional<Refusal> find_endpoint(const ServiceOrder& order, const KnownService& service,
                                      const model::ServiceTraffic& traffic,
                                      std::optional<EndpointAnswer>& out) {
   for (const core::PoolName pool : kPools) {
-    const auto address = address_in(pool, order.endpoint);
+    const auto asked = address_in(pool, order.endpoint);
+    if (!asked) continue;
+    auto address = known_as(*asked, pool, service, traffic);
     if (!address) continue;
-    const auto& configured = service.endpoints[core::index(pool)];
-    const bool is_there = std::ranges::find(configured, *address) != configured.end() ||
-                          traffic.mode_of(pool, *address) != model::EndpointMode::Enabled;
-    if (!is_there) continue;
     if (out) {
       return refuse(RefusalCode::AmbiguousEndpoint,
                     order.endpoint + " is in both pools of service " + service.name + ": name " +
                         qualified(out->pool, *address) + " or " + qualified(pool, *address));
     }
-    out = {.pool = pool, .address = std::string(*address), .mode = order.mode};
+    out = {.pool = pool, .address = std::move(*address), .mode = order.mode};
   }
   return out ? std::nullopt : std::optional(unknown_endpoint(order.endpoint, service));
 }
 
-bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
-  const auto& endpoints = service.endpoints[core::index(traffic.live)];
-  return std::ranges::any_of(endpoints, [&traffic](const std::string& address) {
-    return traffic.mode_of(traffic.live, address) == model::EndpointMode::Enabled;
+/// An address that only the decision about its name keeps out would stay out: to say that it takes
+/// requests again would be wrong.
+std::optional<Refusal> check_name_of(const KnownService& service,
+                                     const model::ServiceTraffic& traffic,
+                                     const EndpointAnswer& endpoint) {
+  if (endpoint.mode != model::EndpointMode::Enabled) return std::nullopt;
+  const auto& known = service.endpoints[core::index(endpoint.pool)];
+  const auto found = std::ranges::find(known, endpoint.address, &KnownEndpoint::text);
+  if (found == known.end()) return std::nullopt;
+  for (const std::string& name : found->names) {
+    const model::EndpointMode mode = traffic.mode_of(endpoint.pool, name);
+    if (mode == model::EndpointMode::Enabled) continue;
+    return refuse(RefusalCode::BadRequest, endpoint.address + " is an address of " + name +
+                                               ", which is " + std::string(text(mode)) +
+                                               ": enable " + qualified(endpoint.pool, name));
+  }
+  return std::nullopt;
+}
+
+bool is_usable(const KnownEndpoint& endpoint, const model::ServiceTraffic& traffic,
+               core::PoolName pool) {
+  return !endpoint.is_down &&
+         traffic.mode_of(pool, endpoint.text, endpoint.names) == model::EndpointMode::Enabled;
+}
+
+/// What brings an endpoint of a pool without a usable one back.
+std::string way_back(const KnownService& service, const model::ServiceTraffic& traffic,
+                     core::PoolName pool) {
+  const auto& endpoints = service.endpoints[core::index(pool)];
+  const bool waits_for_name = std::ranges::any_of(endpoints, [&](const KnownEndpoint& endpoint) {
+    return endpoint.is_down && traffic.mode_of(pool, endpoint.text) == model::EndpointMode::Enabled;
+  });
+  return waits_for_name ? "one of its host names is found"
+                        : "`sluice endpoint enable` brings one back";
+}
+
+bool has_usable(const KnownService& service, const model::ServiceTraffic& traffic,
+                core::PoolName pool) {
+  return std::ranges::any_of(service.endpoints[core::index(pool)], [&](const auto& endpoint) {
+    return is_usable(endpoint, traffic, pool);
   });
 }
 
@@ -207,14 +279,16 @@ Refusal service_required(std::span<const KnownService> known) {
   return refuse(RefusalCode::ServiceRequired, "name a service: " + joined(known));
 }
 
-std::vector<KnownService> known_services(const config::Config& config) {
+std::vector<KnownService> known_services(
+    std::span<const std::shared_ptr<const model::ServiceSettings>> services) {
   std::vector<KnownService> known;
-  for (const config::Service& service : config.services) {
+  for (const auto& service : services) {
     KnownService& each = known.emplace_back();
-    each.name = service.name;
-    for (std::size_t pool = 0; pool < service.pools.size(); ++pool) {
-      for (const config::Endpoint& endpoint : service.pools[pool].endpoints) {
-        each.endpoints[pool].push_back(endpoint.text);
+    each.name = service->name;
+    for (const model::Pool& pool : service->pools) {
+      for (const model::Endpoint& endpoint : pool.endpoints) {
+        each.endpoints[core::index(pool.name)].push_back(
+            {endpoint.text, endpoint.names, !endpoint.why_down.empty()});
       }
     }
   }
@@ -240,6 +314,7 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
     std::optional<EndpointAnswer> endpoint;
     if (order.action == Action::Endpoint) {
       if (auto refusal = find_endpoint(order, meant, *service, endpoint)) return refusal;
+      if (auto refusal = check_name_of(meant, *service, *endpoint)) return refusal;
     }
 
     model::Transition transition = apply(*service, order, endpoint);
@@ -261,6 +336,25 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
   }
   if (plan.changed) plan.after.generation = raised;
   return std::nullopt;
+}
+
+bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic) {
+  return has_usable(service, traffic, traffic.live);
+}
+
+std::vector<std::string> warnings_about(const KnownService& service,
+                                        const model::ServiceTraffic& after) {
+  std::vector<std::string> warnings;
+  const std::string live(core::text(after.live)), candidate(core::text(after.candidate()));
+  if (!has_usable(service, after, after.live)) {
+    warnings.push_back("the live pool " + live +
+                       " has no usable endpoint: every request to it is answered 503 until " +
+                       way_back(service, after, after.live));
+  }
+  if (after.split.count() > 0 && !has_usable(service, after, after.candidate())) {
+    warnings.push_back(candidate + " has no usable endpoint: its share of the users gets " + live);
+  }
+  return warnings;
 }
 
 core::BasisPoints moved_share(const model::ServiceTraffic& before,

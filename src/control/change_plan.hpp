@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -7,17 +8,23 @@
 #include <vector>
 
 #include "control/change.hpp"
-#include "sluice/config/schema.hpp"
 #include "sluice/core/ids.hpp"
+#include "sluice/model/snapshot.hpp"
 #include "sluice/model/traffic.hpp"
 
 /// What a change would do, judged against the truth at the moment when its turn comes. Pure.
 namespace sluice::control {
 
-/// A service as the configuration has it.
+struct KnownEndpoint {
+  std::string text;                     // as users see it
+  std::vector<std::string> names = {};  // of the file, that have this address
+  bool is_down = false;                 // `text` is a name without an address
+};
+
+/// A service as the configuration has it, with the addresses that its names have now.
 struct KnownService {
   std::string name;
-  std::array<std::vector<std::string>, 2> endpoints;  // as users see them, by core::index(PoolName)
+  std::array<std::vector<KnownEndpoint>, 2> endpoints;  // by core::index(PoolName)
 };
 
 /// Nobody is called `name`; says which names there are.
@@ -26,7 +33,8 @@ Refusal unknown_service(std::string_view name, std::span<const KnownService> kno
 Refusal service_required(std::span<const KnownService> known);
 
 /// By ServiceId.
-std::vector<KnownService> known_services(const config::Config& config);
+std::vector<KnownService> known_services(
+    std::span<const std::shared_ptr<const model::ServiceSettings>> services);
 
 struct PlannedService {
   core::ServiceId service;
@@ -50,6 +58,13 @@ struct ChangePlan {
 std::optional<Refusal> plan_change(const model::TrafficState& truth,
                                    std::span<const KnownService> known,
                                    const ChangeRequest& request, ChangePlan& plan);
+
+/// What an operator should know of a service in the state `after`: a pool that gets users and has
+/// no usable endpoint. Sentences; empty: nothing.
+std::vector<std::string> warnings_about(const KnownService& service,
+                                        const model::ServiceTraffic& after);
+/// Whether an endpoint of the live pool is neither drained nor disabled.
+bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic);
 
 /// The share of all users who would get another pool, as far as the split decides: exact while the
 /// salt stays; with a new salt, which draws independently, the expected share.

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/core/clock.hpp"
@@ -16,6 +17,10 @@ struct Actor {
   friend bool operator==(const Actor&, const Actor&) = default;
 };
 Actor this_process();
+
+/// Action of a record that a start adds beside the changes, to note what it has repaired or found
+/// missing; it repeats the generation in force.
+inline constexpr std::string_view kRecovered = "recovered";
 
 /// What one accepted change did: a part of the state file, and one line of the audit file
 /// (behaviour.md §1).

@@ -58,6 +58,7 @@ void ConnectCheck::cancel() {
   deadline_.unlink();
   settle_.unlink();
   drop_attempts();
+  pools_.clear();
 }
 
 // Round by round over the pools, so that one large pool can't take all sockets from the others.
@@ -74,10 +75,15 @@ void ConnectCheck::fill() {
 bool ConnectCheck::start_next(PoolState& pool) {
   if (pool.is_reachable || pool.open == limits::kConnectChecksPerPoolMax) return false;
   const auto& endpoints = pool.target.pool->endpoints;
-  while (pool.has_more() && endpoints[pool.next].is_disabled) ++pool.next;
+  while (pool.has_more() && !endpoints[pool.next].is_usable()) {
+    const model::Endpoint& passed = endpoints[pool.next++];
+    if (!passed.is_disabled && !pool.is_tried)
+      pool.last_error = "has no usable endpoint: " + passed.text + ": " + passed.why_down;
+  }
   if (!pool.has_more()) return false;
   const model::Endpoint& endpoint = endpoints[pool.next++];
   ++pool.open;
+  pool.is_tried = true;
   const auto position = static_cast<std::size_t>(&pool - pools_.data());
   Attempt& attempt = *attempts_.emplace_back(std::make_unique<Attempt>(*this, position));
   attempt.pending = connector_.connect(endpoint.address, limits::kConnectCheckWait, attempt);

@@ -18,7 +18,7 @@ class ConnectCheck {
  public:
   struct Target {
     std::string service;
-    const model::Pool* pool = nullptr;  // outlives the check
+    std::shared_ptr<const model::Pool> pool;  // a snapshot may go while the check runs
   };
   /// The first pool that nobody answered for, in words; nullopt: all answered.
   using Done = std::function<void(std::optional<std::string> unreachable)>;
@@ -39,6 +39,7 @@ class ConnectCheck {
     Target target;
     std::size_t next = 0;  // endpoint to try next
     std::size_t open = 0;  // attempts under way
+    bool is_tried = false;
     bool is_reachable = false;
     std::string last_error = "has no usable endpoint";
 

@@ -28,7 +28,7 @@ constexpr const char* kOvertaken = "a rollback came before this change took effe
 
 Controller::Controller(Deps deps, StartState start)
     : deps_(std::move(deps)),
-      known_(known_services(deps_.config)),
+      known_(known_services(deps_.parts.services)),
       keeper_(deps_.loop, deps_.store, std::move(start.image),
               start.is_on_disk ? StateKeeper::OnDisk::Yes : StateKeeper::OnDisk::No),
       publisher_(deps_.loop, deps_.publication, deps_.workers, [this] { answers_.on_adopted(); }),
@@ -38,6 +38,7 @@ Controller::Controller(Deps deps, StartState start)
       check_(deps_.loop, deps_.connector),
       watchdog_(deps_.loop, deps_.workers),
       shares_(deps_.loop, deps_.workers, deps_.config.services.size()),
+      users_(deps_.loop, deps_.workers, deps_.config.services.size()),
       reporter_(deps_.loop, deps_.parts.services, [this] {
         return Reporter::Health{.is_durable = keeper_.is_durable(),
                                 .audit_waiting = deps_.store.audit_waiting(),
@@ -49,15 +50,22 @@ void Controller::start() {
 }
 
 void Controller::publish() {
-  const core::Epoch epoch = publisher_.next_epoch();
-  in_force_ = config::build_snapshot(deps_.config, deps_.parts, truth(), epoch);
+  in_force_ = next_edition(truth());
   publisher_.prepare(in_force_);
-  publisher_.flip(epoch);
+  publisher_.flip(in_force_.snapshot->epoch);
+}
+
+model::Edition Controller::next_edition(const model::TrafficState& traffic) {
+  return {.snapshot =
+              config::build_snapshot(deps_.config, deps_.parts, traffic, publisher_.next_epoch()),
+          .lists = deps_.parts.lists};
 }
 
 void Controller::set_serving(std::vector<ListenerView> listeners) {
   listeners_ = std::move(listeners);
   is_serving_ = true;
+  for (std::uint32_t id = 0; id < known_.size(); ++id)
+    tell_live_pool(core::ServiceId{id}, Telling::Always);
   watchdog_.start();
   shares_.start();
   reporter_.start();
@@ -81,6 +89,7 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
 }
 
 void Controller::republish() {
+  known_ = known_services(deps_.parts.services);
   is_republish_due_ = true;
   republish_if_due();
 }
@@ -91,6 +100,9 @@ void Controller::republish_if_due() {
   if (!is_republish_due_ || has_prepared) return;
   is_republish_due_ = false;
   publish();
+  if (!is_serving_) return;
+  for (std::uint32_t id = 0; id < known_.size(); ++id)
+    tell_live_pool(core::ServiceId{id}, Telling::WhatTurned);
 }
 
 void Controller::run_queue() {
@@ -162,8 +174,9 @@ void Controller::check_targets() {
   if (running_->change.request.check == SafetyCheck::Required) {
     for (const PlannedService& service : running_->plan.services) {
       if (!service.target) continue;
+      const auto& settings = in_force(service.service);
       targets.push_back(
-          {.service = service.name, .pool = &pool_in_force(service.service, *service.target)});
+          {.service = service.name, .pool = {settings, &settings->pool(*service.target)}});
     }
   }
   if (targets.empty()) return persist();
@@ -181,10 +194,8 @@ void Controller::persist() {
   const ChangePlan& plan = running_->plan;
   running_->phase = Phase::Persisting;
   running_->persist_began = deps_.loop.clock().now();
-  running_->snapshot =
-      config::build_snapshot(deps_.config, deps_.parts, plan.after, publisher_.next_epoch());
-  publisher_.prepare(running_->snapshot);
-  if (is_rollback(request)) warn_about_endpoints(*running_);
+  running_->edition = next_edition(plan.after);
+  publisher_.prepare(running_->edition);
 
   // A timer is up to one tick late, and a rollback waits at most its 100 ms.
   const core::Nanos wait = is_rollback(request) ? limits::kRollbackPersistWait - limits::kTimerTick
@@ -221,6 +232,7 @@ Preview Controller::preview_of(const PlannedService& service,
   Preview preview{.live = now.live,
                   .split = now.split,
                   .moved = moved_share(now, after),
+                  .users = moved_users(users_.sample(service.service), now, after),
                   .drains = service.drains};
   if (!service.drains) return preview;
   const std::size_t pool = core::index(*service.drains);
@@ -261,18 +273,24 @@ void Controller::flip() {
   running_.reset();
   persist_deadline_.unlink();
   const core::Instant begin = deps_.loop.clock().now();
-  publisher_.flip(done.snapshot->epoch);
+  publisher_.flip(done.edition.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
+  for (const PlannedService& service : done.plan.services) {
+    const std::string& salt = done.plan.after.find(service.name)->salt;
+    if (salt != truth().find(service.name)->salt) users_.on_new_salt(service.service);
+  }
   keeper_.commit();
-  in_force_ = done.snapshot;
+  in_force_ = done.edition;
   reporter_.on_changed(done.plan, done.change.request);
   counts_.add(done.change.request, ChangeCounts::kChanged);
   for (const PlannedService& service : done.plan.services) {
-    if (service.changed) shares_.restart(service.service);
+    if (!service.changed) continue;
+    shares_.restart(service.service);
+    tell_live_pool(service.service, Telling::Always);
   }
 
   Answers::Pending pending;
-  pending.epoch = done.snapshot->epoch;
+  pending.epoch = done.edition.snapshot->epoch;
   pending.flipped = flipped;
   pending.when = done.change.request.answer;
   pending.answer = answer_of(done.change.request, done.plan);
@@ -289,7 +307,7 @@ void Controller::end_drains_of_live_pools(const ChangePlan& plan) {
   for (const PlannedService& service : plan.services) {
     if (!service.changed) continue;
     const core::PoolName live = truth().find(service.name)->live;
-    drainer_.supersede(settings(service.service).pool(live).id);
+    drainer_.supersede(in_force(service.service)->pool(live).id);
   }
 }
 
@@ -297,12 +315,12 @@ void Controller::start_drains(const Running& done, Answers::Pending& pending) {
   for (std::size_t i = 0; i < done.plan.services.size(); ++i) {
     const PlannedService& service = done.plan.services[i];
     if (!service.drains) continue;
-    const model::ServiceSettings& of = settings(service.service);
-    const DrainOrder order{.service = &of,
+    const auto& of = done.edition.snapshot->service(service.service).settings;
+    const DrainOrder order{.service = of,
                            .pool = *service.drains,
                            .generation = truth().generation,
-                           .below = done.snapshot->epoch,
-                           .deadline = done.change.request.drain.value_or(of.drain_deadline)};
+                           .below = done.edition.snapshot->epoch,
+                           .deadline = done.change.request.drain.value_or(of->drain_deadline)};
     const DrainId id = drainer_.start(order);
     reporter_.on_drain_began(id, order);
     pending.answer.services[i].drain = DrainReport{};
@@ -325,7 +343,7 @@ Controller::Queued Controller::halt_running() {
       check_.cancel();
       break;
     case Phase::Persisting:
-      publisher_.withdraw(halted.snapshot->epoch);
+      publisher_.withdraw(halted.edition.snapshot->epoch);
       if (keeper_.give_up() == StateKeeper::Refused::MayLand) halted.change.may_land = true;
       break;
   }
@@ -365,29 +383,42 @@ ChangeAnswer Controller::answer_of(const ChangeRequest& request, const ChangePla
                                .split = after.split,
                                .drain = std::nullopt,
                                .endpoint = service.endpoint,
-                               .preview = std::nullopt});
+                               .preview = std::nullopt,
+                               .warnings = warnings_of(service, after)});
   }
   if (request.execution == Execution::DryRun) add_previews(plan, answer);
   return answer;
 }
 
-void Controller::warn_about_endpoints(const Running& rollback) const {
-  for (const PlannedService& planned : rollback.plan.services) {
-    const model::Service& service = rollback.snapshot->service(planned.service);
-    const auto& endpoints = service.settings->pool(service.live).endpoints;
-    if (std::ranges::all_of(endpoints, &model::Endpoint::is_disabled)) {
-      note("rollback of " + planned.name + " to pool " + std::string(core::text(service.live)) +
-           ", which has no usable endpoint");
-    }
+/// Beside what the decisions say: a live pool that accepted nothing when it was last tried.
+std::vector<std::string> Controller::warnings_of(const PlannedService& service,
+                                                 const model::ServiceTraffic& after) const {
+  auto warnings = warnings_about(known_[service.service.raw], after);
+  if (!warnings.empty()) return warnings;
+  const auto& endpoints = in_force(service.service)->pool(after.live).endpoints;
+  const bool is_failing = std::ranges::all_of(endpoints, [](const model::Endpoint& endpoint) {
+    return !endpoint.why_down.empty() ||
+           endpoint.cell->penalty.load(std::memory_order_relaxed) != 0;
+  });
+  if (is_failing) {
+    warnings.push_back("no endpoint of the live pool " + std::string(core::text(after.live)) +
+                       " accepted a connection when it was last tried");
   }
+  return warnings;
 }
 
-const model::ServiceSettings& Controller::settings(core::ServiceId id) const {
-  return *deps_.parts.services[id.raw];
+void Controller::tell_live_pool(core::ServiceId id, Telling telling) {
+  const KnownService& service = known_[id.raw];
+  const model::ServiceTraffic& traffic = *truth().find(service.name);
+  const bool is_usable = control::has_usable_endpoint(service, traffic);
+  const bool has_turned = reporter_.on_live_pool(service.name, traffic.live, is_usable);
+  if (!is_usable && (has_turned || telling == Telling::Always))
+    note("service " + service.name + ": " + warnings_about(service, traffic)[0]);
 }
 
-const model::Pool& Controller::pool_in_force(core::ServiceId id, core::PoolName name) const {
-  return in_force_->service(id).settings->pool(name);
+const std::shared_ptr<const model::ServiceSettings>& Controller::in_force(
+    core::ServiceId id) const {
+  return in_force_.snapshot->service(id).settings;
 }
 
 void Controller::note(const std::string& line) const {

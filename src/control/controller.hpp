@@ -19,6 +19,7 @@
 #include "control/start_state.hpp"
 #include "control/state_keeper.hpp"
 #include "control/status.hpp"
+#include "control/user_census.hpp"
 #include "control/watchdog.hpp"
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -110,8 +111,8 @@ class Controller {
     Queued change;
     ChangePlan plan;
     Phase phase = Phase::Checking;
-    std::shared_ptr<const model::Snapshot> snapshot;  // of Persisting: prepared
-    core::Instant persist_began{};                    // read afresh
+    model::Edition edition{};       // of Persisting: prepared
+    core::Instant persist_began{};  // read afresh
   };
 
   const model::TrafficState& truth() const { return keeper_.in_force().state; }
@@ -119,6 +120,7 @@ class Controller {
 
   void run_queue();
   void publish();
+  model::Edition next_edition(const model::TrafficState& traffic);
   void republish_if_due();
   std::optional<Queued> next_queued();
   static Queued first_of(std::deque<Queued>& queue);
@@ -139,17 +141,20 @@ class Controller {
   void refuse(Queued change, RefusalCode code, std::string detail);
   void reply_later(ChangeReply reply, ChangeOutcome outcome);
   ChangeAnswer answer_of(const ChangeRequest& request, const ChangePlan& plan) const;
-  /// As configured: what a drain refers to, and constant.
-  const model::ServiceSettings& settings(core::ServiceId id) const;
-  const model::Pool& pool_in_force(core::ServiceId id, core::PoolName name) const;
+  /// As requests see it; lives as long as somebody holds it.
+  const std::shared_ptr<const model::ServiceSettings>& in_force(core::ServiceId id) const;
   ServiceView view_of(core::ServiceId id) const;
   void add_endpoints(ExplainAnswer& answer) const;
-  void warn_about_endpoints(const Running& rollback) const;
+  std::vector<std::string> warnings_of(const PlannedService& service,
+                                       const model::ServiceTraffic& after) const;
+  /// That it has no usable endpoint: after each change, or when that has just become so.
+  enum class Telling : std::uint8_t { Always, WhatTurned };
+  void tell_live_pool(core::ServiceId id, Telling telling);
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
   Deps deps_;
-  const std::vector<KnownService> known_;  // by ServiceId
+  std::vector<KnownService> known_;  // by ServiceId; made anew with the parts
   StateKeeper keeper_;
   Publisher publisher_;
   Drainer drainer_;
@@ -157,6 +162,7 @@ class Controller {
   ConnectCheck check_;
   Watchdog watchdog_;
   ObservedShare shares_;
+  UserCensus users_;
   Reporter reporter_;
   ChangeCounts counts_;
 
@@ -166,7 +172,7 @@ class Controller {
   std::optional<Running> running_;
   bool is_republish_due_ = false;
   bool is_audit_read_ = false;  // for somebody, now
-  std::shared_ptr<const model::Snapshot> in_force_;  // what the workers route by
+  model::Edition in_force_;     // what the workers route by
   std::vector<std::pair<ChangeReply, ChangeOutcome>>
       replies_;  // to be given at the end of the turn
 

@@ -52,7 +52,7 @@ ExplainOutcome Controller::explain(const ExplainRequest& asked) const {
   if (!name.empty()) {
     const auto found = std::ranges::find(known_, name, &KnownService::name);
     if (found == known_.end()) return unknown_service(name, known_);
-    named = &in_force_->services[static_cast<std::size_t>(found - known_.begin())];
+    named = &in_force_.snapshot->services[static_cast<std::size_t>(found - known_.begin())];
   }
   const auto listener = std::ranges::find(listeners_, asked.listener, &ListenerView::name);
   if (!asked.listener.empty() && listener == listeners_.end()) {
@@ -66,7 +66,7 @@ ExplainOutcome Controller::explain(const ExplainRequest& asked) const {
   const std::size_t number =
       asked.listener.empty() ? 0 : static_cast<std::size_t>(listener - listeners_.begin());
   core::Rng rng(static_cast<std::uint64_t>(deps_.loop.now().time_since_epoch().count()));
-  ExplainAnswer answer{.explained = model::explain(*in_force_,
+  ExplainAnswer answer{.explained = model::explain(in_force_,
                                                    {.bytes = *bytes,
                                                     .listener = number,
                                                     .peer = asked.from,
@@ -74,7 +74,7 @@ ExplainOutcome Controller::explain(const ExplainRequest& asked) const {
                                                     .user = asked.user,
                                                     .now = deps_.loop.now()},
                                                    rng),
-                       .snapshot = in_force_,
+                       .snapshot = in_force_.snapshot,
                        .listener = number < listeners_.size() ? listeners_[number].name : "",
                        .routed_to = "",
                        .is_routing_told = named == nullptr || asked.request || asked.host,

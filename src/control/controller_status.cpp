@@ -8,10 +8,11 @@ namespace sluice::control {
 
 namespace {
 
-EndpointState state_of(model::EndpointMode mode) {
+/// What an operator has decided is said before what the endpoint would do otherwise.
+EndpointState state_of(model::EndpointMode mode, const model::Endpoint& endpoint) {
   switch (mode) {
     case model::EndpointMode::Enabled:
-      return EndpointState::Up;
+      return endpoint.why_down.empty() ? EndpointState::Up : EndpointState::Down;
     case model::EndpointMode::Draining:
       return EndpointState::Draining;
     case model::EndpointMode::Disabled:
@@ -67,11 +68,14 @@ ServiceView Controller::view_of(core::ServiceId id) const {
                    .is_candidate_open = traffic.is_candidate_open,
                    .drains = {},
                    .pools = {}};
-  for (const model::Pool& pool : settings(id).pools) {
+  for (const model::Pool& pool : in_force(id)->pools) {
     for (const model::Endpoint& endpoint : pool.endpoints) {
+      const auto mode = traffic.mode_of(pool.name, endpoint.text, endpoint.names);
       view.pools[core::index(pool.name)].push_back(
           {.address = endpoint.text,
-           .state = state_of(traffic.mode_of(pool.name, endpoint.text)),
+           .names = endpoint.names,
+           .why_down = endpoint.why_down,
+           .state = state_of(mode, endpoint),
            .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed)});
     }
   }
@@ -92,8 +96,7 @@ std::vector<Check> Controller::readiness() const {
 
 bool Controller::has_usable_endpoint(core::ServiceId id) const {
   const core::PoolName live = truth().find(known_[id.raw].name)->live;
-  const auto& endpoints = pool_in_force(id, live).endpoints;
-  return !std::ranges::all_of(endpoints, &model::Endpoint::is_disabled);
+  return std::ranges::any_of(in_force(id)->pool(live).endpoints, &model::Endpoint::is_usable);
 }
 
 void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped) {
@@ -103,7 +106,7 @@ void Controller::begin_stop(core::Nanos deadline, std::function<void()> stopped)
   constexpr core::Epoch kEverything{std::numeric_limits<std::uint64_t>::max()};
   for (const auto& service : deps_.parts.services) {
     for (const model::Pool& pool : service->pools) {
-      stop_drains_.push_back(drainer_.start({.service = service.get(),
+      stop_drains_.push_back(drainer_.start({.service = service,
                                              .pool = pool.name,
                                              .generation = truth().generation,
                                              .below = kEverything,

@@ -23,7 +23,7 @@ enum class DrainWhy : std::uint8_t { Change, Stop };
 
 /// The exchanges and tunnels of one pool that were routed below the epoch of one flip.
 struct DrainOrder {
-  const model::ServiceSettings* service = nullptr;
+  std::shared_ptr<const model::ServiceSettings> service;
   core::PoolName pool = core::PoolName::Blue;
   core::Generation generation;
   core::Epoch below;

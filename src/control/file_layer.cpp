@@ -133,11 +133,19 @@ core::Result<std::vector<std::string>> PosixFiles::names(const std::string& dire
 }
 
 core::Result<std::optional<std::uint64_t>> PosixFiles::size(const std::string& path) {
+  const auto found = identity(path);
+  if (!found) return found.error();
+  return found->has_value() ? std::optional((*found)->size) : std::nullopt;
+}
+
+core::Result<std::optional<FileIdentity>> PosixFiles::identity(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) == 0) {
-    return std::optional<std::uint64_t>(static_cast<std::uint64_t>(found.st_size));
+    return std::optional(FileIdentity{.device = found.st_dev,
+                                      .inode = found.st_ino,
+                                      .size = static_cast<std::uint64_t>(found.st_size)});
   }
-  if (errno == ENOENT) return std::optional<std::uint64_t>();
+  if (errno == ENOENT) return std::optional<FileIdentity>();
   return failed("stat", path);
 }
 

@@ -19,6 +19,12 @@ struct FromTo {
   std::string from;
   std::string to;
 };
+/// Which file lies under a name, and how long it is.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+};
 enum class OpenMode : std::uint8_t {
   Truncate,  // created, or emptied
   Append,    // created, or written at its end
@@ -50,6 +56,8 @@ class FileLayer {
   virtual core::Result<std::vector<std::string>> names(const std::string& directory) = 0;
   /// nullopt: no such file.
   virtual core::Result<std::optional<std::uint64_t>> size(const std::string& path) = 0;
+  /// nullopt: no such file.
+  virtual core::Result<std::optional<FileIdentity>> identity(const std::string& path) = 0;
   virtual core::Result<std::string> read(const std::string& path, ByteRange range) = 0;
   /// An exclusive flock for the life of the process. Waits a second for a holder that is ending.
   /// Conflict: another process has it.
@@ -97,6 +105,7 @@ class PosixFiles final : public FileLayer {
   core::Status make_directory(const std::string& path) override;
   core::Result<std::vector<std::string>> names(const std::string& directory) override;
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override;
+  core::Result<std::optional<FileIdentity>> identity(const std::string& path) override;
   core::Result<std::string> read(const std::string& path, ByteRange range) override;
   core::Status lock(const std::string& path) override;
 

@@ -20,14 +20,15 @@ Publisher::Publisher(net::Loop& loop, model::Publication& publication,
   ENSURE(workers.size() == publication.workers(), "one port per worker");
 }
 
-void Publisher::prepare(std::shared_ptr<const model::Snapshot> snapshot) {
-  publication_.prepare(snapshot);
-  kept_.push_back(std::move(snapshot));
+void Publisher::prepare(model::Edition edition) {
+  publication_.prepare(edition);
+  kept_.push_back(std::move(edition));
 }
 
 void Publisher::withdraw(core::Epoch epoch) {
   publication_.withdraw(epoch);
-  std::erase_if(kept_, [epoch](const auto& snapshot) { return snapshot->epoch == epoch; });
+  std::erase_if(kept_,
+                [epoch](const model::Edition& kept) { return kept.snapshot->epoch == epoch; });
 }
 
 void Publisher::flip(core::Epoch epoch) {
@@ -72,7 +73,8 @@ void Publisher::look() {
     oldest = std::min(oldest, adopted);
   }
   if (!has_news) return;
-  std::erase_if(kept_, [oldest](const auto& snapshot) { return snapshot->epoch < oldest; });
+  std::erase_if(kept_,
+                [oldest](const model::Edition& kept) { return kept.snapshot->epoch < oldest; });
   on_adopted_();
 }
 

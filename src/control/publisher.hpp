@@ -13,8 +13,8 @@
 namespace sluice::control {
 
 /// Numbers snapshots, makes them live, and knows which workers route by them (architecture.md §5).
-/// Keeps every snapshot until all workers have adopted a newer one, so that snapshots die on the
-/// control thread. Control thread only.
+/// Keeps every edition until all workers have adopted a newer one, so that snapshots and lists die
+/// on the control thread. Control thread only.
 class Publisher {
  public:
   /// `on_adopted` runs on the loop whenever a worker has adopted a newer epoch.
@@ -23,7 +23,7 @@ class Publisher {
 
   /// For the snapshot that prepare() gets. Never reused, also when it is withdrawn.
   core::Epoch next_epoch() { return {++newest_}; }
-  void prepare(std::shared_ptr<const model::Snapshot> snapshot);
+  void prepare(model::Edition edition);
   void withdraw(core::Epoch epoch);
   /// One store; the workers are woken so that they adopt also without traffic.
   void flip(core::Epoch epoch);
@@ -43,7 +43,7 @@ class Publisher {
   std::span<model::WorkerPort* const> workers_;
   std::function<void()> on_adopted_;
   std::uint64_t newest_ = 0;
-  std::deque<std::shared_ptr<const model::Snapshot>> kept_;  // epochs grow
+  std::deque<model::Edition> kept_;  // epochs grow
   struct Asked {
     bool is_waiting = false;  // one question at a time
     unsigned questions_left = 0;

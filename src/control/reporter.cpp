@@ -34,6 +34,17 @@ std::string counted(std::uint32_t count, std::string_view noun) {
   return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
 }
 
+std::string listed(const std::set<std::string>& addresses) {
+  constexpr std::size_t kListedMax = 8;
+  std::string text;
+  std::size_t count = 0;
+  for (const std::string& address : addresses) {
+    if (count == kListedMax) return text + ", ...";
+    text.append(count++ == 0 ? "" : ", ").append(address);
+  }
+  return text;
+}
+
 std::string drain_text(const DrainReport& report) {
   switch (report.outcome) {
     case DrainOutcome::Running:
@@ -115,6 +126,13 @@ void Reporter::on_drain_ended(DrainId id, const DrainReport& report) {
             {"tunnels_kept", std::uint64_t{report.tunnels_kept}}});
 }
 
+bool Reporter::on_live_pool(const std::string& service, core::PoolName pool, bool is_usable) {
+  Problem& problem = live_pools_.try_emplace(service, Problem{"no_usable_endpoint"}).first->second;
+  return set(problem, !is_usable,
+             service + ": the live pool " + std::string(core::text(pool)) +
+                 (is_usable ? " has a usable endpoint" : " has no usable endpoint"));
+}
+
 void Reporter::on_not_durable() {
   set(durable_, true, "the state in force is not on the disk; it is written again until it is");
 }
@@ -148,44 +166,88 @@ void Reporter::on_tick() {
         "worker " + std::to_string(worker) + (is_silent ? " does not turn" : " turns again"));
   }
   look_at_endpoints();
+  look_at_names();
   loop_.timers().arm(tick_, loop_.now() + kTick);
 }
 
 void Reporter::look_at_endpoints() {
+  std::set<core::EndpointId> failing;
   for (const auto& service : services_) {
     for (const model::Pool& pool : service->pools) {
       for (const model::Endpoint& endpoint : pool.endpoints) {
-        look_at_endpoint(service->name, pool.name, endpoint);
+        if (look_at_endpoint(service->name, pool.name, endpoint)) failing.insert(endpoint.id);
       }
     }
   }
+  failing_ = std::move(failing);
 }
 
 // The word is 0 until a connect fails, and again after one has succeeded: penalties that end and
 // begin in between are no news.
-void Reporter::look_at_endpoint(const std::string& service, core::PoolName pool,
+bool Reporter::look_at_endpoint(const std::string& service, core::PoolName pool,
                                 const model::Endpoint& endpoint) {
   const bool is_failing = endpoint.cell->penalty.load(std::memory_order_relaxed) != 0;
-  const auto found = failing_.find(endpoint.id);
-  if (is_failing == (found != failing_.end())) return;
-  if (is_failing) {
-    failing_.insert(endpoint.id);
-  } else {
-    failing_.erase(found);
-  }
+  if (is_failing == failing_.contains(endpoint.id)) return is_failing;
   const std::string name = qualified(pool, endpoint.text);
   log_.add(EventKind::Endpoint,
            service + ": " + name + (is_failing ? " accepts no connections" : " answers again"),
            {{"service", service},
             {"endpoint", name},
             {"state", std::string(is_failing ? "failing" : "answering")}});
+  return is_failing;
 }
 
-void Reporter::set(Problem& problem, bool is_there, const std::string& text) {
-  if (problem.is_there == is_there) return;
+void Reporter::look_at_names() {
+  Names names;
+  for (const auto& service : services_) {
+    for (const model::Pool& pool : service->pools) {
+      const auto named = [&](const std::string& name) -> Named& {
+        std::string endpoint = qualified(pool.name, name);
+        Named& entry = names[{service->name, endpoint}];
+        entry.service = service->name;
+        entry.endpoint = std::move(endpoint);
+        return entry;
+      };
+      for (const model::Endpoint& endpoint : pool.endpoints) {
+        if (!endpoint.why_down.empty()) named(endpoint.text).why_down = endpoint.why_down;
+        for (const std::string& name : endpoint.names) named(name).addresses.insert(endpoint.text);
+      }
+    }
+  }
+  for (const auto& [key, now] : names) {
+    const auto before = names_.find(key);
+    tell_name(now, before == names_.end() ? nullptr : &before->second);
+  }
+  names_ = std::move(names);
+}
+
+/// `before`: nullptr at the first look.
+void Reporter::tell_name(const Named& now, const Named* before) {
+  std::string state;
+  std::string line = now.service + ": " + now.endpoint;
+  if (now.addresses.empty()) {
+    if (before != nullptr) return;
+    state = "down";
+    line += " is down: " + now.why_down;
+  } else if (before == nullptr || before->addresses == now.addresses) {
+    return;
+  } else if (before->addresses.empty()) {
+    state = "up";
+    line += " is up: " + listed(now.addresses);
+  } else {
+    state = "changed";
+    line += " has other addresses: " + listed(now.addresses);
+  }
+  log_.add(EventKind::Endpoint, std::move(line),
+           {{"service", now.service}, {"endpoint", now.endpoint}, {"state", std::move(state)}});
+}
+
+bool Reporter::set(Problem& problem, bool is_there, const std::string& text) {
+  if (problem.is_there == is_there) return false;
   problem.is_there = is_there;
   log_.add(is_there ? EventKind::Problem : EventKind::Solved, text,
            {{"code", std::string(problem.code)}});
+  return true;
 }
 
 }  // namespace sluice::control

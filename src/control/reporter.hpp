@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/change_plan.hpp"
@@ -26,7 +27,7 @@ class Reporter {
   };
   using Look = std::function<Health()>;
 
-  /// `services` as configured, constant and outliving the reporter.
+  /// `services` as configured, outliving the reporter; their elements may be replaced.
   Reporter(net::Loop& loop,
            const std::vector<std::shared_ptr<const model::ServiceSettings>>& services, Look look);
 
@@ -35,6 +36,9 @@ class Reporter {
   void on_changed(const ChangePlan& plan, const ChangeRequest& request);
   void on_drain_began(DrainId id, const DrainOrder& order);
   void on_drain_ended(DrainId id, const DrainReport& report);
+  /// Whether a service has a usable endpoint in its live pool; told when that changes.
+  /// Whether it is news.
+  bool on_live_pool(const std::string& service, core::PoolName pool, bool is_usable);
   void on_not_durable();
   void on_refused_by_disk(const std::string& why);
   void on_stopping();
@@ -53,20 +57,33 @@ class Reporter {
   };
 
   void on_tick();
+  /// A host name of one pool, as it was last seen.
+  struct Named {
+    std::string service;
+    std::string endpoint;             // `blue/app.internal:9001`
+    std::set<std::string> addresses;  // none: it is down
+    std::string why_down;
+  };
+  using Names = std::map<std::pair<std::string, std::string>, Named>;  // by service and endpoint
+
   void look_at_endpoints();
-  void look_at_endpoint(const std::string& service, core::PoolName pool,
+  bool look_at_endpoint(const std::string& service, core::PoolName pool,
                         const model::Endpoint& endpoint);
-  void set(Problem& problem, bool is_there, const std::string& text);
+  void look_at_names();
+  void tell_name(const Named& now, const Named* before);
+  bool set(Problem& problem, bool is_there, const std::string& text);
 
   net::Loop& loop_;
   const std::vector<std::shared_ptr<const model::ServiceSettings>>& services_;
   Look look_;
   EventLog log_;
   std::map<DrainId, Began> drains_;
-  std::set<core::EndpointId> failing_;
+  std::set<core::EndpointId> failing_;  // of those that are there
+  Names names_;
   Problem durable_{"state_not_durable"};
   Problem audit_{"audit_behind"};
   std::map<std::size_t, Problem> workers_;
+  std::map<std::string, Problem> live_pools_;  // by service
   net::MemberTimer<Reporter, &Reporter::on_tick> tick_{*this};
 };
 

@@ -76,7 +76,7 @@ class Opening {
   // Services that joined or left: the same generation, so state.json.previous keeps the state
   // before the last change.
   void take_over_configuration() {
-    auto merged = config::merge_traffic(config_, start_.image.state, request_.now);
+    auto merged = config::merge_traffic(config_, start_.image.state, request_.now, request_.names);
     if (merged == start_.image.state) return;
     start_.image.state = std::move(merged);
     const auto bytes = encode_state(start_.image);
@@ -91,6 +91,7 @@ class Opening {
   core::Status from_initial() {
     const auto saved = directory_.load();
     const bool had_state = saved && saved->has_value();
+    pass_over();
     start_.image.state = config::initial_traffic(config_);
     std::vector<model::ServiceTraffic> before;
     if (had_state) before = (*saved)->state.services;
@@ -105,9 +106,19 @@ class Opening {
     const auto saved = directory_.load();
     std::vector<model::ServiceTraffic> before;
     if (saved && saved->has_value()) before = (*saved)->state.services;
-    start_.image.state = config::merge_traffic(config_, std::move(previous->state), request_.now);
+    pass_over();
+    start_.image.state =
+        config::merge_traffic(config_, std::move(previous->state), request_.now, request_.names);
     raise_generation();
     return write_as("previous", std::move(before), OldState::Drop);
+  }
+
+  // A state that is given up may be the only place that has the record of its change.
+  void pass_over() {
+    if (auto previous = directory_.load_previous()) passed_.push_back(std::move(previous->record));
+    if (auto saved = directory_.load(); saved && saved->has_value()) {
+      passed_.push_back(std::move((*saved)->record));
+    }
   }
 
   // Generations are one per installation and only grow: above everything that any file still knows.
@@ -150,19 +161,46 @@ class Opening {
           "/audit.jsonl is not one that Sluice wrote; new lines follow it, but the chain is broken "
           "there");
     }
-    const ChangeRecord& record = start_.image.record;
-    if (!audit_.generation || *audit_.generation < record.generation) append(record);
-    if (audit_.incomplete_bytes == 0) return;
-    const std::string what = "an incomplete last line of " +
-                             std::to_string(audit_.incomplete_bytes) + " bytes was cut off";
-    note("audit: " + what);
-    append({.generation = start_.image.state.generation,
-            .time = request_.now,
-            .actor = request_.actor,
-            .action = "recovered",
-            .reason = what,
-            .before = {},
-            .after = {}});
+    std::vector<std::string> recovered;
+    if (audit_.incomplete_bytes > 0) {
+      recovered.push_back("an incomplete last line of " + std::to_string(audit_.incomplete_bytes) +
+                          " bytes was cut off");
+    }
+    append_missing(recovered);
+    for (std::string& what : recovered) {
+      note("audit: " + what);
+      append({.generation = start_.image.state.generation,
+              .time = request_.now,
+              .actor = request_.actor,
+              .action = std::string(kRecovered),
+              .reason = std::move(what),
+              .before = {},
+              .after = {}});
+    }
+  }
+
+  /// What the states still know is appended; what nobody knows any more is said.
+  void append_missing(std::vector<std::string>& recovered) {
+    std::vector<ChangeRecord> records;
+    // Where the chain ends is not known behind a damaged line.
+    if (!audit_.is_damaged) records = std::move(passed_);
+    records.push_back(start_.image.record);
+    core::Generation last = audit_.generation.value_or(core::Generation{0});
+    for (ChangeRecord& record : records) {
+      if (record.generation <= last) continue;
+      if (record.generation.raw > last.raw + 1 && !audit_.is_damaged) {
+        recovered.push_back(missing_text(last.raw + 1, record.generation.raw - 1));
+      }
+      last = record.generation;
+      append(std::move(record));
+    }
+  }
+
+  static std::string missing_text(std::uint64_t from, std::uint64_t to) {
+    const std::string range =
+        from == to ? "generation " + std::to_string(from)
+                   : "generations " + std::to_string(from) + " to " + std::to_string(to);
+    return "the audit ended too early: what led to " + range + " is missing from it";
   }
 
   void append(ChangeRecord record) {
@@ -180,6 +218,7 @@ class Opening {
   const config::Config& config_;
   StartRequest request_;
   AuditFile::Found audit_;
+  std::vector<ChangeRecord> passed_;  // of the states that were given up, oldest first
   StartState start_;
 };
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "control/state_directory.hpp"
+#include "sluice/config/endpoints.hpp"
 #include "sluice/config/schema.hpp"
 
 namespace sluice::control {
@@ -22,6 +23,7 @@ struct StartRequest {
   StateSource source = StateSource::Saved;
   core::WallTime now{};
   Actor actor;
+  config::ResolvedNames names = {};  // what the names of `config` resolve to now
 };
 
 /// Takes the lock, loads the state and brings it up to date with `config`, repairs the end of the

@@ -8,7 +8,7 @@ StateDirectory::StateDirectory(std::shared_ptr<FileLayer> files, std::string pat
                                std::uint64_t audit_size_max)
     : files_(std::move(files)),
       path_(std::move(path)),
-      state_(in("state.json")),
+      state_(in(kStateName)),
       previous_(in("state.json.previous")),
       audit_(*files_, path_, audit_size_max) {}
 

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "control/audit.hpp"
 #include "control/change_record.hpp"
@@ -47,7 +48,7 @@ class StateDirectory {
   core::Status write_new(const std::string& bytes);
   core::Status keep_as_previous();
   core::Result<StateImage> read_image(const std::string& file);
-  std::string in(const char* name) const { return path_ + "/" + name; }
+  std::string in(std::string_view name) const { return path_ + "/" + std::string(name); }
 
   std::shared_ptr<FileLayer> files_;
   std::string path_;

@@ -222,6 +222,15 @@ core::Status check_version_and_checksum(std::string_view bytes) {
   return core::ok();
 }
 
+/// Users that a closed candidate would get: no change leads there, and neither rule may win by
+/// chance.
+const model::ServiceTraffic* split_but_closed(const model::TrafficState& state) {
+  const auto found = std::ranges::find_if(state.services, [](const model::ServiceTraffic& service) {
+    return service.split.count() > 0 && !service.is_candidate_open;
+  });
+  return found == state.services.end() ? nullptr : &*found;
+}
+
 bool has_sane_names(const model::TrafficState& state) {
   for (const auto& service : state.services) {
     if (service.name.empty() || state.find(service.name) != &service) return false;
@@ -244,6 +253,7 @@ core::Result<std::string> encode_state(const StateImage& image) {
   // Read back at once: a state that could not be loaded again must be refused now, not at the next
   // start.
   const auto read_back = decode_state(text);
+  if (!read_back && split_but_closed(image.state) != nullptr) return read_back.error();
   if (!read_back || read_back->state != image.state) {
     return core::Error{core::ErrorCode::BadInput, "",
                        "the state can't be written: a service name or salt is not UTF-8"};
@@ -271,11 +281,22 @@ core::Result<StateImage> decode_state(std::string_view bytes) {
   if (image.state.generation.raw == 0 || !has_sane_names(image.state)) {
     return corrupt("generations or names contradict each other");
   }
+  if (const model::ServiceTraffic* service = split_but_closed(image.state)) {
+    return corrupt("service " + service->name + " has a split of " + service->split.percent() +
+                   " and a closed candidate: they contradict each other");
+  }
   return image;
 }
 
 std::string encode_record(const ChangeRecord& record) {
   return dump(record_json(record), -1);
+}
+
+std::optional<ChangeRecord> decode_record(std::string_view line) {
+  const Json json = Json::parse(line, nullptr, false);
+  ChangeRecord record;
+  if (!json.is_object() || !take_record(json, record)) return std::nullopt;
+  return record;
 }
 
 std::optional<core::Generation> generation_of(std::string_view record) {

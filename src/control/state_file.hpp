@@ -10,6 +10,7 @@
 namespace sluice::control {
 
 inline constexpr int kStateVersion = 1;
+inline constexpr std::string_view kStateName = "state.json";
 /// 1,024 services with names and salts of the greatest length stay far below it.
 inline constexpr std::size_t kStateFileMax = 16 * 1024 * 1024;
 
@@ -23,6 +24,8 @@ core::Result<StateImage> decode_state(std::string_view bytes);
 
 /// One JSON object without line breaks.
 std::string encode_record(const ChangeRecord& record);
+/// The record in a line of the audit; nullopt when it is none.
+std::optional<ChangeRecord> decode_record(std::string_view line);
 /// `generation` of a JSON object; nullopt when there is none.
 std::optional<core::Generation> generation_of(std::string_view record);
 

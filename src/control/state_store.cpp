@@ -9,7 +9,6 @@
 #include <variant>
 
 #include "sluice/core/limits.hpp"
-#include "sluice/core/thread_name.hpp"
 
 namespace sluice::control {
 
@@ -71,7 +70,6 @@ struct StateStore::Shared {
   std::condition_variable changed;
   std::deque<Job> jobs;      // guarded by mutex
   bool is_stopping = false;  // guarded by mutex
-  bool has_ended = false;    // guarded by mutex
   net::Mailbox* control;     // guarded by mutex; nullptr after stop()
 
   void push(Job job) {
@@ -105,10 +103,7 @@ StateStore::StateStore(std::shared_ptr<StateDirectory> directory, net::Mailbox& 
                        std::vector<ChangeRecord> audit_pending, core::Millis audit_retry)
     : shared_(std::make_shared<Shared>(std::move(directory), control, std::move(audit_pending),
                                        audit_retry)),
-      thread_([shared = shared_] {
-        core::name_thread("store");
-        run(shared);
-      }) {}
+      thread_("store", [shared = shared_] { run(shared); }) {}
 
 StateStore::~StateStore() {
   stop(core::limits::kPersistWait);
@@ -144,27 +139,16 @@ void StateStore::run(const std::shared_ptr<Shared>& shared) {
     shared->backlog.flush(shared->directory->audit());
   }
   shared->backlog.flush(shared->directory->audit());
-  const std::lock_guard lock(shared->mutex);
-  shared->has_ended = true;
-  shared->changed.notify_all();
 }
 
 StateStore::Stopped StateStore::stop(core::Millis patience) {
-  if (!thread_.joinable()) return Stopped::Finished;
-  bool has_ended = false;
   {
-    std::unique_lock lock(shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     shared_->is_stopping = true;
     shared_->control = nullptr;
-    shared_->changed.notify_all();
-    has_ended = shared_->changed.wait_for(lock, patience, [this] { return shared_->has_ended; });
   }
-  if (has_ended) {
-    thread_.join();
-    return Stopped::Finished;
-  }
-  thread_.detach();
-  return Stopped::DiskHangs;
+  shared_->changed.notify_all();
+  return thread_.end_within(patience) ? Stopped::Finished : Stopped::DiskHangs;
 }
 
 }  // namespace sluice::control

@@ -2,13 +2,13 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "control/state_directory.hpp"
 #include "net/mailbox.hpp"
 #include "sluice/core/clock.hpp"
 #include "sluice/core/limits.hpp"
+#include "sluice/core/loose_thread.hpp"
 
 namespace sluice::control {
 
@@ -63,7 +63,7 @@ class StateStore final : public StateWriter {
   static void run(const std::shared_ptr<Shared>& shared);
 
   std::shared_ptr<Shared> shared_;  // outlives this object when the disk hangs
-  std::thread thread_;
+  core::LooseThread thread_;
 };
 
 }  // namespace sluice::control

@@ -23,7 +23,9 @@ enum class EndpointState : std::uint8_t { Up, Down, Draining, Disabled };
 std::string_view text(EndpointState state);
 
 struct EndpointView {
-  std::string address;
+  std::string address;             // of one that is down: a name of the file
+  std::vector<std::string> names;  // of the file, that have this address
+  std::string why_down;            // the name has no address: why; else empty
   EndpointState state = EndpointState::Up;
   std::uint32_t in_flight = 0;
 };

@@ -97,7 +97,10 @@ void write_forwarded(HeadWriter& out, const RequestHead& head, const RequestForw
     out.put("for=", peer);
   }
   if (!head.authority.empty()) {
-    const std::string_view quote = head.authority.find(':') == std::string_view::npos ? "" : "\"";
+    // A port or an IPv6 literal has colons; one byte more than the host is a trailing dot.
+    const bool has_colon =
+        head.authority.front() == '[' || head.authority.size() > head.host.size() + 1;
+    const std::string_view quote = has_colon ? "\"" : "";
     out.put(";host=", quote, head.authority, quote);
   }
   out.put(";proto=", with.scheme, "\r\n");
@@ -106,7 +109,8 @@ void write_forwarded(HeadWriter& out, const RequestHead& head, const RequestForw
 void write_forwarding_fields(HeadWriter& out, const RequestHead& head,
                              const RequestForwarding& with) {
   std::array<char, 46> scratch;
-  const std::string_view peer = with.peer ? with.peer->write(scratch) : std::string_view{};
+  const bool is_written = !with.peer || !with.peer_text.empty();
+  const std::string_view peer = is_written ? with.peer_text : with.peer->write(scratch);
   const bool is_trusted = with.client.peer_is_trusted;
   if (!peer.empty()) {
     out.begin_field("X-Forwarded-For");

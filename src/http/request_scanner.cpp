@@ -119,7 +119,15 @@ MaybeRefusal take_version(std::string_view& rest, RequestHead& out) {
 }
 
 void split_query(std::string_view path_and_query, RequestHead& out) {
-  const std::size_t mark = path_and_query.find('?');
+  // A short one by hand: memchr costs 90 instructions to begin.
+  constexpr std::size_t kShort = 24;
+  std::size_t mark = 0;
+  if (path_and_query.size() > kShort) {
+    mark = path_and_query.find('?');
+  } else {
+    while (mark < path_and_query.size() && path_and_query[mark] != '?') ++mark;
+    if (mark == path_and_query.size()) mark = std::string_view::npos;
+  }
   out.path = path_and_query.substr(0, mark);
   if (mark != std::string_view::npos) out.query = path_and_query.substr(mark + 1);
 }

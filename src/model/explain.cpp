@@ -15,8 +15,8 @@ namespace {
 /// whether the next one is taken.
 class Walk {
  public:
-  Walk(const Snapshot& snapshot, const ExplainInput& input, core::Rng& rng)
-      : snapshot_(snapshot), input_(input), rng_(rng) {}
+  Walk(const Edition& edition, const ExplainInput& input, core::Rng& rng)
+      : snapshot_(*edition.snapshot), lists_(*edition.lists), input_(input), rng_(rng) {}
 
   Explanation run() {
     if (read_head() && find_service() && keep_limits() && identify_user()) choose();
@@ -101,7 +101,7 @@ class Walk {
     std::optional<std::string_view> identity;
     if (!out_.identity.empty()) identity = out_.identity;
     const PinnedRequest request{.head = head_, .client = who_.address, .identity = identity};
-    const auto hit = find_pin(settings().pins, snapshot_.lists, request);
+    const auto hit = find_pin(settings().pins, lists_, request);
     if (out_.would_mint && !hit) return;  // by the bucket of an identity that does not exist yet
     const policy::PoolChoice choice =
         policy::choose_pool(out_.service->split_state(), hit, identity);
@@ -114,7 +114,7 @@ class Walk {
                 const policy::PoolChoice& choice) {
     const std::span<const Pin> pins(settings().pins);
     std::size_t number = 1;
-    while (!find_pin(pins.first(number), snapshot_.lists, request)) ++number;
+    while (!find_pin(pins.first(number), lists_, request)) ++number;
     out_.pin = {.number = number,
                 .name = name_of(pins[number - 1]),
                 .target = hit.target,
@@ -153,6 +153,7 @@ class Walk {
   const ServiceSettings& settings() const { return *out_.service->settings; }
 
   const Snapshot& snapshot_;
+  const IdentityLists& lists_;
   const ExplainInput& input_;
   core::Rng& rng_;
   http::RequestHead head_;
@@ -231,8 +232,8 @@ std::string why_chosen(const Explanation& e, const policy::PoolChoice& choice) {
 
 }  // namespace
 
-Explanation explain(const Snapshot& snapshot, const ExplainInput& input, core::Rng& rng) {
-  return Walk(snapshot, input, rng).run();
+Explanation explain(const Edition& edition, const ExplainInput& input, core::Rng& rng) {
+  return Walk(edition, input, rng).run();
 }
 
 std::string sentence_of(const Explanation& e) {

@@ -4,6 +4,11 @@
 
 namespace sluice::model {
 
+const std::shared_ptr<const IdentityLists>& no_lists() {
+  static const auto kNone = std::make_shared<const IdentityLists>();
+  return kNone;
+}
+
 std::string_view text(TunnelPolicy policy) {
   switch (policy) {
     case TunnelPolicy::Drain:

@@ -61,6 +61,14 @@ EndpointMode ServiceTraffic::mode_of(core::PoolName pool, std::string_view addre
   return is_about(endpoints, place, pool, address) ? place->mode : EndpointMode::Enabled;
 }
 
+EndpointMode ServiceTraffic::mode_of(core::PoolName pool, std::string_view address,
+                                     std::span<const std::string> names) const {
+  EndpointMode mode = mode_of(pool, address);
+  if (mode != EndpointMode::Enabled) return mode;
+  for (const std::string& each : names) mode = std::max(mode, mode_of(pool, each));
+  return mode;
+}
+
 ServiceTraffic* TrafficState::find(std::string_view name) {
   const auto found = std::ranges::find(services, name, &ServiceTraffic::name);
   return found == services.end() ? nullptr : &*found;

@@ -102,7 +102,10 @@ Result<OwnedFd> bind_unix(const std::string& path, unsigned mode) {
   // Linux gives the file the mode of the unbound socket, less the umask: it is never wider than
   // asked, not even between these calls. chmod then undoes the umask.
   ::fchmod(socket.get(), mode);
-  if (::bind(socket.get(), raw->get(), raw->size) != 0) return bind_error(path, errno);
+  if (::bind(socket.get(), raw->get(), raw->size) != 0) {
+    if (errno == ENOENT) return Error{ErrorCode::Io, path, "its directory does not exist"};
+    return bind_error(path, errno);
+  }
   if (::chmod(path.c_str(), mode) != 0) return io_error(path, "chmod", errno);
   return socket;
 }
@@ -149,7 +152,7 @@ Result<OwnedFd> open_unix_listener(const std::string& path, unsigned mode) {
   if (const core::Status free = check_replaceable(path, *raw); !free) return free.error();
   const std::string private_path = path + "." + std::to_string(::getpid());
   Result<OwnedFd> socket = bind_unix(private_path, mode);
-  if (!socket) return socket.error();
+  if (!socket) return Error{socket.error().code, path, socket.error().what};  // as it is configured
   if (::listen(socket->get(), core::limits::kListenBacklog) != 0 ||
       ::rename(private_path.c_str(), path.c_str()) != 0) {
     const int error_number = errno;

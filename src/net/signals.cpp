@@ -28,8 +28,9 @@ SignalWatch::~SignalWatch() {
   }
 }
 
-void ignore_sigpipe() {
+void ignore_write_signals() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace sluice::net

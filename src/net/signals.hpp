@@ -23,8 +23,9 @@ class SignalWatch {
   std::vector<uv_signal_t*> watchers_;  // each frees itself in its close callback
 };
 
-/// For the first line of main(): a write to a closed socket is an error value, not the end of the
-/// process. (send() is told so as well; a library's write() is not.)
-void ignore_sigpipe();
+/// For the first line of main(): a write to a closed socket or pipe, or one beyond the size that a
+/// file may have (`ulimit -f`), is an error value, not the end of the process. (send() is told so
+/// as well; a library's write() is not.)
+void ignore_write_signals();
 
 }  // namespace sluice::net

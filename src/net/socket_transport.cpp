@@ -61,8 +61,9 @@ std::size_t total(std::span<const std::string_view> parts) {
 /// As send_parts() for any number of parts. A failure after bytes were taken shows at the next
 /// call.
 ssize_t send_all(int fd, std::span<const std::string_view> parts) {
-  if (parts.size() == 1) return taken_of(net::send(fd, parts.front()));
-  if (parts.size() <= kPartsPerCall) return send_parts(fd, parts);
+  if (parts.size() == 1) [[likely]]
+    return parts.front().empty() ? 0 : taken_of(net::send(fd, parts.front()));
+  if (parts.size() <= kPartsPerCall) return total(parts) == 0 ? 0 : send_parts(fd, parts);
   std::size_t taken = 0;
   while (!parts.empty()) {
     const auto batch = parts.first(std::min(parts.size(), kPartsPerCall));
@@ -213,14 +214,12 @@ std::string_view SocketTransport::read_more(std::size_t limit) {
 
 void SocketTransport::write(std::span<const std::string_view> parts) {
   if (!is_live() || write_side_ != WriteSide::Open) return;
-  const std::size_t size = total(parts);
-  if (size == 0) return;
   ssize_t sent = 0;
   if (queue_.empty()) {
     sent = send_all(fd_, parts);
     if (sent < 0) return fail_write(errno);
     // The usual case: nothing is left to queue, so epoll watches what it did.
-    if (static_cast<std::size_t>(sent) == size) return;
+    if (static_cast<std::size_t>(sent) == total(parts)) return;
   }
   append_from(queue_, parts, static_cast<std::size_t>(sent));
   settle(0);

@@ -9,7 +9,7 @@
 
 namespace sluice::policy {
 
-std::uint16_t bucket_of(std::string_view salt, std::string_view identity) {
+std::uint32_t split_hash(std::string_view salt, std::string_view identity) {
   using core::limits::kIdentityMax;
   using core::limits::kSaltMax;
   ENSURE(salt.size() <= kSaltMax, "a salt is bounded when it is set");
@@ -18,9 +18,7 @@ std::uint16_t bucket_of(std::string_view salt, std::string_view identity) {
   char* end = std::copy(salt.begin(), salt.end(), input.data());
   *end++ = ':';
   end = std::copy(identity.begin(), identity.end(), end);
-  const std::uint64_t hash =
-      core::murmur3_x86_32({input.data(), static_cast<std::size_t>(end - input.data())});
-  return static_cast<std::uint16_t>((hash * kBuckets) >> 32U);
+  return core::murmur3_x86_32({input.data(), static_cast<std::size_t>(end - input.data())});
 }
 
 std::string_view text(Reason reason) {
@@ -78,7 +76,10 @@ core::PoolName pool_of(PinTarget target, core::PoolName live) {
 PoolChoice choose_pool(const SplitState& state, std::optional<PinHit> pin,
                        std::optional<std::string_view> identity) {
   PoolChoice choice{.pool = state.live, .reason = Reason::Live, .bucket = std::nullopt};
-  if (identity) choice.bucket = bucket_of(state.salt, *identity);
+  if (identity) {
+    choice.hash = split_hash(state.salt, *identity);
+    choice.bucket = bucket_of(choice.hash);
+  }
   if (pin) {
     const core::PoolName asked = pool_of(pin->target, state.live);
     const bool is_selectable = asked == state.live || state.is_candidate_open;

@@ -32,8 +32,8 @@ class ClientStream {
   /// The answer is complete; trailers only when it is chunked. Then the client goes on, or is
   /// closed if the head said so.
   virtual void finish(const http::HeaderBlock* trailers) = 0;
-  /// A whole answer of Sluice's own.
-  virtual void send_local(const LocalReply& reply) = 0;
+  /// A whole answer of Sluice's own. Returns the bytes of its body.
+  virtual std::size_t send_local(const LocalReply& reply) = 0;
   /// The answer can't be completed: the client must see a broken transfer.
   virtual void abort() = 0;
   /// The request body may now be delivered; Pause and Run afterwards as the endpoint takes it.

@@ -9,8 +9,13 @@
 
 namespace sluice::proxy {
 
-/// Connections per client address over all workers (`limits.connections_per_address`). Thread-safe;
-/// its lock is touched once per connection and only when the limit is on.
+/// Connections per client address over all workers (`limits.connections_per_address`). Thread-safe.
+///
+/// One lock, taken when a connection comes and when it goes, and only when the limit is on: exact,
+/// and cheap beside an accept. Measured: 1,100 instructions for both together, 1,800 with 100,000
+/// addresses; two workers that each open and close one in 20 us of their own time, more than they
+/// could serve, find it taken 64 times of 240,000. 64 locks over hash tables with a keyed hash cost
+/// 1,400 whatever the number: more for nearly everyone.
 class AddressLimit {
  public:
   explicit AddressLimit(std::uint32_t most) : most_(most) {}

@@ -82,12 +82,13 @@ Exchange::Next Exchange::find_service(std::size_t head_bytes) {
 Exchange::Next Exchange::identify_user() {
   identity_ = model::identify(settings(), head, who_, context_.loop.rng(), identity_buffers_);
   const auto pin =
-      model::find_pin(settings().pins, hold_->lists,
+      model::find_pin(settings().pins, context_.slot.lists(),
                       {.head = head, .client = who_.address, .identity = identity_.value()});
   choice_ = policy::choose_pool(service_->split_state(), pin, identity_.value());
   metrics::ServiceCounters& counted = *counters_;
   counted.identities[static_cast<std::size_t>(identity_label(identity_))].add();
   if (identity_.was_too_long) counted.identities_too_long.add();
+  if (choice_.is_by_hash()) counted.users.see(choice_.hash, context_.loop.now());
   return Next::GoOn;
 }
 
@@ -331,6 +332,7 @@ http::RequestForwarding Exchange::request_forwarding() {
   core::Rng& rng = context_.loop.rng();
   return {.client = who_,
           .peer = origin_.peer.ip,
+          .peer_text = origin_.peer_text(),
           .scheme = "http",
           .request_id = request_id_,
           .pool = core::text(choice_.pool),
@@ -509,7 +511,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
 
   const TunnelStart start{.settings = settings(),
                           .pool = choice_.pool,
-                          .cell = *endpoint_->cell,
+                          .cell = endpoint_->cell,
                           .record = log_record(101),
                           .from_client = client_.unread(),
                           .from_endpoint = upstream_->unread(),
@@ -534,149 +536,6 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
   if (expose.reason) with.exposed.reason = policy::text(choice_.reason);
   if (expose.bucket && choice_.bucket) with.exposed.bucket = digits(bucket, *choice_.bucket);
   if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
-}
-
-// ================ ends ================
-
-void Exchange::refuse(const http::Refusal& refusal) {
-  error_ = refusal.reason;
-  answer(refusal.status, refusal.reason, refusal_of(refusal.status));
-}
-
-void Exchange::answer_as_last_hop(const http::Refusal& own) {
-  if (own.status != 200) return refuse(own);
-  answer(200, own.reason, std::nullopt);
-}
-
-void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why) {
-  if (error_.empty() && why) error_ = detail;
-  drop_upstream();
-  if (answer_ != Answer::None) return break_answer(detail);
-  LocalReply reply{.status = status, .detail = detail};
-  if (why) {
-    reply.error = proxy_status_error(*why);
-    count_refusal(*why);
-  }
-  reply.allow =
-      status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
-  reply.retry_after_s = status == 503 ? 1 : 0;
-  reply.wants_json = prefers_json(head.fields);
-  reply.is_head = head.method == http::Method::Head;
-  reply.closes = closes_client();
-  reply.says_keep_alive = head.version == http::Version::Http10 && !reply.closes;
-  reply.date = context_.date.value();
-  reply.request_id = request_id_;
-  answer_ = Answer::Complete;
-  status_sent_ = status;
-  client_.send_local(reply);
-  finish(status);
-}
-
-void Exchange::break_answer(std::string_view why) {
-  error_ = why;
-  counters_->broken_answers.add();  // an answer that began has a service
-  drop_upstream();
-  client_.abort();
-  finish(status_sent_);
-}
-
-void Exchange::on_client_gone() {
-  if (state_ == State::Finished) return;
-  error_ = "the client left";
-  drop_upstream();
-  finish(499);
-}
-
-void Exchange::cut(model::CutCause cause, core::Nanos) {
-  const EventScope scope(context_.gather);
-  const bool is_stop = cause == model::CutCause::Stop;
-  if (service_ != nullptr) counters_->cut_requests.add();
-  answer(503, is_stop ? "cut: the proxy stopped" : "cut at the drain deadline", Refusal::Cut);
-}
-
-void Exchange::drop_upstream() {
-  if (connecting_ != nullptr) std::exchange(connecting_, nullptr)->cancel();
-  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->abort();
-}
-
-void Exchange::finish(std::uint16_t status) {
-  DEBUG_ENSURE(state_ != State::Finished, "an exchange ends once");
-  state_ = State::Finished;
-  context_.loop.timers().disarm(response_timer_);
-  context_.loop.timers().disarm(upload_timer_);
-  count(status);
-  if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {
-    context_.metrics.log_lines_dropped.add();
-  }
-  if (endpoint_ != nullptr) vacate();
-  if (lease_.is_taken()) lease_.release();
-  held_.clear();
-  service_ = nullptr;
-  counters_ = nullptr;
-  hold_.release();
-}
-
-void Exchange::count(std::uint16_t status) {
-  const std::size_t code = metrics::code_class(status);
-  const core::Nanos duration = context_.loop.now() - started_;
-  if (counters_ == nullptr) return context_.metrics.unmatched[code].observe(duration);
-  counters_->durations[pool_label()][code].observe(duration);
-  if (is_admitted_) counters_->in_flight[pool_label()].subtract();
-}
-
-void Exchange::count_refusal(Refusal why) {
-  auto& refusals = counters_ == nullptr ? context_.metrics.unmatched_refusals : counters_->refusals;
-  refusals[static_cast<std::size_t>(why)].add();
-}
-
-void Exchange::note_first_byte() {
-  first_byte_time_ = context_.loop.now() - started_;
-  counters_->endpoint_first_bytes[pool_label()].observe(context_.loop.now() - sent_);
-}
-
-std::size_t Exchange::pool_label() const {
-  return is_admitted_ ? core::index(choice_.pool)
-                      : static_cast<std::size_t>(metrics::PoolLabel::None);
-}
-
-LogRecord Exchange::log_record(std::uint16_t status) const {
-  LogRecord record;
-  record.time = context_.loop.wall();
-  record.request_id = request_id_;
-  thread_local std::array<char, 46> client_text;
-  if (who_.address)
-    record.client = who_.address->write(client_text);
-  else if (origin_.peer.ip)
-    record.client = origin_.peer.ip->write(client_text);
-  else
-    record.client = "unix:";
-  record.method = head.method_text;
-  record.host = head.host;
-  record.path = head.path;
-  record.status = status;
-  record.bytes_in = bytes_in_;
-  record.bytes_out = bytes_out_;
-  record.duration = context_.loop.now() - started_;
-  record.connect = connect_time_;
-  record.first_byte = first_byte_time_;
-  record.retries = retries_;
-  record.user_agent = head.fields.find(http::FieldId::UserAgent).value_or(std::string_view());
-  if (context_.log.format() == LogFormat::Combined) {
-    record.referer = head.fields.find("Referer").value_or(std::string_view());
-    record.protocol = head.version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
-  }
-  record.error = error_;
-  if (hold_) record.generation = hold_->generation.raw;
-  if (service_ != nullptr) {
-    record.service = settings().name;
-    if (is_admitted_) {
-      record.pool = core::text(choice_.pool);
-      record.reason = policy::text(choice_.reason);
-      record.bucket = choice_.bucket;
-    }
-  }
-  if (endpoint_ != nullptr) record.endpoint = endpoint_->text;
-  return record;
 }
 
 // ================ timers ================

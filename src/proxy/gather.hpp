@@ -59,7 +59,16 @@ class Gather {
   static constexpr std::size_t kJoinedMax = 1024;
 
   void add_view(std::string_view bytes) { parts_[count_++] = bytes; }
-  void add_written(std::size_t size);
+  /// As one part with what was written there right before.
+  void add_written(std::size_t size) {
+    const char* const begin = scratch_.get() + used_;
+    used_ += size;
+    if (count_ != 0 && parts_[count_ - 1].end() == begin) {
+      parts_[count_ - 1] = {begin - parts_[count_ - 1].size(), parts_[count_ - 1].size() + size};
+    } else {
+      add_view({begin, size});
+    }
+  }
   void flush_parts();
 
   net::Transport* transport_ = nullptr;

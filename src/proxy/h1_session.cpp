@@ -317,12 +317,13 @@ void H1Session::finish(const http::HeaderBlock* trailers) {
   end_exchange(closes_ ? Ending::Close : Ending::KeepAlive);
 }
 
-void H1Session::send_local(const LocalReply& reply) {
+std::size_t H1Session::send_local(const LocalReply& reply) {
   context_.gather.begin(*transport_);
   http::HeadWriter writer(context_.gather.head_room());
-  write_local_reply(writer, reply);
+  const std::size_t body = write_local_reply(writer, reply);
   context_.gather.commit(writer.written().size());
   end_exchange(reply.closes ? Ending::Close : Ending::KeepAlive);
+  return body;
 }
 
 void H1Session::abort() {

@@ -7,6 +7,7 @@
 #include "net/transport.hpp"
 #include "proxy/context.hpp"
 #include "proxy/upstream_stream.hpp"
+#include "sluice/core/ids.hpp"
 #include "sluice/http/chunked.hpp"
 #include "sluice/http/head_scanner.hpp"
 
@@ -15,10 +16,12 @@ namespace sluice::proxy {
 class H1Upstream;
 struct IdleUpstreamTag;
 
-/// Idle connections to one endpoint. Owned by the pool, as long as it lives.
+/// Idle connections to one endpoint. Owned by the pool, as long as there is a connection to it.
 struct IdleUpstreams {
+  core::EndpointId endpoint;
   core::IntrusiveList<H1Upstream, IdleUpstreamTag> connections;  // most recent first
-  std::size_t count = 0;
+  std::size_t count = 0;                                         // of them
+  std::size_t all = 0;                                           // with those that work
 };
 
 /// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by

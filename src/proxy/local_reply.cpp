@@ -78,7 +78,7 @@ metrics::Refusal refusal_of(std::uint16_t status) {
   }
 }
 
-void write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
+std::size_t write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
   std::array<char, 512> buffer;
   const std::string_view body = compose_body(reply, buffer);
   out.status_line(reply.status, http::reason_phrase(reply.status));
@@ -103,7 +103,9 @@ void write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
     out.field("Connection", "keep-alive");
   }
   out.end_head();
-  if (!reply.is_head) out.put(body);
+  if (reply.is_head) return 0;
+  out.put(body);
+  return body.size();
 }
 
 bool prefers_json(const http::HeaderBlock& fields) {

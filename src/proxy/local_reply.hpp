@@ -30,8 +30,8 @@ std::string_view proxy_status_error(metrics::Refusal refusal);
 /// The refusal that a status stands for which the request alone has earned.
 metrics::Refusal refusal_of(std::uint16_t status);
 
-/// Head and body, whole. At most 1 KiB.
-void write_local_reply(http::HeadWriter& out, const LocalReply& reply);
+/// Head and body, whole. At most 1 KiB. Returns the bytes of the body.
+std::size_t write_local_reply(http::HeadWriter& out, const LocalReply& reply);
 
 /// Whether an Accept field prefers JSON to plain text: names application/json or
 /// application/problem+json, or a +json type, before any text type. No quality arithmetic: two

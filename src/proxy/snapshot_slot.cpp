@@ -8,7 +8,7 @@ SnapshotSlot::SnapshotSlot(model::Publication& publication, std::size_t worker, 
       give_back_(std::move(give_back)),
       current_(slab_.make()) {
   const core::Epoch active = publication_.active();
-  current_->snapshot = publication_.take(worker_, active);
+  use(publication_.take(worker_, active));
   publication_.set_adopted(worker_, active);
 }
 
@@ -18,9 +18,8 @@ SnapshotSlot::~SnapshotSlot() {
 }
 
 void SnapshotSlot::adopt(core::Epoch epoch) {
-  HeldSnapshot* next = slab_.make();
-  next->snapshot = publication_.take(worker_, epoch);
-  HeldSnapshot* previous = std::exchange(current_, next);
+  HeldSnapshot* previous = std::exchange(current_, slab_.make());
+  use(publication_.take(worker_, epoch));
   if (previous->holds == 0) {
     drop(*previous);
   } else {
@@ -29,6 +28,13 @@ void SnapshotSlot::adopt(core::Epoch epoch) {
   // After this store the drainer may read our lease counts: every lease below this epoch was
   // written before it.
   publication_.set_adopted(worker_, epoch);
+}
+
+/// The lists before are let go before set_adopted(): until then control keeps them, so this frees
+/// nothing that is large.
+void SnapshotSlot::use(model::Edition edition) {
+  current_->snapshot = std::move(edition.snapshot);
+  lists_ = std::move(edition.lists);
 }
 
 void SnapshotSlot::drop(HeldSnapshot& held) {

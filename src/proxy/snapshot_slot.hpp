@@ -81,12 +81,16 @@ class SnapshotSlot {
   /// For what must be known before a request is complete (limits, timeouts). Valid until the next
   /// refresh() or hold().
   const model::Snapshot& peek() const { return *current_->snapshot; }
+  /// The lists of the newest hold: of the same epoch as its snapshot. Valid until the next
+  /// refresh() or hold(), as a hold does not keep them.
+  const model::IdentityLists& lists() const { return *lists_; }
 
   std::size_t holds() const;
 
  private:
   friend class Hold;
   void adopt(core::Epoch epoch);
+  void use(model::Edition edition);
   void drop(HeldSnapshot& held);
 
   model::Publication& publication_;
@@ -95,6 +99,7 @@ class SnapshotSlot {
   net::Slab<HeldSnapshot> slab_;
   core::IntrusiveList<HeldSnapshot, HeldTag> old_;  // adopted before, still held
   HeldSnapshot* current_;
+  std::shared_ptr<const model::IdentityLists> lists_;  // beside current_
 };
 
 inline void Hold::release() {

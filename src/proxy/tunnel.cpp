@@ -138,7 +138,7 @@ void Tunnel::finish(std::string_view why) {
   record.error = cut_cause_.empty() ? why : cut_cause_;  // a peer may well reset what was cut
   if (!context_.log.write(record)) context_.metrics.log_lines_dropped.add();
 
-  cell_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+  cell_->in_flight.fetch_sub(1, std::memory_order_relaxed);
   counters_.tunnels[pool_].subtract();
   lease_.release();
   core::ListNode<TunnelTag>::unlink();

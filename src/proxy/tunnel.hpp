@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -16,7 +17,7 @@ namespace sluice::proxy {
 struct TunnelStart {
   const model::ServiceSettings& settings;
   core::PoolName pool;
-  model::EndpointCell& cell;  // counts this tunnel already
+  const std::shared_ptr<model::EndpointCell>& cell;  // counts this tunnel already
   LogRecord record;
   std::string_view from_client;    // bytes that came behind the request
   std::string_view from_endpoint;  // bytes that came behind the 101
@@ -81,7 +82,7 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
   State state_ = State::Relaying;
   ConnectionTicket ticket_;
   PoolLease lease_;
-  model::EndpointCell& cell_;
+  const std::shared_ptr<model::EndpointCell> cell_;  // a tunnel outlives its snapshot
   metrics::ServiceCounters& counters_;
   const std::size_t pool_;
   const model::TunnelPolicy policy_;

@@ -3,8 +3,9 @@
 namespace sluice::proxy {
 
 H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
-  if (endpoint.raw >= idle_.size() || idle_[endpoint.raw] == nullptr) return nullptr;
-  H1Upstream* connection = idle_[endpoint.raw]->connections.front();
+  const auto found = endpoints_.find(endpoint);
+  if (found == endpoints_.end()) return nullptr;
+  H1Upstream* connection = found->second.connections.front();
   if (connection == nullptr) return nullptr;
   remove_idle(*connection);
   context_.metrics.endpoint_connections_reused.add();
@@ -14,32 +15,34 @@ H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
 H1Upstream& UpstreamPool::adopt(net::Transport& transport, core::EndpointId endpoint,
                                 core::Millis idle_timeout) {
   context_.metrics.endpoint_connections_opened.add();
-  return *slab_.make(context_, transport, idle_of(endpoint), idle_timeout);
+  IdleUpstreams& siblings = endpoints_[endpoint];
+  siblings.endpoint = endpoint;
+  ++siblings.all;
+  return *slab_.make(context_, transport, siblings, idle_timeout);
+}
+
+void UpstreamPool::destroy(H1Upstream& connection) {
+  IdleUpstreams& siblings = connection.siblings();
+  slab_.destroy(&connection);
+  if (--siblings.all == 0) endpoints_.erase(siblings.endpoint);
 }
 
 void UpstreamPool::close_idle() {
-  for (const auto& idle : idle_) {
-    if (idle == nullptr) continue;
-    while (H1Upstream* connection = idle->connections.front()) connection->close_idle();
+  for (auto& [endpoint, idle] : endpoints_) {
+    while (H1Upstream* connection = idle.connections.front()) connection->close_idle();
   }
 }
 
 bool UpstreamPool::close_oldest_idle() {
   H1Upstream* oldest = nullptr;
-  for (const auto& idle : idle_) {
-    H1Upstream* const last = idle == nullptr ? nullptr : idle->connections.back();
+  for (auto& [endpoint, idle] : endpoints_) {
+    H1Upstream* const last = idle.connections.back();
     if (last != nullptr && (oldest == nullptr || last->idle_until() < oldest->idle_until())) {
       oldest = last;
     }
   }
   if (oldest != nullptr) oldest->close_idle();
   return oldest != nullptr;
-}
-
-IdleUpstreams& UpstreamPool::idle_of(core::EndpointId endpoint) {
-  if (endpoint.raw >= idle_.size()) idle_.resize(endpoint.raw + 1);
-  if (idle_[endpoint.raw] == nullptr) idle_[endpoint.raw] = std::make_unique<IdleUpstreams>();
-  return *idle_[endpoint.raw];
 }
 
 void UpstreamPool::put_idle(H1Upstream& connection) {

@@ -1,6 +1,5 @@
 #pragma once
-#include <memory>
-#include <vector>
+#include <unordered_map>
 
 #include "net/slab.hpp"
 #include "proxy/context.hpp"
@@ -30,17 +29,20 @@ class UpstreamPool {
   bool close_oldest_idle();
 
   std::size_t in_use() const { return slab_.in_use(); }
+  /// To which there is a connection: for tests.
+  std::size_t endpoints() const { return endpoints_.size(); }
 
  private:
   friend class H1Upstream;
   IdleUpstreams& idle_of(core::EndpointId endpoint);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
-  void destroy(H1Upstream& connection) { slab_.destroy(&connection); }
+  void destroy(H1Upstream& connection);
 
   Context& context_;
   net::Slab<H1Upstream> slab_;
-  std::vector<std::unique_ptr<IdleUpstreams>> idle_;  // by EndpointId; their places stay the same
+  // Those with a connection: endpoints come and go as names get other addresses. Places stay.
+  std::unordered_map<core::EndpointId, IdleUpstreams, core::IdHash> endpoints_;
 };
 
 }  // namespace sluice::proxy

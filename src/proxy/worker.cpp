@@ -38,7 +38,7 @@ void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::si
   metrics_.connections_open.add();
   H1Session* session = home_.sessions.make(
       context_, home_, transport,
-      ConnectionTicket(*this, Origin{peer, static_cast<std::uint16_t>(listener)}));
+      ConnectionTicket(*this, Origin(peer, static_cast<std::uint16_t>(listener))));
   if (context_.is_stopping) session->begin_stop();
   if (metrics_.connections_open.read() < options_.connections_max) return;
   evict_idle();

@@ -63,7 +63,7 @@ def sample(path, key):
         "size": lambda: f"{least}B", "percent": lambda: "1%", "word": lambda: key["words"][0], "text": lambda: "x",
         "name": lambda: "listener-1", "token": lambda: "X-A", "query_name": lambda: "q", "host": lambda: "a.example",
         "path": lambda: "/a", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
-        "address_or_path": lambda: "127.0.0.1:" + ("0" if key["name"] == "bind" else "9001"),
+        "address_or_path": lambda: "127.0.0.1:0", "endpoint": lambda: "127.0.0.1:9001",
         "pool_map": lambda: {"a": "blue"}, "nothing": lambda: None,
     }[key["form"]]()
     return [value] if key["item"] else value
@@ -140,6 +140,7 @@ GOOD = {
     ("services[]", "path_prefix"): ["/", "/app/", "/a/b%2Fc", "/a.b/..c", "/a$$b"],
     ("admin.socket", "mode"): ["0660", "660", 600],
     ("listeners[]", "bind"): ["0.0.0.0:0", "[::]:8080", "127.0.0.1:65535", "unix:/run/http.sock"],
+    ("services[].pools.blue", "endpoints"): [["127.0.0.1:1", "[::1]:1", "unix:/a"], ["localhost:80", "App.Internal.:65535", "my_app:1", "a.0x.b:1"]],
     ("services[].pins[]", "pool"): ["blue", "green", "live", "candidate"],
     ("services[].pins[]", "values"): [{"a": "live", "b": "${POOL:-blue}"}],
     ("services[].pins[]", "segment"): [{"header": "X-A", "value": "b"}, {"percent": "5%", "salt": "x"}, {"path_prefix": "/a"}],
@@ -161,6 +162,8 @@ BAD = {
     "path": ["app", "//", "/a//b", "/a/../b", "/.", "/a?b", "/a b", "/%zz", "", None],
     "mode": ["rw", "1777", "0888", "77", "00660", None],
     "address_or_path": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:x", "unix:", "/x", "127.0.0.1:x", "", None],
+    "endpoint": ["8080", 8080, "app", "app:", "app:x", "-app:80", "a..b:80", "10.0.0.256.:80", "app.1:80", "0x7f000001:80", "a" * 64 + ":80", "::1:80",
+                 "[::1]", "127.0.0.1", "unix:x", "unix:", "/x", "127.0.0.1:x", "", None],
     "address": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:/x", "127.0.0.1:x", "", None],
     "network": ["proxy.local", "10.0.0.0/8 ", "10.0.0.0/", "", "10.0.0", {"unix": "x"}, {"tcp": None}, None],
     "pool_map": [{}, {"a": "red"}, {f"a{i}": "blue" for i in range(257)}, "a", ["a"], None], "nothing": ["x", 1],

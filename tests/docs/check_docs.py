@@ -121,7 +121,7 @@ class Conformance(unittest.TestCase):
 
 class Metrics(unittest.TestCase):
     def test_the_documented_metrics_are_the_programs(self):
-        sources = "".join(read(os.path.join("src", folder, name)) for folder in ("admin", "app")
+        sources = "".join(read(os.path.join("src", folder, name)) for folder in ("admin", "app", "control")
                           for name in os.listdir(os.path.join(ROOT, "src", folder)) if name.endswith(".cpp"))
         program = set(re.findall(r'"(sluice_\w+)"', sources))
         documented = set(re.findall(r"^\| `(sluice_\w+)`", read("docs/guide/monitoring.md"), flags=re.M))

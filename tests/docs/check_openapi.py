@@ -226,7 +226,8 @@ class Program(SluiceTest):
     def ask(self, method, path, body=None, fields=None, remote=False):
         """One request, its answer held against the document."""
         if remote:
-            port = re.search(r"admin\.http on \S+:(\d+), read-only", self.proxy.errors()).group(1)
+            told = r"admin\.http on \S+:(\d+), read-only"  # by a thread of its own
+            port = wait_until(lambda: re.search(told, self.proxy.errors()), "the port is told").group(1)
             connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
         else:
             connection = UnixHTTPConnection(self.proxy.socket)

@@ -54,6 +54,8 @@ def fallback_of(key):
 IPV4 = r"[0-9]{1,3}(\.[0-9]{1,3}){3}"
 IPV6 = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+# At most 253 bytes and a dot; the last label is no number.
+LOOKUP_NAME = rf"(?=[^:]{{1,254}}:)(?!([^:]*\.)?([0-9]+|0[xX][0-9A-Fa-f]*)\.?:){LABEL}(\.{LABEL})*\.?"
 # 12 or true without quotes is no string in YAML, and a good name all the same.
 SCALAR = ["string", "number", "boolean"]
 
@@ -79,12 +81,14 @@ DEFINITIONS = {
                 "pattern": rf"^({IPV4}|\[{IPV6}\]):[0-9]{{1,5}}$"},
     "address_or_path": {"description": "IP and port, IPv6 in brackets and quotes; or unix: and an absolute path", "type": "string",
                         "pattern": rf"^({IPV4}|\[{IPV6}\]):[0-9]{{1,5}}$|^unix:/[^\u0000-\u001f\u007f]*$"},
+    "endpoint": {"description": "IP or host name, and port, IPv6 in brackets and quotes; or unix: and an absolute path", "type": "string",
+                 "pattern": rf"^({IPV4}|\[{IPV6}\]|{LOOKUP_NAME}):[0-9]{{1,5}}$|^unix:/[^\u0000-\u001f\u007f]*$"},
     "network": {"description": "a CIDR block, an address, or unix:",
                 "anyOf": [{"type": "string", "pattern": rf"^({IPV4}(/[0-9]{{1,2}})?|{IPV6}(/[0-9]{{1,3}})?|unix:)$"},
                           {"description": "unix: without quotes, which YAML reads as a map", "type": "object",
                            "properties": {"unix": {"type": "null"}}, "required": ["unix"], "additionalProperties": False}]},
 }
-UNIQUE = ("word", "name", "host", "address", "address_or_path", "map")  # lists that refuse the same item twice; of maps: identity and names
+UNIQUE = ("word", "name", "host", "address", "address_or_path", "endpoint", "map")  # lists that refuse the same item twice; of maps: identity and names
 
 
 MAY_REPEAT = ("pins",)  # told apart by more than their text: the parser says which one no request can reach

@@ -53,6 +53,8 @@ std::string_view text(config::Form form) {
       return "address";
     case Form::AddressOrPath:
       return "address_or_path";
+    case Form::Endpoint:
+      return "endpoint";
     case Form::Network:
       return "network";
     case Form::PoolMap:

@@ -493,6 +493,24 @@ class SluiceTest(unittest.TestCase):
         return json.loads(done.stdout.splitlines()[-1])["report"]
 
 
+def anonymous_kib(proxy):
+    with open(f"/proc/{proxy.process.pid}/smaps_rollup") as file:
+        return int(re.search(r"^Pss_Anon:\s+(\d+)", file.read(), re.M).group(1))
+
+
+def page_of(proxy):
+    return proxy.admin("GET", "/metrics", raw=True)[1]
+
+
+def sample(page, name, **labels):
+    """The value of one sample; 0 when there is none."""
+    for line in page.splitlines():
+        found = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
+        if found and dict(re.findall(r'(\w+)="([^"]*)"', found[1] or "")) == labels:
+            return float(found[2])
+    return 0.0
+
+
 def pool_of(head):
     return head["sluice-pool"]
 

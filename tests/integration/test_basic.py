@@ -167,6 +167,11 @@ class Reasons(SluiceTest):
         for key in ("time", "request_id", "client", "host", "bytes_in", "bytes_out", "duration_ms", "connect_ms",
                     "first_byte_ms", "retries", "error"):
             self.assertIn(key, line)
+        with proxy.client() as client:
+            _, body = client.get("/a/%zz")
+            client.get("/b/%zz", method="HEAD")
+        self.assertEqual(proxy.wait_log(lambda entry: entry["path"] == "/a/%zz")["bytes_out"], len(body))
+        self.assertEqual(proxy.wait_log(lambda entry: entry["path"] == "/b/%zz")["bytes_out"], 0)
 
 
 class Fields(SluiceTest):

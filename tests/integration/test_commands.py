@@ -17,7 +17,7 @@ import termios
 import threading
 import unittest
 
-from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, poll_readable, scaled, service, wait_until
+from harness import BIN, PATIENCE, Peer, SluiceTest, bucket_of, plain_answer, poll_readable, scaled, service, wait_until
 
 
 class Commands(SluiceTest):
@@ -301,8 +301,13 @@ class Endpoints(SluiceTest):
         refused = proxy.cli("switch", "blue")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("no usable endpoint", refused.stderr)
-        self.assertEqual(proxy.cli("rollback").returncode, 0)
+        back = proxy.cli("rollback")
+        self.assertEqual(back.returncode, 0)
+        self.assertIn("warning: shop: the live pool blue has no usable endpoint", back.stderr)
         self.assertEqual(proxy.status("shop")["live"], "blue")
+        again = json.loads(proxy.cli("rollback", "--json").stdout)
+        self.assertEqual((again["changed"], len(again["warnings"])), (False, 1))
+        self.assertIn("shop: the live pool blue has no usable endpoint", proxy.cli("events").stdout)
         with proxy.client() as client:
             self.assertEqual(client.get()[0].status, 503)
         self.assertEqual(proxy.admin("GET", "/readyz", raw=True)[0], 503)
@@ -406,13 +411,13 @@ class Cells:
 
 
 class Watch(SluiceTest):
-    def watch(self, proxy, columns, rows, interval="100ms"):
+    def watch(self, proxy, columns, rows, interval="100ms", **session):
         """`sluice status --watch` on a terminal of its own: the process, the terminal's other end, and its cells."""
         ours, theirs = pty.openpty()
         self.set_size(ours, columns, rows)
         environment = {**os.environ, "SLUICE_SOCKET": proxy.socket, "TERM": "xterm", "LANG": "C.UTF-8"}
         process = subprocess.Popen([BIN, "status", "--watch", "--interval", interval], stdin=theirs, stdout=theirs,
-                                   stderr=theirs, env=environment, start_new_session=True)
+                                   stderr=theirs, env=environment, **(session or {"start_new_session": True}))
         os.close(theirs)
 
         def end():
@@ -481,6 +486,36 @@ class Watch(SluiceTest):
             self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
             self.assertTrue(cells.has_cursor)
             self.assertEqual(process.wait(PATIENCE), -number)
+
+    def test_the_shells_screen_comes_back_while_it_is_stopped(self):
+        proxy = self.two_pools()
+        # In a group of this session: the kernel stops no group that nobody could let go on.
+        process, terminal, cells = self.watch(proxy, 80, 24, "1h", process_group=0)
+        self.read_until(terminal, cells, lambda: cells.wiped == 1, "the whole first frame")
+
+        def wait_for_stop():
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            self.assertTrue(os.WIFSTOPPED(status), status)
+
+        for round in range(2):
+            process.send_signal(signal.SIGTSTP)
+            wait_for_stop()
+            self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
+            self.assertTrue(cells.has_cursor)
+            cells.resize(80, 24)
+            process.send_signal(signal.SIGCONT)
+            self.read_until(terminal, cells, lambda: cells.is_alternate and cells.wiped == 1, "a frame at once")
+            self.assertFalse(cells.has_cursor)
+            self.assertIn("shop", cells.text())
+        # SIGSTOP can't be caught: what the shell wrote over it is drawn over.
+        process.send_signal(signal.SIGSTOP)
+        wait_for_stop()
+        cells.resize(80, 24)
+        process.send_signal(signal.SIGCONT)
+        self.read_until(terminal, cells, lambda: cells.wiped == 1, "a frame at once")
+        process.send_signal(signal.SIGINT)
+        self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
+        self.assertEqual(process.wait(PATIENCE), -signal.SIGINT)
 
     def test_a_proxy_that_goes_away_is_told_and_tried_again(self):
         proxy = self.two_pools()
@@ -683,6 +718,46 @@ class Audit(SluiceTest):
         self.assertIn(f"{path}:2: ", bad.stderr)
         self.assertEqual(proxy.cli("audit", "verify", "--state-dir", os.path.join(state, "nowhere")).returncode, 1)
 
+    def test_an_audit_whose_end_is_gone_is_seen_and_stays_seen(self):
+        proxy = self.two_pools()
+        for percent in range(1, 6):
+            proxy.split(str(percent))
+        wait_until(lambda: len(proxy.admin("GET", "/v1/audit")[1]["records"]) == 6, "all changes are in the audit")
+        proxy.stop()
+        state = os.path.join(proxy.directory, "state")
+        path = os.path.join(state, "audit.jsonl")
+        with open(path, "rb") as file:
+            lines = file.readlines()
+
+        def verify(*options):
+            done = proxy.cli("audit", "verify", "--state-dir", state, "--json", *options)
+            return done.returncode, [(each["line"], each["why"]) for each in json.loads(done.stdout)["findings"]]
+
+        self.assertEqual(verify(), (0, []))
+        with open(path, "wb") as file:
+            file.writelines(lines[:3])
+        missing = [(3, "the records of generations 4 to 5 are missing behind it: state.json is of generation 6")]
+        self.assertEqual(verify(), (1, missing))
+        self.assertEqual(verify("--partial"), (1, missing))
+        with open(path, "wb") as file:
+            file.writelines(lines[1:])
+        self.assertEqual(verify(), (1, [(1, "it continues a file that is not here")]))
+        self.assertEqual(verify("--partial"), (0, []))
+
+        with open(path, "wb") as file:
+            file.writelines(lines[:3])
+        proxy.start()
+        self.assertIn("what led to generations 4 to 5 is missing", proxy.errors())
+        jump = [(4, "the records of generations 4 to 5 are missing before it")]
+        self.assertEqual(verify(), (1, jump))
+        proxy.split("50")
+        records = proxy.admin("GET", "/v1/audit")[1]["records"]
+        self.assertEqual([record["action"] for record in records][:5], ["start", "split", "split", "split", "recovered"])
+        proxy.stop()
+        self.assertEqual(verify(), (1, jump))
+        os.remove(os.path.join(state, "state.json"))
+        self.assertEqual(verify()[0], 1)
+
 
     def test_a_chain_that_is_being_written_verifies(self):
         proxy = self.two_pools()
@@ -693,6 +768,8 @@ class Audit(SluiceTest):
                 if stop.is_set():
                     return
                 proxy.split(str(round % 100 + 1))
+                proxy.cli("endpoint", ["disable", "enable"][round % 2], f"green/{self.green.address}")
+                proxy.rollback()
 
         writer = threading.Thread(target=change)
         writer.start()
@@ -859,17 +936,20 @@ class Drains(SluiceTest):
     def test_a_dry_run_counts_what_would_drain_and_changes_nothing(self):
         proxy = self.held()
         proxy.split("10%")
+        user = next(name for name in map(str, range(100)) if bucket_of("shop", name) >= 1000)
         with proxy.client() as client:
-            client.request()
+            client.request(fields=[f"X-User-Id: {user}"])
             self.assertTrue(self.arrived.acquire(timeout=PATIENCE))
             done = proxy.cli("switch", "green", "--dry-run", "--json")
             answer = json.loads(done.stdout)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
-            self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "green", 2))
-            self.assertEqual(answer["would"], {"live_now": "blue", "split_basis_points_now": 1000, "moved_basis_points": 9000,
-                                               "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
+            self.assertEqual((answer["dry_run"], answer["live"], answer["generation"]), (True, "blue", 2))
+            self.assertEqual((answer["changed"], answer["split_basis_points"]), (False, 1000))
+            self.assertEqual(answer["would"], {"changed": True, "live": "green", "split_basis_points": 0, "moved_basis_points": 9000,
+                                               "users_seen": 1, "users_moved": 1, "drain": {"pool": "blue", "requests": 1, "tunnels": 0}})
             shown = proxy.cli("switch", "green", "--dry-run").stdout
             self.assertIn("green would be live", shown)
+            self.assertIn("about 1 of 1 user seen in the last minute would", shown)
             self.assertIn("1 request and 0 tunnels are in progress there now", shown)
             self.assertIn("0.5 % of all users would change", proxy.cli("split", "10.5", "--dry-run").stdout)
             self.assertEqual((proxy.status()["generation"], proxy.status("shop")["live"]), (2, "blue"))

@@ -334,6 +334,61 @@ class AccessLog(LimitsTest):
         self.assertEqual(proxy.process.wait(PATIENCE), 0)
         self.assertGreater(self.lost(proxy), 0)
 
+    def test_a_fifo_without_reader_does_not_hold_up_a_reopening(self):
+        proxy = self.stopped(answering)
+        path = self.fifo(proxy)
+        self.start(proxy)
+        self.ask(proxy, 50)  # more than the pipe holds
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        os.rename(path, path + ".old")
+        proxy.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "the access log is open again" in proxy.errors(), "it is opened again")
+        taken = read_whole(reader).count(b"\n")
+        self.assertGreater(taken, 0)
+        wait_until(lambda: len(whole_lines(path)) == 50 - taken, "what waited is in the new file")
+        self.ask(proxy, 5)
+        proxy.stop()
+        self.assertEqual(len(whole_lines(path)), 55 - taken)
+
+    def test_a_full_disk_tears_no_line_and_loses_none_while_they_can_wait(self):
+        proxy = self.stopped(answering)
+        self.start(proxy)
+        self.ask(proxy, 100)  # far behind what the state files need
+        before = wait_until(lambda: len(found := whole_lines(proxy.log_file)) == 100 and found, "a hundred lines")
+        size = os.path.getsize(proxy.log_file)
+        soft, hard = resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (size + 3_000, hard))  # a line is about 2,400 bytes
+        self.ask(proxy, 10)
+        wait_until(lambda: "the access log can't be written, lines wait: File too large" in proxy.errors(), "it says so")
+        self.assertEqual(os.path.getsize(proxy.log_file), size + 3_000)  # within a line, and nothing behind it
+        self.assertEqual(proxy.switch("green")["durable"], True)
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+        wait_until(lambda: "the access log is written again" in proxy.errors(), "it says so")
+        self.assertEqual(len(whole_lines(proxy.log_file)), 110)
+        self.assertEqual(metric(proxy, "sluice_access_log_lines_lost_total"), 0)
+
+        size = os.path.getsize(proxy.log_file)
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (size + 3_000, hard))
+        self.ask(proxy, 10)
+        wait_until(lambda: os.path.getsize(proxy.log_file) == size + 3_000, "a line is torn")
+        proxy.stop()
+        self.assertEqual(len(whole_lines(proxy.log_file)) + self.lost(proxy), 120)
+        self.assertEqual(self.lost(proxy), 9)
+        self.assertEqual(len(before), 100)
+
+    def test_a_line_that_was_torn_by_a_power_cut_stands_alone(self):
+        proxy = self.stopped(answering)
+        with open(proxy.log_file, "w") as file:
+            file.write('{"whole":1}\n{"tor')
+        self.start(proxy)
+        self.ask(proxy, 1)
+        proxy.stop()
+        with open(proxy.log_file) as file:
+            lines = file.read().split("\n")
+        self.assertEqual(lines[:2], ['{"whole":1}', '{"tor'])
+        self.assertEqual((json.loads(lines[2])["status"], lines[3:]), (200, [""]))
+
     def test_a_late_reader_of_a_fifo_gets_every_line(self):
         proxy = self.stopped(answering)
         path = self.fifo(proxy)
@@ -349,6 +404,78 @@ class AccessLog(LimitsTest):
         self.ask(proxy, 200)
         proxy.stop()
         self.assertEqual(len(proxy.log_lines()), 200)
+
+
+class Notices(LimitsTest):
+    def on_full_pipe(self):
+        """A proxy whose standard error is a pipe that takes nothing more; returns how much is in the way as well."""
+        proxy = self.stopped(answering)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        filled = fill(writer)
+        os.set_blocking(writer, True)
+        self.start(proxy, stderr=writer)
+        os.close(writer)
+        return proxy, reader, filled
+
+    def test_standard_error_that_nobody_reads_holds_up_nothing(self):
+        proxy, reader, filled = self.on_full_pipe()
+        signals = 0
+        for pool in ("green", "blue") * 20:
+            self.assertTrue(proxy.switch(pool)["changed"])
+            for _ in range(40):  # a notice each, unless two become one; more than the queue holds
+                proxy.process.send_signal(signal.SIGHUP)
+                proxy.process.send_signal(signal.SIGUSR2)
+                self.assertEqual(proxy.admin("GET", "/healthz", raw=True)[0], 200)
+                signals += 2
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 200)
+        proxy.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(proxy.socket), "the end has begun")
+        text = read_whole(reader)[filled:].decode()
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        missing = sum(int(count) for count in re.findall(r"^sluice: (\d+) notices are missing here", text, re.M))
+        self.assertGreater(missing, 0)
+        self.assertIn("\nsluice: SIGHUP: reload is not supported", text)
+        self.assertTrue(text.startswith("sluice: ") and text.endswith("\n"), text[:200])
+        self.assertLessEqual(text.count("not supported") + missing, signals + 10)
+
+    def test_the_end_does_not_wait_for_a_reader_of_standard_error(self):
+        proxy, reader, filled = self.on_full_pipe()
+        proxy.process.send_signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        self.assertEqual(read_whole(reader), b"." * filled)
+
+    def test_a_slow_reader_of_standard_error_gets_the_last_words(self):
+        proxy, reader, filled = self.on_full_pipe()
+        proxy.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(proxy.socket), "the end has begun")
+        text = read_whole(reader)[filled:].decode()
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        self.assertIn("listening on ", text)
+        self.assertTrue(text.endswith("sluice: stopping: waiting for the requests in progress\n"), text)
+
+
+def fill(writer):
+    """Writes what the pipe takes; returns how much that was."""
+    written = 0
+    for size in (65536, 1):
+        try:
+            while True:
+                written += os.write(writer, b"." * size)
+        except BlockingIOError:
+            pass
+    return written
+
+
+def whole_lines(path):
+    """The path of each line; one that is torn fails."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data and not data.endswith(b"\n"):
+        return []
+    return [json.loads(line)["path"].encode() for line in data.splitlines()]
 
 
 def read_whole(descriptor):

@@ -1,21 +1,15 @@
 """What requests and connections cost in memory: no allocation for a steady request, little for an idle connection, all of it back."""
 
 import os
-import re
 import struct
 import unittest
 
-from harness import BUILD, TOOLS, SluiceTest, service, wait_until
+from harness import BUILD, TOOLS, SluiceTest, anonymous_kib, service, wait_until
 
 WARM_UP, COUNTED = 2_000, 6_000
 IDLE = 4_000
 IDLE_BYTES_MAX = 0.6 * 1024
 KEPT_MAX_KIB = 1_024 + 512  # free chunks and places that a burst needs again at once, and what the heap can't give back
-
-
-def anonymous_kib(proxy):
-    with open(f"/proc/{proxy.process.pid}/smaps_rollup") as file:
-        return int(re.search(r"^Pss_Anon:\s+(\d+)", file.read(), re.M).group(1))
 
 
 @unittest.skipIf(BUILD in ("asan", "tsan"), "a sanitizer has an allocator of its own")

@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from harness import PATIENCE, ROOT, SluiceTest, service, wait_until
+from harness import PATIENCE, ROOT, SluiceTest, page_of, sample, service, wait_until
 
 RULES = os.path.join(ROOT, "config/prometheus/sluice.rules.yaml")
 RULE_TESTS = os.path.join(ROOT, "tests/integration/alert_tests.yaml")
@@ -15,19 +15,6 @@ DASHBOARD = os.path.join(ROOT, "config/grafana/sluice.json")
 
 def promtool(*arguments, text=None):
     return subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60)
-
-
-def page_of(proxy):
-    return proxy.admin("GET", "/metrics", raw=True)[1]
-
-
-def sample(page, name, **labels):
-    """The value of one sample; 0 when there is none."""
-    for line in page.splitlines():
-        found = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
-        if found and dict(re.findall(r'(\w+)="([^"]*)"', found[1] or "")) == labels:
-            return float(found[2])
-    return 0.0
 
 
 def names_in(expressions):
@@ -121,7 +108,11 @@ class Files(SluiceTest):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_rules_and_dashboard_name_metrics_that_there_are(self):
-        proxy = self.two_pools()
+        directory = self.directory()
+        with open(os.path.join(directory, "beta.txt"), "w") as file:
+            file.write("user-1\n")
+        pins = [{"identity_in": "beta.txt", "pool": "candidate"}]
+        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"], pins=pins)], directory=directory)
         families = set(re.findall(r"^# TYPE (\w+)", page_of(proxy), re.M))
         with open(RULES) as file:
             used = names_in(re.findall(r"expr: (.*(?:\n {10}.*)*)", file.read()))

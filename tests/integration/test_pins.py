@@ -1,11 +1,13 @@
 """Pins of every kind in the real binary, and files of identities that change while it runs."""
 
 import os
+import resource
 import subprocess
 import threading
+import time
 import unittest
 
-from harness import BIN, BUILD, PATIENCE, SluiceTest, pool_of, service, wait_until
+from harness import BIN, BUILD, PATIENCE, SluiceTest, anonymous_kib, page_of, pool_of, sample, wait_until
 
 EVERYONE = ["0.0.0.0/0", "::/0", "unix:"]
 
@@ -109,6 +111,55 @@ class Pins(SluiceTest):
             wait_until(lambda: word("user-2") == "live", "the empty list counts")
         self.assertEqual(proxy.status()["generation"], before)
 
+    def test_a_list_that_is_replaced_all_the_time_is_read_all_the_same(self):
+        proxy = self.two_pools(pins=[self.KINDS["pin_list"][0]], top=self.with_list("user-1\n"))
+        over = threading.Event()
+
+        def replace():
+            while not over.wait(0.2):
+                self.replace("user-2\n")
+
+        thread = threading.Thread(target=replace)
+        thread.start()
+        try:
+            wait_until(lambda: ": 1 identities read" in proxy.errors(), "it is read while it never rests", 20 + PATIENCE)
+        finally:
+            over.set()
+            thread.join()
+
+    @unittest.skipIf(BUILD in ("asan", "tsan"), "sanitizers need more address space")
+    def test_a_list_that_cannot_be_read_for_a_while_is_tried_again(self):
+        proxy = self.two_pools(pins=[self.KINDS["pin_list"][0]], top=self.with_list("user-1\n"))
+
+        def listed(name):
+            return sample(page_of(proxy), name, file=self.list_file)
+
+        self.assertEqual(listed("sluice_identity_list_identities"), 1)
+        self.assertEqual(listed("sluice_identity_list_refused"), 0)
+        at_start = listed("sluice_identity_list_read_timestamp_seconds")
+        self.assertLess(abs(at_start - time.time()), 600)
+        soft, hard = resource.prlimit(proxy.process.pid, resource.RLIMIT_AS)
+        with open(f"/proc/{proxy.process.pid}/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_AS, (now + (32 << 20), hard))
+        self.replace("".join(f"123e4567-e89b-12d3-a456-{i:012d}\n" for i in range(1_500_000)))
+        told = "needs about 106 MiB of memory, which there is not; the list read before stays in force"
+        wait_until(lambda: told in proxy.errors(), "it says so")
+        self.assertEqual((listed("sluice_identity_list_refused"), listed("sluice_identity_list_identities")), (1, 1))
+        self.assertEqual(listed("sluice_identity_list_read_timestamp_seconds"), at_start)
+        with proxy.client() as client:
+            self.assertEqual(reason_of(self.get(client, "user-1"))[1], "pin_list")
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_AS, (soft, hard))
+        wait_until(lambda: listed("sluice_identity_list_identities") == 1_500_000, "it is tried again", 20 + PATIENCE)
+        self.assertEqual(listed("sluice_identity_list_refused"), 0)
+        self.assertGreater(listed("sluice_identity_list_read_timestamp_seconds"), at_start)
+        self.assertEqual(proxy.errors().count("which there is not"), 1, "said once, not with each try")
+
+        self.replace("user-1 # Ann\n")
+        wait_until(lambda: listed("sluice_identity_list_refused") == 1, "a bad one is refused")
+        self.replace("user-1\n")
+        wait_until(lambda: listed("sluice_identity_list_refused") == 0, "a good one is taken")
+
     @unittest.skipIf(BUILD != "release", "sanitizers keep freed memory")
     def test_a_list_that_was_replaced_leaves_memory(self):
         names = "".join(f"123e4567-e89b-12d3-a456-{i:012d}\n" for i in range(500_000))
@@ -118,6 +169,29 @@ class Pins(SluiceTest):
         self.replace("user-1\n")
         wait_until(lambda: "1 identities read" in proxy.errors(), "the new list is read")
         wait_until(lambda: proxy.rss_kib() < full - 17_000, "the old list is gone")
+
+    @unittest.skipIf(BUILD != "release", "sanitizers keep freed memory")
+    def test_an_answer_without_end_does_not_keep_the_list_it_was_chosen_by(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def stream(peer):
+            peer.head()
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+            over.wait()
+
+        names = "".join(f"123e4567-e89b-12d3-a456-{i:012d}\n" for i in range(500_000))  # 18 MiB in memory
+        proxy = self.behind(stream, pins=[self.KINDS["pin_list"][0]], top=self.with_list(names))
+        at_first = anonymous_kib(proxy)
+        for count in range(1, 5):
+            client = self.enterContext(proxy.client())
+            client.request(fields=["X-User-Id: u"])
+            client.until(b"ok")
+            self.replace(f"user-{count}\n" + names)
+            wait_until(lambda: proxy.errors().count("500001 identities read") == count, "the list is read again")
+            # One more than at first while a list is read; none of those before.
+            wait_until(lambda: anonymous_kib(proxy) < at_first + 9_000, f"the old list is gone, {count} answers run")
+        self.assertEqual(self.peer.connections, 4)
 
     def test_no_request_fails_while_a_large_list_is_exchanged_under_load(self):
         count = 50_000

@@ -161,4 +161,33 @@ TEST_CASE("sim pins: a list that is replaced counts for the next request, in the
   CHECK(world.control().snapshots_alive() == 1);
 }
 
+TEST_CASE("sim pins: an answer that goes on for hours keeps its snapshot, but no list of it",
+          "[sim][pins]") {
+  const Kind kind{model::ListPin{.list = 0, .target = PinTarget::Candidate}, "", "pin_list"};
+  SimWorld world(world_with(kind));
+  std::vector<std::weak_ptr<const policy::IdentityList>> old;
+  for (unsigned i = 0; i < 4; ++i) {
+    auto list = std::make_shared<const policy::IdentityList>(
+        policy::IdentityList::parse("user-1\n", {}).value());
+    old.push_back(list);
+    world.control().replace_lists({std::move(list)});
+    world.adopt_everywhere();
+    RequestPlan drip = taken_by(kind);
+    drip.answers = {sized(10'000)};
+    drip.answers[0].most_each = 500;
+    drip.answers[0].pause_each = seconds(20);
+    ask(world, drip);
+    world.run_for(seconds(1));
+  }
+  // One snapshot of each answer that runs, and the newest is one of them.
+  CHECK(world.control().snapshots_alive() == 4);
+  for (std::size_t i = 0; i < old.size(); ++i) CHECK(old[i].expired() == (i + 1 < old.size()));
+  finish(world);
+  for (const unsigned number : {0U, 1U, 2U, 3U}) {
+    CHECK(status(world, number) == 200);
+    CHECK(field(world, number, "Sluice-Reason") == "pin_list");
+  }
+  CHECK(world.control().snapshots_alive() == 1);
+}
+
 }  // namespace sluice::sim

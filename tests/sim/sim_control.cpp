@@ -7,10 +7,12 @@ namespace sluice::sim {
 using core::PoolName;
 
 SimControl::SimControl(std::size_t workers, const ServiceOptions& options)
-    : options_(options), publication_(workers), lists_(options.lists) {
+    : options_(options),
+      publication_(workers),
+      lists_(std::make_shared<const model::IdentityLists>(options.lists)) {
   for (auto& cell : pool_cells_) cell = std::make_unique<model::PoolCell>(workers);
   for (std::size_t i = 0; i < options.endpoints[0] + options.endpoints[1]; ++i) {
-    endpoint_cells_.push_back(std::make_unique<model::EndpointCell>());
+    endpoint_cells_.push_back(std::make_shared<model::EndpointCell>());
   }
   settings_ = make_settings(options, {});
   table_ = std::make_shared<model::ServiceTable>(std::vector<model::ServiceMatch>{
@@ -59,7 +61,7 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
       endpoint.id = {id};
       endpoint.address = address_of(id);
       endpoint.text = endpoint.address.text();
-      endpoint.cell = endpoint_cells_[id].get();
+      endpoint.cell = endpoint_cells_[id];
       endpoint.is_disabled = ((disabled[index] >> i) & 1U) != 0;
       pool.endpoints.push_back(std::move(endpoint));
     }
@@ -87,7 +89,6 @@ std::shared_ptr<const model::Snapshot> SimControl::make_snapshot(const Generatio
                                 .is_candidate_open = state.traffic.is_candidate_open,
                                 .salt = state.traffic.salt});
   snapshot->table = table_;
-  snapshot->lists = lists_;
   snapshot->request_header_timeout = options_.timeouts.request_header;
   snapshot->keep_alive_idle = options_.timeouts.keep_alive_idle;
   all_.push_back(snapshot);
@@ -98,7 +99,7 @@ void SimControl::begin(const Generation& next, core::Generation generation) {
   next_ = next;
   next_->traffic.generation = generation;
   prepared_ = make_snapshot(*next_, generation);
-  publication_.prepare(prepared_);
+  publication_.prepare({prepared_, lists_});
 }
 
 bool SimControl::prepare(const model::Transition& transition) {
@@ -140,12 +141,12 @@ void SimControl::republish() {
   next_drains_.reset();
   next_ = current();
   prepared_ = make_snapshot(*next_, active_);
-  publication_.prepare(prepared_);
+  publication_.prepare({prepared_, lists_});
   flip();
 }
 
 void SimControl::replace_lists(model::IdentityLists lists) {
-  lists_ = std::move(lists);
+  lists_ = std::make_shared<const model::IdentityLists>(std::move(lists));
   republish();
 }
 

@@ -73,10 +73,10 @@ class SimControl {
   const ServiceOptions options_;
   model::Publication publication_;
   std::array<std::unique_ptr<model::PoolCell>, 2> pool_cells_;
-  std::vector<std::unique_ptr<model::EndpointCell>> endpoint_cells_;
+  std::vector<std::shared_ptr<model::EndpointCell>> endpoint_cells_;
   std::shared_ptr<const model::ServiceSettings> settings_;
   std::shared_ptr<const model::ServiceTable> table_;
-  model::IdentityLists lists_;
+  std::shared_ptr<const model::IdentityLists> lists_;
   std::vector<Generation> history_;
   core::Generation active_{0};
   core::Epoch epoch_{0};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/controller.hpp"
+#include "control/name_watcher.hpp"
 #include "control/state_file.hpp"
 #include "support/fake_transport.hpp"
 #include "support/manual_clock.hpp"
@@ -125,7 +126,9 @@ class FakeWorker final : public model::WorkerPort {
     const core::Epoch active = publication_.active();
     if (adopted != active) {
       adopted = active;
-      snapshot = publication_.take(number_, active);
+      model::Edition edition = publication_.take(number_, active);
+      snapshot = std::move(edition.snapshot);
+      lists = std::move(edition.lists);
       publication_.set_adopted(number_, active);
     }
     std::deque<std::function<void()>> work;
@@ -139,6 +142,7 @@ class FakeWorker final : public model::WorkerPort {
   std::vector<model::CutOrder> orders;
   core::Epoch adopted;
   std::shared_ptr<const model::Snapshot> snapshot;
+  std::shared_ptr<const model::IdentityLists> lists;
 
  private:
   model::CutReport cut(const model::CutOrder& order) {
@@ -213,6 +217,52 @@ class FakeConnector final : public net::Connector {
   std::vector<std::unique_ptr<Attempt>> attempts_;
 };
 
+/// Answers at once what `answers` says; what is not there waits for answer() or fail().
+class FakeResolver final : public net::Resolver {
+ public:
+  explicit FakeResolver(net::Loop& loop) : loop_(loop) {}
+
+  void lookup(const std::string& host, Done done) override {
+    ++asked[host];
+    ENSURE(!waiting.contains(host), "one look-up per name at a time");
+    waiting.emplace(host, std::move(done));
+    const auto known = answers.find(host);
+    if (known != answers.end()) tell(host, known->second);
+  }
+  void answer(const std::string& host, const std::vector<std::string>& addresses) {
+    tell(host, addresses_of(addresses));
+  }
+  void fail(const std::string& host, const std::string& why = "Name or service not known") {
+    tell(host, core::Error{core::ErrorCode::Io, host, why});
+  }
+  static std::vector<core::IpAddress> addresses_of(const std::vector<std::string>& texts) {
+    std::vector<core::IpAddress> addresses;
+    for (const std::string& text : texts) addresses.push_back(*core::IpAddress::parse(text));
+    return addresses;
+  }
+
+  std::map<std::string, Answer> answers;  // by host
+  std::map<std::string, unsigned> asked;  // by host
+  std::map<std::string, Done> waiting;    // by host
+
+ private:
+  void tell(const std::string& host, Answer answer) {
+    auto node = waiting.extract(host);
+    ENSURE(!node.empty(), "nobody asked");
+    loop_.mailbox().post(
+        [done = std::move(node.mapped()), answer = std::move(answer)] { done(answer); });
+  }
+  net::Loop& loop_;
+};
+
+inline config::Endpoint endpoint_of(const std::string& host, std::uint16_t port) {
+  config::Endpoint endpoint;
+  endpoint.host = host;
+  endpoint.address.port = port;
+  endpoint.text = host + ":" + std::to_string(port);
+  return endpoint;
+}
+
 inline config::Service service_of(const std::string& name, std::uint16_t blue_port) {
   config::Service service;
   service.name = name;
@@ -235,6 +285,12 @@ inline config::Config config_of(const std::vector<std::string>& names) {
   return config;
 }
 
+inline std::vector<control::KnownService> known_of(const config::Config& config,
+                                                   const config::ResolvedNames& names = {}) {
+  config::CellRegistry cells(1);
+  return control::known_services(config::build_static(config, cells, names).services);
+}
+
 struct ControlRig {
   struct Options {
     std::vector<std::string> services{"shop"};
@@ -242,6 +298,10 @@ struct ControlRig {
     // Absent: what the configuration starts with
     std::optional<model::TrafficState> state = std::nullopt;
     model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
+    // Host names in pool blue of the first service, port 9001, instead of its address
+    std::vector<std::string> hosts{};
+    // What they resolve to at the start; a name that is missing here gets no answer
+    std::map<std::string, std::vector<std::string>> addresses{};
   };
 
   ControlRig() : ControlRig(Options{}) {}
@@ -256,6 +316,11 @@ struct ControlRig {
           std::make_unique<FakeWorker>(i, publication, loop, options.services.size()));
       ports.push_back(workers.back().get());
     }
+    for (const auto& [host, addresses] : options.addresses)
+      resolver.answers.emplace(host, FakeResolver::addresses_of(addresses));
+    names.start();
+    loop.mailbox().run();
+    names.apply();
     control::StartState start;
     start.image.state = options.state.value_or(config::initial_traffic(config));
     start.image.record.generation = start.image.state.generation;
@@ -280,6 +345,10 @@ struct ControlRig {
   static config::Config config_with(const Options& options) {
     config::Config config = config_of(options.services);
     for (auto& service : config.services) service.tunnels = options.tunnels;
+    if (options.hosts.empty()) return config;
+    auto& blue = config.services[0].pools[core::index(core::PoolName::Blue)].endpoints;
+    blue.clear();
+    for (const std::string& host : options.hosts) blue.push_back(endpoint_of(host, 9001));
     return config;
   }
 
@@ -346,9 +415,20 @@ struct ControlRig {
   config::Config config;
   config::CellRegistry cells;
   config::StaticParts parts;
+  std::vector<std::string> notices;
+  FakeResolver resolver{loop};
+  control::NameWatcher names{
+      {.config = config,
+       .cells = cells,
+       .parts = parts,
+       .resolver = resolver,
+       .loop = loop,
+       .notice = [this](const std::string& line) { notices.push_back(line); }},
+      [this] {
+        if (controller != nullptr) controller->republish();
+      }};
   model::Publication publication;
   std::vector<std::unique_ptr<FakeWorker>> workers;
-  std::vector<std::string> notices;
   std::unique_ptr<control::Controller> controller;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,18 @@ class FaultFiles final : public control::FileLayer {
   }
 
   // ---- direct access, for tests ----
+  /// Before every changing call, and before every reading one.
+  std::function<void()> on_change, on_look;
+  std::map<std::string, std::string> contents() const {
+    std::map<std::string, std::string> all;
+    for (const auto& [path, file] : live_) all[path] = file->written;
+    return all;
+  }
+  void replace_all(const std::map<std::string, std::string>& all) {
+    live_.clear();
+    synced_.clear();
+    for (const auto& [path, bytes] : all) put(path, bytes);
+  }
   std::optional<std::string> content(const std::string& path) const {
     const auto found = live_.find(path);
     if (found == live_.end()) return std::nullopt;
@@ -132,6 +145,7 @@ class FaultFiles final : public control::FileLayer {
   }
   core::Status make_directory(const std::string&) override { return core::ok(); }
   core::Result<std::vector<std::string>> names(const std::string& directory) override {
+    look();
     std::vector<std::string> found;
     for (const auto& [path, file] : live_) {
       if (path.starts_with(directory + "/")) found.push_back(path.substr(directory.size() + 1));
@@ -139,11 +153,20 @@ class FaultFiles final : public control::FileLayer {
     return found;
   }
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override {
+    look();
     const auto found = content(path);
     if (!found) return std::optional<std::uint64_t>();
     return std::optional<std::uint64_t>(found->size());
   }
+  core::Result<std::optional<control::FileIdentity>> identity(const std::string& path) override {
+    const auto found = live_.find(path);
+    if (found == live_.end()) return std::optional<control::FileIdentity>();
+    const auto inode = reinterpret_cast<std::uintptr_t>(found->second.get());
+    return std::optional(
+        control::FileIdentity{.device = 1, .inode = inode, .size = found->second->written.size()});
+  }
   core::Result<std::string> read(const std::string& path, control::ByteRange range) override {
+    look();
     const auto found = content(path);
     if (!found) return missing("open", path);
     if (range.offset >= found->size()) return std::string();
@@ -192,7 +215,11 @@ class FaultFiles final : public control::FileLayer {
   static core::Error missing(const char* call, const std::string& path) {
     return error(call, path, "No such file or directory");
   }
+  void look() {
+    if (on_look) on_look();
+  }
   std::optional<core::Error> enter(const char* call, const std::string& path) {
+    if (on_change) on_change();
     ++calls_;
     if (crash_in_ && --*crash_in_ == 0) throw Crashed{};
     if (!fail_in_) return std::nullopt;

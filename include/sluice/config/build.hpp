@@ -4,14 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "sluice/config/endpoints.hpp"
 #include "sluice/config/schema.hpp"
 #include "sluice/model/snapshot.hpp"
 #include "sluice/model/traffic.hpp"
 
 namespace sluice::config {
 
-/// The cells of every pool and endpoint that was ever configured in this process: created once per
-/// (service, pool, address), never reused, alive as long as this registry. Control thread only.
+/// The cells of pools and endpoints: one per (service, pool) and per (service, pool, address).
+/// Those of pools live as long as this registry. Those of endpoints belong to who uses them, and
+/// the registry forgets one that nobody uses, or names whose addresses rotate would fill the
+/// memory. Control thread only.
 class CellRegistry {
  public:
   explicit CellRegistry(std::size_t workers) : workers_(workers) {}
@@ -22,26 +25,54 @@ class CellRegistry {
   };
   struct EndpointEntry {
     core::EndpointId id;
-    std::unique_ptr<model::EndpointCell> cell;
+    std::shared_ptr<model::EndpointCell> cell;
   };
   const PoolEntry& pool(const std::string& service, core::PoolName name);
-  const EndpointEntry& endpoint(const std::string& service, core::PoolName name,
-                                const std::string& address);
+  /// The same one as long as somebody holds its cell, then a new one with a new id.
+  EndpointEntry endpoint(const std::string& service, core::PoolName name,
+                         const std::string& address);
+  /// Drops what is left of endpoints that nobody uses. O(endpoints).
+  void forget_unused();
+  /// Endpoints that are remembered: for tests.
+  std::size_t endpoints() const { return endpoints_.size(); }
 
  private:
+  struct Remembered {
+    core::EndpointId id;
+    std::weak_ptr<model::EndpointCell> cell;
+  };
   std::size_t workers_;
   std::map<std::string, PoolEntry> pools_;
-  std::map<std::string, EndpointEntry> endpoints_;
+  std::map<std::string, Remembered> endpoints_;
+  std::uint64_t newest_endpoint_ = 0;
+};
+
+/// Addresses of a pool that found no place in it (limits::kEndpointsPerPoolMax).
+struct LeftOut {
+  std::string service;
+  core::PoolName pool = core::PoolName::Blue;
+  std::size_t addresses = 0;
+
+  friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
 /// The parts of a snapshot that do not depend on the traffic state: built once, shared by all
 /// snapshots.
 struct StaticParts {
+  // Replaced where names have other addresses
   std::vector<std::shared_ptr<const model::ServiceSettings>> services;
   std::shared_ptr<const model::ServiceTable> table;
-  model::IdentityLists lists;  // the only part that changes while the process runs
+  /// Replaced when their files change: goes beside each snapshot (model::Edition).
+  std::shared_ptr<const model::IdentityLists> lists;
+  std::vector<LeftOut> left_out;
 };
-StaticParts build_static(const Config& config, CellRegistry& cells);
+StaticParts build_static(const Config& config, CellRegistry& cells,
+                         const ResolvedNames& names = {});
+/// `parts` brought up to date with what the names resolve to now: services that have names are
+/// built anew, all others stay the same objects. Requires: `parts` was built from `config` and
+/// `cells`.
+void rebuild_named(const Config& config, CellRegistry& cells, const ResolvedNames& names,
+                   StaticParts& parts);
 
 /// The only mapping from configuration and traffic state to a snapshot. O(services), and O(its
 /// endpoints) for a service of which an endpoint is not enabled.
@@ -56,8 +87,10 @@ model::TrafficState initial_traffic(const Config& config);
 
 /// `saved` brought up to date with `config`: services that are new get their initial entry with the
 /// saved generation, services that left get `gone_since`, and are forgotten 30 days later; returned
-/// ones lose it. The same for decisions about endpoints. Generation unchanged.
+/// ones lose it. The same for decisions about endpoints: an address is there while `names` say so,
+/// or as long as a name of its pool and port has no address, since nobody knows then. Generation
+/// unchanged.
 model::TrafficState merge_traffic(const Config& config, model::TrafficState saved,
-                                  core::WallTime now);
+                                  core::WallTime now, const ResolvedNames& names = {});
 
 }  // namespace sluice::config

@@ -41,9 +41,13 @@ struct Listener {
 };
 
 struct Endpoint {
-  core::SocketAddress address;  // an IP and a port, or a Unix socket
-  std::string text;             // as written
+  core::SocketAddress
+      address;       // an IP and a port, or a Unix socket; of a name only the port counts
+  std::string text;  // as written; a name in lower case
   Position at;
+  std::string host = {};  // a name to look up, in lower case; empty: an address
+
+  bool is_name() const { return !host.empty(); }
 };
 
 struct Pool {

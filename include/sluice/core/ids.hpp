@@ -17,8 +17,9 @@ struct Id {
 using ServiceId = Id<struct ServiceTag, std::uint32_t>;
 /// Never reused within a process.
 using PoolId = Id<struct PoolTag, std::uint32_t>;
-/// One (service, pool, address). Never reused within a process.
-using EndpointId = Id<struct EndpointTag, std::uint32_t>;
+/// One (service, pool, address) as long as somebody uses it; one that comes back later gets a new
+/// one. Never reused within a process, and 64 bits: addresses behind names come and go for months.
+using EndpointId = Id<struct EndpointTag, std::uint64_t>;
 /// Number of a published snapshot, local to the process. Never reused; 0 = none.
 using Epoch = Id<struct EpochTag, std::uint64_t>;
 /// Number of a traffic state: one per installation, persisted, +1 for each accepted change

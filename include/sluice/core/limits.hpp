@@ -77,12 +77,25 @@ static_assert(kIdentityFileMax < UINT32_MAX / 2);  // offsets are 32 bit
 /// How often such files are looked at. A new one is read when two looks in a row find it alike, so
 /// that one is not read while it is written.
 inline constexpr std::chrono::milliseconds kFileLook{1000};
+/// One that is different at each look is replaced all the time; then it is read as it is.
+inline constexpr unsigned kFileLooksMax = 10;
+/// The longest pause, in looks, before a file that could not be read is tried again.
+inline constexpr unsigned kFileRetryLooksMax = 64;
 
 /// accept4 calls per readiness event: the loop must turn also in a connection storm (nghttpx).
 inline constexpr unsigned kAcceptsPerEvent = 16;
 inline constexpr int kListenBacklog = 4096;
 /// How long a listener rests after EMFILE, ENFILE, ENOBUFS or ENOMEM.
 inline constexpr std::chrono::milliseconds kAcceptPause{100};
+
+/// Endpoint names are looked up again so long after an answer, and after a failure (behaviour.md
+/// §4). How long a start waits for the first answers: a resolver that is down must not keep the
+/// rest of the services down.
+inline constexpr std::chrono::milliseconds kResolveEvery{30'000};
+inline constexpr std::chrono::milliseconds kResolveRetry{10'000};
+inline constexpr std::chrono::milliseconds kResolveAtStart{2000};
+/// Look-ups at once: each blocks a thread, for half a minute when the resolver is silent.
+inline constexpr std::size_t kLookupsMax = 32;
 
 /// Idle endpoint connections that one worker keeps per endpoint.
 inline constexpr std::size_t kIdlePerEndpointMax = 128;
@@ -106,6 +119,10 @@ inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 /// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};
 inline constexpr std::size_t kTimerSlots = 1024;
+
+/// Lines for whoever runs the process that standard error has not taken yet; more are dropped and
+/// counted. What a pipe holds, once more.
+inline constexpr std::size_t kNoticeQueueBytes = 64 * 1024;
 
 /// Access-log lines that wait for the writer, per process; more are dropped and counted.
 inline constexpr std::size_t kAccessLogQueueLines = 64 * 1024;
@@ -146,6 +163,11 @@ inline constexpr std::size_t kAuditLineMax = 32 * 1024 * 1024;
 /// What one look at the audit reads and answers; the store thread reads it between two writes.
 inline constexpr std::size_t kAuditTailLines = 1000;
 inline constexpr std::size_t kAuditTailBytes = 1024 * 1024;
+/// What a look at the whole audit lists, how often the same must be found before it is believed
+/// while a proxy may be writing, and how often is looked at most.
+inline constexpr std::size_t kAuditFindingsMax = 100;
+inline constexpr unsigned kAuditLooksAlike = 3;
+inline constexpr unsigned kAuditLooksMax = 30;
 /// Events that are kept for those who come or fall behind.
 inline constexpr std::size_t kEventsKept = 1024;
 /// Readers of the event stream; each holds a connection to the admin socket.
@@ -155,6 +177,9 @@ static_assert(kEventReadersMax < kAdminConnectionsMax / 4);
 inline constexpr std::size_t kEventQueueMax = 64 * 1024;
 /// A comment when nothing else goes out, so that both sides notice a dead connection.
 inline constexpr std::chrono::milliseconds kEventHeartbeat{15'000};
+/// So often is looked whether such a reader takes what waits for it; one that took nothing since
+/// the last look gives its place to others.
+inline constexpr std::chrono::milliseconds kEventStall{30'000};
 /// Sockets that connect checks of one change hold at once, and of one pool.
 inline constexpr std::size_t kConnectChecksMax = 128;
 inline constexpr std::size_t kConnectChecksPerPoolMax = 16;

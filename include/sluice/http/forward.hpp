@@ -46,6 +46,7 @@ std::string_view make_identity(core::Rng& rng, std::array<char, 32>& out);
 struct RequestForwarding {
   ClientIdentity client;
   std::optional<core::IpAddress> peer;  // appended to X-Forwarded-For; nullopt: a Unix-socket peer
+  std::string_view peer_text;           // the same, where it is written already; else empty
   std::string_view scheme = "http";
   std::string_view request_id;
   std::string_view pool;     // value of Sluice-Pool

@@ -6,6 +6,7 @@
 
 #include "sluice/metrics/counter.hpp"
 #include "sluice/metrics/histogram.hpp"
+#include "sluice/metrics/seen_users.hpp"
 
 namespace sluice::metrics {
 
@@ -66,6 +67,7 @@ struct ServiceCounters {
   std::array<Counter, kPoolLabels> in_flight;          // gauge
   std::array<Counter, kPoolLabels> tunnels;            // gauge
   std::array<Counter, kPoolLabels> endpoint_failures;  // attempts that ended without an answer
+  SeenUsers users;                                     // whose pool the hash decided
   Counter retries;
   Counter fallbacks;  // candidate → live
   Counter identities_too_long;

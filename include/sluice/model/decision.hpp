@@ -64,7 +64,7 @@ policy::Identity identify(const ServiceSettings& settings, const http::RequestHe
 
 /// What the choice among the endpoints of a pool looks at, before any has been tried.
 inline policy::EndpointView view_of(const Endpoint& endpoint) {
-  return {.is_usable = !endpoint.is_disabled,
+  return {.is_usable = endpoint.is_usable(),
           .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
           .penalty_until =
               policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};

@@ -64,8 +64,9 @@ struct Explanation {
   std::optional<policy::PoolChoice> before_fallback{};
 };
 
+/// `edition` is only borrowed: the explanation points into its snapshot, and not into its lists.
 /// `rng` as the data path's: it breaks ties between endpoints. Linear in the request and the pins.
-Explanation explain(const Snapshot& snapshot, const ExplainInput& input, core::Rng& rng);
+Explanation explain(const Edition& edition, const ExplainInput& input, core::Rng& rng);
 
 /// The explanation in one sentence for a person: `user-2 is in bucket 1364 of 10000, below the
 /// split of 20 %, so green`. Octets of the client appear as they came, at most 64 of them in a row.

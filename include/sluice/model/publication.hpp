@@ -27,8 +27,9 @@ class Publication {
   std::size_t workers() const { return slots_.size(); }
 
   // ---- control thread ----
-  /// Epochs grow and are never reused. Requires: snapshot->epoch is above every epoch given before.
-  void prepare(std::shared_ptr<const Snapshot> snapshot);
+  /// Epochs grow and are never reused. Requires: neither part is nullptr, and the snapshot's epoch
+  /// is above every epoch given before.
+  void prepare(Edition edition);
   /// Takes back a prepared snapshot that will not be flipped (its state could not be persisted).
   void withdraw(core::Epoch epoch);
   /// The switch: one store. Requires: prepared and not withdrawn.
@@ -41,16 +42,18 @@ class Publication {
   core::Epoch active() const { return {active_.load(std::memory_order_acquire)}; }
 
   // ---- the worker with that number ----
-  /// Exactly the snapshot of `epoch`; older ones in the mailbox are dropped. Its absence is a
-  /// broken invariant.
-  std::shared_ptr<const Snapshot> take(std::size_t worker, core::Epoch epoch);
+  /// Exactly the edition of `epoch`; older ones in the mailbox are dropped. Its absence is a broken
+  /// invariant.
+  Edition take(std::size_t worker, core::Epoch epoch);
+  /// From now on the worker uses nothing of an older edition but the snapshots that requests hold:
+  /// control may drop the last reference to older lists, and they die on its thread.
   void set_adopted(std::size_t worker, core::Epoch epoch);
 
  private:
   struct alignas(64) Slot {
     std::atomic<std::uint64_t> adopted{0};  // written by the worker
     std::mutex mutex;
-    std::vector<std::shared_ptr<const Snapshot>> prepared;  // guarded by mutex, epochs grow
+    std::vector<Edition> prepared;  // guarded by mutex, epochs grow
   };
   alignas(64) std::atomic<std::uint64_t> active_{0};  // written by control
   std::vector<std::unique_ptr<Slot>> slots_;          // constant after construction

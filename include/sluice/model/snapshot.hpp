@@ -22,7 +22,8 @@
 namespace sluice::model {
 
 /// Live state of one endpoint, the same in every snapshot that contains it (architecture.md §5).
-/// Shared by all workers; owned by control, outlives every snapshot and lease.
+/// Shared by all workers; owned by the snapshots that contain it and by the tunnels on it, so that
+/// it ends with the last of them.
 struct alignas(64) EndpointCell {
   std::atomic<std::uint32_t> in_flight{0};  // requests and tunnels on it, all workers; relaxed
   std::atomic<std::uint64_t> penalty{
@@ -42,9 +43,15 @@ struct PoolCell {
 struct Endpoint {
   core::EndpointId id;
   core::SocketAddress address;
-  std::string text;              // as users see it: `127.0.0.1:9001`
-  EndpointCell* cell = nullptr;  // never nullptr in a snapshot
-  bool is_disabled = false;      // gets no new requests: EndpointMode is not Enabled
+  std::string text;                // as users see it: `127.0.0.1:9001`
+  std::vector<std::string> names;  // of the file, that have this address: `app.internal:9001`
+  std::string why_down;  // `text` is a name of the file that has no address, and `address` none
+                         // either; empty: an address
+  std::shared_ptr<EndpointCell> cell;  // never nullptr in a snapshot
+  bool is_disabled = false;            // taken out by an operator: EndpointMode is not Enabled
+
+  /// Whether it may get new requests.
+  bool is_usable() const { return !is_disabled && why_down.empty(); }
 };
 
 struct Pool {
@@ -76,7 +83,7 @@ struct Expose {
 };
 
 /// What the configuration says about a service: the same object in all snapshots of one
-/// configuration, unless an operator has taken an endpoint out.
+/// configuration, unless an operator has taken an endpoint out, or a name has other addresses.
 struct ServiceSettings {
   core::ServiceId id;
   std::string name;
@@ -111,7 +118,6 @@ struct Snapshot {
   core::Generation generation;
   std::vector<Service> services;  // by ServiceId
   std::shared_ptr<const ServiceTable> table;
-  IdentityLists lists;  // what the list pins name by position
   std::vector<core::Network> trusted_proxies;
   bool trusts_unix = false;
   /// The widest limits of all services: judged before the service is known; the service's own are
@@ -122,6 +128,17 @@ struct Snapshot {
   core::Millis keep_alive_idle{60'000};
 
   const Service& service(core::ServiceId id) const { return services[id.raw]; }
+};
+
+/// No list, for a configuration that names none. Shared; never nullptr.
+const std::shared_ptr<const IdentityLists>& no_lists();
+
+/// What is published under one epoch. The lists stand beside the snapshot and not in it: a request
+/// holds its snapshot to its end, which may be hours away, but asks a list only until its pool is
+/// chosen; and a list of a million lines is 36 MB.
+struct Edition {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::shared_ptr<const IdentityLists> lists = no_lists();  // what the list pins name by position
 };
 
 }  // namespace sluice::model

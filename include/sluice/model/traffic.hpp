@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,7 @@ std::string_view text(EndpointMode mode);
 /// survives a restart and a configuration in which the endpoint is missing.
 struct EndpointDecision {
   core::PoolName pool = core::PoolName::Blue;
-  std::string address;  // `127.0.0.1:9001`
+  std::string address;  // `127.0.0.1:9001`, or a name of the file: `app.internal:9001`
   EndpointMode mode = EndpointMode::Disabled;
   std::optional<core::WallTime> gone_since;  // it left the file then; kept for 30 days
 
@@ -43,6 +44,10 @@ struct ServiceTraffic {
 
   core::PoolName candidate() const { return core::other(live); }
   EndpointMode mode_of(core::PoolName pool, std::string_view address) const;
+  /// Of an address that `names` of the file have: what was decided about itself, else what keeps it
+  /// out most of what was decided about its names.
+  EndpointMode mode_of(core::PoolName pool, std::string_view address,
+                       std::span<const std::string> names) const;
   friend bool operator==(const ServiceTraffic&, const ServiceTraffic&) = default;
 };
 

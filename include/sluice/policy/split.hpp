@@ -13,9 +13,16 @@ namespace sluice::policy {
 inline constexpr std::string_view kHashVersion = "murmur3-32-v1";
 inline constexpr std::uint16_t kBuckets = 10'000;
 
-/// 0..9999: (murmur3_x86_32(salt ':' identity) × 10'000) >> 32 in 64-bit integers.
+/// murmur3_x86_32(salt ':' identity).
 /// Requires: salt and identity within core::limits (longer ones are a broken invariant).
-std::uint16_t bucket_of(std::string_view salt, std::string_view identity);
+std::uint32_t split_hash(std::string_view salt, std::string_view identity);
+/// 0..9999: (hash × 10'000) >> 32 in 64-bit integers.
+constexpr std::uint16_t bucket_of(std::uint32_t hash) {
+  return static_cast<std::uint16_t>((std::uint64_t{hash} * kBuckets) >> 32U);
+}
+inline std::uint16_t bucket_of(std::string_view salt, std::string_view identity) {
+  return bucket_of(split_hash(salt, identity));
+}
 
 /// Words of the access log, of `explain` and of the Sluice-Reason field.
 enum class Reason : std::uint8_t {
@@ -55,6 +62,9 @@ struct PoolChoice {
   core::PoolName pool = core::PoolName::Blue;
   Reason reason = Reason::Live;
   std::optional<std::uint16_t> bucket;  // absent only without identity
+  std::uint32_t hash = 0;               // whose bucket it is
+
+  bool is_by_hash() const { return reason == Reason::Split || reason == Reason::Live; }
 };
 
 /// A pin decides before the split, but selects the candidate only while that is open; otherwise the

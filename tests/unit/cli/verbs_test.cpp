@@ -315,7 +315,8 @@ TEST_CASE("cli: endpoint that is used wrongly names its own help", "[cli][endpoi
     CHECK(ran.exit_status == 2);
     CHECK(has(ran.err, "try: sluice endpoint"));
   }
-  CHECK(has(run_sluice({"endpoint", "drain"}).err, "try: sluice endpoint drain --help"));
+  CHECK(has(run_sluice({"endpoint", "drain"}).err,
+            "try: sluice endpoint drain ENDPOINT [SERVICE], or sluice endpoint drain --help\n"));
 }
 
 TEST_CASE("cli: the last endpoint needs --force, and the refusal says so", "[cli][endpoint]") {
@@ -356,6 +357,7 @@ TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked
   audit_verdict.lines = 12;
   audit_verdict.first_generation = 1;
   audit_verdict.last_generation = 12;
+  audit_verdict.is_end_compared = true;
   const Ran good = run_sluice({"audit", "verify", "--state-dir", "/var/x"});
   CHECK(good.exit_status == 0);
   CHECK(good.out == "good: 12 lines in 2 files of /var/x, generations 1 to 12\n");
@@ -366,14 +368,24 @@ TEST_CASE("cli: audit verify exits 0, or 1 with file and line; no proxy is asked
   run_sluice({"audit", "verify", "--state-dir", "/x", "--partial"});
   CHECK(audit_asked == "/x partial");
 
-  audit_verdict.bad_file = "/var/x/audit-1.jsonl";
-  audit_verdict.bad_line = 7;
-  audit_verdict.why = "it is wrong";
+  audit_verdict.findings = {{"/var/x/audit-1.jsonl", 7, "it is wrong"},
+                            {"/var/x/state.json", 0, "it is missing"}};
   const Ran bad = run_sluice({"audit", "verify", "--state-dir", "/var/x", "--json"});
   CHECK(bad.exit_status == 1);
   CHECK(has(bad.out, R"("good":false)"));
-  CHECK(has(bad.out, R"("file":"/var/x/audit-1.jsonl","line":7)"));
-  CHECK(has(bad.err, "sluice audit verify: /var/x/audit-1.jsonl:7: it is wrong"));
+  CHECK(has(bad.out, R"({"file":"/var/x/audit-1.jsonl","line":7,"why":"it is wrong"})"));
+  CHECK(has(bad.out, R"({"file":"/var/x/state.json","line":null,"why":"it is missing"})"));
+  CHECK(bad.err ==
+        "sluice audit verify: /var/x/audit-1.jsonl:7: it is wrong\n"
+        "sluice audit verify: /var/x/state.json: it is missing\n");
+
+  audit_verdict.findings.clear();
+  audit_verdict.is_end_compared = false;
+  audit_verdict.only_in_state = 13;
+  const Ran noted = run_sluice({"audit", "verify", "--state-dir", "/var/x", "--partial"});
+  CHECK(noted.exit_status == 0);
+  CHECK(has(noted.out, "there is no state.json, so nothing tells"));
+  CHECK(has(noted.out, "generation 13: its record is in state.json only"));
 
   audit_verdict = {};
   audit_verdict.trouble = "/var/x: there is no audit file";
@@ -426,4 +438,77 @@ TEST_CASE("cli: --dry-run reaches the proxy, and never waits", "[cli]") {
   CHECK_FALSE(has(admin.requests().back(), "dry_run"));
   CHECK(run_sluice({"switch", "green", "--dry-run", "--wait", socket, path.c_str()}).exit_status ==
         2);
+}
+
+TEST_CASE("cli: arguments come back in refusals without what a terminal would obey", "[cli]") {
+  const std::string bad = "x\x1b[2J\u202E\ny";
+  FakeAdmin admin([](const std::string&) {
+    return FakeAdmin::json(404, R"({"code":"unknown_service","detail":"no \u001b[1m\u202e"})");
+  });
+  const std::string socket = admin.path();
+  const std::string option = "--" + bad;
+  const std::vector<std::vector<const char*>> calls{
+      {bad.c_str()},
+      {"switch", bad.c_str()},
+      {"switch", "blue", bad.c_str(), "extra"},
+      {"split", bad.c_str()},
+      {"status", bad.c_str(), "--socket", socket.c_str()},
+      {"status", bad.c_str(), "--socket", socket.c_str(), "--json"},
+      {"status", "--socket", bad.c_str()},
+      {"explain", "--user", bad.c_str(), "--request", bad.c_str()},
+      {"explain", "--request", bad.c_str()},
+      {"explain", "--user", "u", "--path", bad.c_str()},
+      {"endpoint", bad.c_str(), "x"},
+      {"audit", "verify", "--state-dir", bad.c_str()},
+      {"audit", "verify", "-c", bad.c_str()},
+      {"check", "-c", bad.c_str()},
+      {"--", bad.c_str()},
+      {"status", "--interval", bad.c_str()},
+      {option.c_str()},
+  };
+  audit_verdict = {};
+  audit_verdict.trouble = bad;
+  for (const auto& call : calls) {
+    const Ran ran = run_sluice(call);
+    INFO(ran.err << ran.out);
+    CHECK(ran.exit_status != 0);
+    CHECK_FALSE((ran.err + ran.out).empty());
+    CHECK_FALSE(has(ran.err + ran.out, "\x1b"));
+    CHECK_FALSE(has(ran.err + ran.out, "\u202E"));
+    CHECK_FALSE(has(ran.err, "\ny"));
+  }
+}
+
+TEST_CASE("cli: a usage error shows how the command is written", "[cli]") {
+  struct Case {
+    std::vector<const char*> arguments;
+    const char* tries;
+  };
+  const Case cases[] = {
+      {{"switch"}, "try: sluice switch POOL [SERVICE], or sluice switch --help\n"},
+      {{"switch", "red"}, "try: sluice switch POOL [SERVICE], or"},
+      {{"split"}, "try: sluice split PERCENT [SERVICE], or sluice split --help\n"},
+      {{"rollback", "a", "b"}, "try: sluice rollback [SERVICE], or"},
+      {{"status", "--nope"}, "try: sluice status [SERVICE], or"},
+      {{"events", "x"}, "try: sluice events, or sluice events --help\n"},
+      {{"audit", "verify", "x"}, "try: sluice audit verify, or"},
+      {{"audit", "verfy"},
+       "unknown command 'verfy', did you mean 'verify'? There is verify\n  try: sluice audit "
+       "[verify]\n"},
+      {{"endpoint"},
+       "sluice endpoint: which command?\n"
+       "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE], or sluice endpoint "
+       "--help\n"},
+      {{"endpoint", "frob", "x"},
+       "sluice endpoint: unknown command 'frob'; there is drain, enable, disable\n"
+       "  try: sluice endpoint drain|enable|disable ENDPOINT [SERVICE]\n"},
+      {{"endpoint", "enabel", "x"}, "did you mean 'enable'?"},
+      {{}, "sluice: which command?\n  try: sluice run|check|status|"},
+  };
+  for (const Case& each : cases) {
+    const Ran ran = run_sluice(each.arguments);
+    INFO(ran.err);
+    CHECK(ran.exit_status == 2);
+    CHECK(has(ran.err, each.tries));
+  }
 }

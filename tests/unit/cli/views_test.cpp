@@ -51,6 +51,16 @@ TEST_CASE("status view: shows pools with share and role, endpoints, drains with 
   CHECK_FALSE(has(text, "warning"));
 }
 
+TEST_CASE("status view: an endpoint has its host names behind it", "[cli]") {
+  StatusAnswer status = busy_shop();
+  status.services[0].pools[0].endpoints = {{"10.0.0.1:9001", "up", 2, "app.internal:9001"},
+                                           {"b:1", "down", 0, "Name or service not known"}};
+  const std::string text = status_text(status, {}, kNoon);
+  CHECK(has(text, "    10.0.0.1:9001            up        2 in flight   app.internal:9001\n"));
+  CHECK(has(text,
+            "    b:1                      down      0 in flight   Name or service not known\n"));
+}
+
 TEST_CASE("status view: fits 80 columns and is plain without colour", "[cli]") {
   std::istringstream lines(status_text(busy_shop(), {}, kNoon));
   for (std::string line; std::getline(lines, line);) {
@@ -147,14 +157,22 @@ TEST_CASE("change view: warns of what is not on disk and of late workers", "[cli
   change.workers_missing = {0, 3};
   CHECK(has(change_warnings(change), "not on disk yet"));
   CHECK(has(change_warnings(change), "worker 0 3"));
+  change.is_dry_run = true;
+  CHECK(change_warnings(change).empty());
+  change.is_dry_run = false;
+  change.service = "shop";
+  change.warnings = {"the live pool\x1b[31m", "another"};
+  CHECK(change_warnings(change).starts_with(
+      "warning: shop: the live pool?[31m\nwarning: shop: another\n"));
 }
 
 TEST_CASE("change view: a dry run says what would be", "[cli]") {
   ChangeAnswer change;
   change.is_dry_run = true;
-  change.changed = true;
+  change.would_change = true;
   change.service = "shop";
-  change.live = "green";
+  change.live = "blue";
+  change.would_live = "green";
   change.moved_basis_points = 9000;
   change.would_drain = "blue";
   change.requests_there = 5;
@@ -163,12 +181,53 @@ TEST_CASE("change view: a dry run says what would be", "[cli]") {
         "shop: green would be live, blue closed (dry run, nothing has changed)\n"
         "  90 % of all users would change pools, pins apart\n"
         "  blue would drain: 5 requests and 1 tunnel are in progress there now\n");
-  change.live = "blue";
-  change.split_basis_points = 1250;
+  change.users_seen = 1240;
+  change.users_moved = 1116;
+  CHECK(has(change_text(Verb::Switch, change, std::nullopt, {}),
+            "pins apart\n  about 1116 of 1240 users seen in the last minute would\n  blue"));
+  change.would_live = "blue";
+  change.would_split_basis_points = 1250;
   change.would_drain.clear();
   CHECK(has(change_text(Verb::Split, change, std::nullopt, {}),
             "green would get 12.5 % of the users (dry run"));
-  change.changed = false;
+  change.would_change = false;
   CHECK(has(change_text(Verb::Split, change, std::nullopt, {}),
             "already, nothing to do (dry run, nothing has changed)"));
+}
+
+TEST_CASE("harmless: what a terminal would obey is not shown, in text and in JSON",
+          "[cli][console]") {
+  CHECK(harmless("ä \u20AC shop-1") == "ä \u20AC shop-1");
+  CHECK(harmless("a\x1b[31mb\r\n\t\x7f") == "a?[31mb????");
+  CHECK(harmless("\xC2\x9B"
+                 "2J") == "?2J");
+  CHECK(harmless("\x9B"
+                 "2J \xFF") == "?2J ?");  // no UTF-8, but an old terminal knows it
+  for (const char* turns : {"\u202A", "\u202B", "\u202C", "\u202D", "\u202E", "\u2066", "\u2067",
+                            "\u2068", "\u2069", "\u200E", "\u200F", "\u061C"}) {
+    INFO(turns);
+    CHECK(harmless(std::string("a") + turns + "b") == "a?b");
+  }
+  for (const char* near : {"\u2029", "\u202F", "\u2065", "\u206A", "\u200D", "\u2010", "\u061B",
+                           "\u061D", "\u00A0", "\u05D0"}) {
+    INFO(near);
+    CHECK(harmless(near) == near);
+  }
+  CHECK(harmless_lines("a\x1b\nb\n") == "a?\nb\n");
+  CHECK(harmless_lines("") == "");
+  CHECK(harmless_json("{\"a\":\t\"\u202E\xC2\x9B\x7f\u061C\x1b\u20AC\"}\r\n") ==
+        "{\"a\":\t\"\\u202e\\u009b\\u007f\\u061c\\u001b\u20AC\"}\r\n");
+  CHECK(harmless_json("\"\xFF\"") == "\"\\ufffd\"");
+}
+
+TEST_CASE("wire: texts of answers hold nothing that a terminal would obey", "[cli][wire]") {
+  const auto status =
+      read_status(R"({"generation":1,"durable":true,"version":"1","workers":1,"listeners":[],
+      "services":[{"name":"s\u001b[2J","live":"blue",
+      "candidate":"green","generation":1,"drains":[],"salt":"\u202e","pools":{"blue":{"endpoints":[{"address":"a\u0007"}]}}}]})");
+  REQUIRE(status);
+  CHECK(status->services[0].name == "s?[2J");
+  CHECK(status->services[0].salt == "?");
+  CHECK(status->services[0].pools[0].endpoints[0].address == "a?");
+  CHECK(read_problem(R"({"code":"x","detail":"no \u202e service"})").detail == "no ? service");
 }

@@ -27,6 +27,20 @@ TEST_CASE("wire: reads a status as behaviour.md §5 writes it, the live pool fir
   CHECK(shop.drains.at(0).requests == 3);
 }
 
+TEST_CASE("wire: an endpoint has its host names, or why a host name is down, beside it", "[cli]") {
+  const auto status =
+      read_status(R"({"name":"shop","generation":3,"live":"blue","pools":{"blue":{"endpoints":[
+    {"address":"10.0.0.1:1","state":"up","in_flight":0,"names":["a:1","b:1"]},
+    {"address":"c:1","state":"down","in_flight":0,"reason":"Name or service not known"},
+    {"address":"10.0.0.2:1","state":"up","in_flight":0}]}}})");
+  REQUIRE(status);
+  const auto& endpoints = status->services.at(0).pools.at(0).endpoints;
+  REQUIRE(endpoints.size() == 3);
+  CHECK(endpoints[0].note == "a:1, b:1");
+  CHECK(endpoints[1].note == "Name or service not known");
+  CHECK(endpoints[2].note.empty());
+}
+
 TEST_CASE("wire: one service on its own is read as a status with that service", "[cli]") {
   const auto status = read_status(R"({"name":"shop","generation":3,"live":"blue","pools":{}})");
   REQUIRE(status);

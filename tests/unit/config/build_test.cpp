@@ -59,20 +59,38 @@ Config named(const std::vector<std::string>& names) {
 
 }  // namespace
 
-TEST_CASE("cells: the same service, pool and address have the same cell and id, always",
+TEST_CASE("cells: the same service, pool and address have the same cell and id while it is used",
           "[config][build]") {
   CellRegistry cells(3);
-  const auto& first = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
-  const auto id = first.id;
-  const auto* cell = first.cell.get();
-  std::set<core::EndpointId> ids{id};
+  const auto first = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
+  std::set<core::EndpointId> ids{first.id};
   for (int i = 0; i < 1000; ++i)
     ids.insert(cells.endpoint("shop", PoolName::Blue, "127.0.0.2:" + std::to_string(i)).id);
   CHECK(ids.size() == 1001);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").id == first.id);
+  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").cell == first.cell);
+  CHECK(cells.endpoint("shop", PoolName::Green, "127.0.0.1:1").cell != first.cell);
+  CHECK(cells.endpoint("blog", PoolName::Blue, "127.0.0.1:1").cell != first.cell);
+}
+
+TEST_CASE("cells: an endpoint that nobody uses is forgotten, and its id is never given again",
+          "[config][build]") {
+  CellRegistry cells(1);
+  auto used = cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1");
+  const core::EndpointId id = used.id;
+  const auto tunnel = used.cell;  // holds the cell alone
+  used.cell.reset();
+  cells.forget_unused();
+  CHECK(cells.endpoints() == 1);
   CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").id == id);
-  CHECK(cells.endpoint("shop", PoolName::Blue, "127.0.0.1:1").cell.get() == cell);
-  CHECK(cells.endpoint("shop", PoolName::Green, "127.0.0.1:1").cell.get() != cell);
-  CHECK(cells.endpoint("blog", PoolName::Blue, "127.0.0.1:1").cell.get() != cell);
+
+  std::set<core::EndpointId> ids{id};
+  for (int i = 0; i < 100; ++i) {
+    const bool is_new = ids.insert(cells.endpoint("shop", PoolName::Blue, "127.0.0.2:1").id).second;
+    REQUIRE(is_new);
+    cells.forget_unused();
+    REQUIRE(cells.endpoints() == 1);
+  }
 }
 
 TEST_CASE("cells: a pool has one lease count per worker and an id that is never 0",
@@ -112,8 +130,7 @@ TEST_CASE("build: settings carry the configuration", "[config][build]") {
   CHECK(blue.endpoints[1].address.port == 9002);
   CHECK(blue.cell == cells.pool("shop", PoolName::Blue).cell.get());
   CHECK(blue.id == cells.pool("shop", PoolName::Blue).id);
-  CHECK(blue.endpoints[0].cell ==
-        cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").cell.get());
+  CHECK(blue.endpoints[0].cell == cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").cell);
   CHECK(blue.endpoints[0].id == cells.endpoint("shop", PoolName::Blue, "127.0.0.1:9001").id);
   CHECK(shop.pool(PoolName::Green).endpoints[0].cell != blue.endpoints[0].cell);
   CHECK_FALSE(blue.endpoints[0].is_disabled);
@@ -291,4 +308,158 @@ TEST_CASE("build: a decision about an endpoint outlives its absence for 30 days"
   merged = config::merge_traffic(c, merged, now + 30 * 24h);
   REQUIRE(merged.find("shop")->endpoints.size() == 1);
   CHECK(merged.find("shop")->endpoints[0].address == "127.0.0.1:9001");
+}
+
+// ---- host names ----
+
+namespace {
+
+/// `app:9001` twice, 127.0.0.1:9001 and `b:1` in one service, and a service without names.
+Config with_names() {
+  return parse_good(
+      "listeners: [{bind: 127.0.0.1:8080}]\n"
+      "services:\n"
+      "  - {name: shop, hosts: [a], pools: {blue: {endpoints: [app:9001, 127.0.0.1:9001]}, green: "
+      "{endpoints: [app:9001, b:1]}}}\n"
+      "  - {name: blog, hosts: [b], pools: {blue: {endpoints: [127.0.0.1:9002]}}}\n");
+}
+
+config::ResolvedNames app_is(const std::vector<std::string>& texts) {
+  config::ResolvedNames names;
+  for (const std::string& text : texts)
+    names["app"].addresses.push_back(*core::IpAddress::parse(text));
+  return names;
+}
+
+model::TrafficState with_decision(const Config& c, const std::string& about) {
+  model::TrafficState state = config::initial_traffic(c);
+  model::ServiceTraffic& shop = *state.find("shop");
+  shop = model::apply_endpoint(shop, PoolName::Blue, about, model::EndpointMode::Draining).after;
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("build: other addresses of a name change the services that have it only",
+          "[config][build][names]") {
+  const Config c = with_names();
+  CellRegistry cells(1);
+  auto parts = config::build_static(c, cells);
+  const auto before = parts;
+  const auto& blue = parts.services[0]->pool(PoolName::Blue);
+  REQUIRE(blue.endpoints.size() == 2);
+  CHECK(blue.endpoints[0].text == "app:9001");
+  CHECK_FALSE(blue.endpoints[0].is_usable());
+  CHECK(blue.endpoints[0].cell != nullptr);
+  CHECK(blue.endpoints[1].is_usable());
+
+  config::rebuild_named(c, cells, app_is({"10.0.0.1", "10.0.0.2"}), parts);
+  CHECK(parts.services[0] != before.services[0]);
+  CHECK(parts.services[1] == before.services[1]);
+  CHECK(parts.table == before.table);
+  const auto& found = parts.services[0]->pool(PoolName::Blue);
+  REQUIRE(found.endpoints.size() == 3);
+  CHECK(found.endpoints[0].text == "10.0.0.1:9001");
+  CHECK(found.endpoints[0].address.text() == "10.0.0.1:9001");
+  CHECK(found.endpoints[0].names == std::vector<std::string>{"app:9001"});
+  CHECK(found.endpoints[0].is_usable());
+  CHECK(found.id == before.services[0]->pool(PoolName::Blue).id);
+  CHECK(found.cell == before.services[0]->pool(PoolName::Blue).cell);
+  // What stays has its live state.
+  CHECK(found.endpoints[2].cell == before.services[0]->pool(PoolName::Blue).endpoints[1].cell);
+  const auto two = found.endpoints[1].cell;
+  config::rebuild_named(c, cells, app_is({"10.0.0.2", "10.0.0.3"}), parts);
+  CHECK(parts.services[0]->pool(PoolName::Blue).endpoints[0].cell == two);
+}
+
+TEST_CASE("build: what finds no place in a pool is told", "[config][build][names]") {
+  const Config c = with_names();
+  CellRegistry cells(1);
+  config::ResolvedNames names;
+  for (unsigned i = 0; i < 256; ++i)
+    names["app"].addresses.push_back(core::IpAddress::v4({10, 0, 0, static_cast<std::uint8_t>(i)}));
+  auto parts = config::build_static(c, cells, names);
+  CHECK(parts.left_out ==
+        std::vector<config::LeftOut>{{"shop", PoolName::Blue, 1}, {"shop", PoolName::Green, 1}});
+  config::rebuild_named(c, cells, app_is({"10.0.0.1"}), parts);
+  CHECK(parts.left_out.empty());
+}
+
+TEST_CASE("build: addresses that rotate for months leave nothing behind",
+          "[config][build][names]") {
+  const Config c = with_names();
+  CellRegistry cells(2);
+  auto parts = config::build_static(c, cells);
+  const auto held = parts.services[0];  // a request that runs as long
+  std::size_t most = 0;
+  core::EndpointId newest;
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    config::ResolvedNames names;
+    names["app"].addresses = {
+        core::IpAddress::v4({10, static_cast<std::uint8_t>(i >> 16U),
+                             static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)})};
+    config::rebuild_named(c, cells, names, parts);
+    most = std::max(most, cells.endpoints());
+    const auto id = parts.services[0]->pool(PoolName::Blue).endpoints[0].id;
+    REQUIRE(newest < id);  // never one of before
+    newest = id;
+  }
+  // app, 127.0.0.1 and b of `held`, the same with an address now, and one of the other service.
+  CHECK(most <= 10);
+}
+
+TEST_CASE(
+    "build: a decision about a name takes out all its addresses, one about an address it "
+    "alone",
+    "[config][build][names]") {
+  const Config c = with_names();
+  CellRegistry cells(1);
+  const auto parts = config::build_static(c, cells, app_is({"10.0.0.1", "10.0.0.2"}));
+  const auto out = [&](const std::string& about) {
+    const auto snapshot = config::build_snapshot(c, parts, with_decision(c, about), core::Epoch{1});
+    std::string text;
+    for (const auto& endpoint : snapshot->services[0].settings->pool(PoolName::Blue).endpoints)
+      text += endpoint.is_disabled ? 'x' : '.';
+    return text;
+  };
+  CHECK(out("app:9001") == "xx.");
+  CHECK(out("10.0.0.2:9001") == ".x.");
+  CHECK(out("127.0.0.1:9001") == "..x");
+}
+
+TEST_CASE("traffic: a decision about a name is known as long as the name is in the file",
+          "[config][build][names]") {
+  const Config c = with_names();
+  const auto merged = config::merge_traffic(c, with_decision(c, "app:9001"), kNow, {});
+  CHECK_FALSE(merged.find("shop")->endpoints[0].gone_since);
+  const auto other = config::merge_traffic(c, with_decision(c, "app:9002"), kNow, {});
+  CHECK(other.find("shop")->endpoints[0].gone_since == kNow);
+}
+
+TEST_CASE("traffic: an address is known while its name has it, or nobody knows",
+          "[config][build][names]") {
+  const Config c = with_names();
+  const auto gone = [&](const std::string& about, const config::ResolvedNames& names) {
+    const auto merged = config::merge_traffic(c, with_decision(c, about), kNow, names);
+    return merged.find("shop")->endpoints[0].gone_since == kNow;
+  };
+  const auto names = app_is({"10.0.0.1"});
+  CHECK_FALSE(gone("10.0.0.1:9001", names));
+  CHECK(gone("10.0.0.2:9001", names));
+  CHECK(gone("10.0.0.1:9002", names));
+  CHECK(gone("unix:/a", {}));
+  // The name has no address now: it may have this one when it is found again.
+  CHECK_FALSE(gone("10.0.0.2:9001", {}));
+  CHECK(gone("10.0.0.2:9002", {}));
+
+  auto state = with_decision(c, "10.0.0.2:9001");
+  state = config::merge_traffic(c, state, kNow, names);
+  CHECK(config::merge_traffic(c, state, kNow + 30 * 24h - 1ns, names)
+            .find("shop")
+            ->endpoints.size() == 1);
+  CHECK(config::merge_traffic(c, state, kNow + 30 * 24h, names).find("shop")->endpoints.empty());
+  // A resolver that is down when the process starts makes nothing forgotten.
+  const auto kept = config::merge_traffic(c, state, kNow + 300 * 24h, {});
+  REQUIRE(kept.find("shop")->endpoints.size() == 1);
+  CHECK_FALSE(kept.find("shop")->endpoints[0].gone_since);
 }

@@ -224,6 +224,7 @@ TEST_CASE("utf8: characters, and what is none", "[config][utf8]") {
                            "31m"));  // CSI
   CHECK(config::is_printable("\xC2\xA0"));
   CHECK(config::shown("a\x1B[1mb\xFF") == "a?[1mb?");
+  CHECK(config::shown("a\u202Eb") == "a?b");
   CHECK(config::shown(std::string(80, 'x')) == std::string(80, 'x'));
   CHECK(config::shown(std::string(81, 'x')) == std::string(80, 'x') + "...");
 }

@@ -3,19 +3,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "sluice/core/limits.hpp"
 #include "support/catch.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace sluice;
 using namespace std::chrono_literals;
 using config::Config;
 using core::PoolName;
 using policy::IdentityKind;
+using test::TempDir;
 
 namespace {
 
@@ -57,23 +57,6 @@ std::string problems_of(const std::string& text) {
 std::string example(const std::string& name) {
   return std::string(SLUICE_SOURCE_DIR) + "/config/examples/" + name;
 }
-
-/// A path that is removed at the end of the test.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "sluice-config-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace
 
@@ -398,13 +381,33 @@ services:
   CHECK(c.services[2].pools[0].endpoints[0].text == "127.0.0.1:1");
 }
 
+TEST_CASE("config: an endpoint may be a host name, known in lower case", "[config][parse]") {
+  const Config c = parse_good(
+      "listeners: [{bind: 127.0.0.1:8080}]\n"
+      "services:\n"
+      "  - name: shop\n"
+      "    pools: {blue: {endpoints: [App.Internal:9001, app.internal.:9001, app:1, my_app:65535, "
+      "127.0.0.1:9001, 1app:1, 10.0.0.example:1]}}\n");
+  const auto& endpoints = c.services[0].pools[0].endpoints;
+  REQUIRE(endpoints.size() == 7);
+  CHECK(endpoints[0].text == "app.internal:9001");
+  CHECK(endpoints[0].host == "app.internal");
+  CHECK(endpoints[0].address.port == 9001);
+  CHECK(endpoints[0].is_name());
+  CHECK(endpoints[1].host == "app.internal.");
+  CHECK(endpoints[3].text == "my_app:65535");
+  CHECK_FALSE(endpoints[4].is_name());
+  CHECK(endpoints[6].host == "10.0.0.example");
+}
+
 TEST_CASE("config: what is wrong behind an anchor is said once", "[config][parse]") {
   CHECK(problems_of("listeners: [{bind: 127.0.0.1:8080}]\n"
                     "services:\n"
-                    "  - {name: a, hosts: [a], pools: &p {blue: {endpoints: [x:1]}}}\n"
+                    "  - {name: a, hosts: [a], pools: &p {blue: {endpoints: [x:0]}}}\n"
                     "  - {name: b, hosts: [b], pools: *p}\n") ==
-        "sluice.yaml:3:57: host name 'x:1' in 'endpoints' is not supported by this version: use an "
-        "IP address\n");
+        "sluice.yaml:3:57: 'x:0' in 'endpoints', expected an address or host name with a port such "
+        "as "
+        "127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; a port is 1 to 65535\n");
 }
 
 TEST_CASE("config: all semantic problems come in one run, in file order", "[config][parse]") {
@@ -416,7 +419,7 @@ TEST_CASE("config: all semantic problems come in one run, in file order", "[conf
                     "    timeouts: {connect: 5, tunnel_idle: never}\n"
                     "  - name: shop\n"
                     "    health_check: {}\n"
-                    "    pools: {blue: {endpoints: [app:1]}}\n"
+                    "    pools: {blue: {endpoints: [app]}}\n"
                     "listeners:\n"
                     "  - bind: 127.0.0.1:80\n"
                     "  - bind: 127.0.0.1:80\n"
@@ -430,8 +433,9 @@ TEST_CASE("config: all semantic problems come in one run, in file order", "[conf
         "sluice.yaml:7:5: service name 'shop' is given twice, expected another name (first in line "
         "3)\n"
         "sluice.yaml:8:5: 'health_check' is not supported by this version, in service 'shop'\n"
-        "sluice.yaml:9:32: host name 'app:1' in 'endpoints' is not supported by this version: use "
-        "an IP address\n"
+        "sluice.yaml:9:32: 'app' in 'endpoints', expected an address or host name with a port such "
+        "as "
+        "127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; the port is missing\n"
         "sluice.yaml:12:11: '127.0.0.1:80' is the address of listener 'listener-1' (line 11), "
         "expected another one\n"
         "sluice.yaml:13:12: ${HOME} is not set, expected a value in the environment or a default: "
@@ -551,8 +555,8 @@ TEST_CASE("config: listeners that together take everything leave a service unrea
 }
 
 TEST_CASE("config: a file is read", "[config][load]") {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("sluice.yaml");
+  const TempDir directory;
+  const std::string path = directory.in("sluice.yaml");
   std::ofstream(path) << kMinimal;
   const config::Loaded loaded = config::load(path, no_environment);
   REQUIRE(loaded.config);
@@ -560,7 +564,7 @@ TEST_CASE("config: a file is read", "[config][load]") {
 }
 
 TEST_CASE("config: a file that can't be read is one problem without a line", "[config][load]") {
-  const TemporaryDirectory directory;
+  const TempDir directory;
   const auto problem = [](const std::string& path) {
     const config::Loaded loaded = config::load(path, no_environment);
     CHECK_FALSE(loaded.config);
@@ -568,14 +572,19 @@ TEST_CASE("config: a file that can't be read is one problem without a line", "[c
     CHECK(loaded.problems[0].at.line == 0);
     return loaded.problems[0].text();
   };
-  const std::string absent = directory.file("absent.yaml");
+  const std::string absent = directory.in("absent.yaml");
   CHECK(problem(absent) == absent + ": can't be read: No such file or directory");
-  CHECK(problem(directory.file("")) == directory.file("") + ": is a directory, expected a file");
-  const std::string secret = directory.file("secret.yaml");
+  const std::string usual(config::kDefaultFile);
+  if (::access(usual.c_str(), F_OK) != 0) {
+    CHECK(problem(usual) ==
+          usual + ": can't be read: No such file or directory; -c FILE names another file");
+  }
+  CHECK(problem(directory.in("")) == directory.in("") + ": is a directory, expected a file");
+  const std::string secret = directory.in("secret.yaml");
   std::ofstream(secret) << kMinimal;
   REQUIRE(::chmod(secret.c_str(), 0) == 0);
   if (::geteuid() != 0) CHECK(problem(secret) == secret + ": can't be read: Permission denied");
-  const std::string large = directory.file("large.yaml");
+  const std::string large = directory.in("large.yaml");
   std::ofstream(large) << std::string(core::limits::kConfigFileMax + 1, '#');
   CHECK(problem(large) == large + ": too large, expected at most 4 MiB");
 }

@@ -11,6 +11,7 @@
 #include "sluice/config/identity_file.hpp"
 #include "sluice/config/parse.hpp"
 #include "support/catch.hpp"
+#include "support/temp_dir.hpp"
 
 /// Pins in a configuration, and the files that they name.
 using namespace sluice;
@@ -18,6 +19,7 @@ using model::ListPin;
 using model::SegmentPin;
 using model::ValuePin;
 using policy::PinTarget;
+using test::TempDir;
 
 namespace {
 
@@ -56,22 +58,6 @@ std::string problems_of(const config::Loaded& loaded) {
 std::string problems(const std::string& pins, const std::string& prefix = "/") {
   return problems_of(config::parse(with_pins(pins, prefix), "sluice.yaml", no_environment));
 }
-
-struct TempDir {
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() { std::filesystem::remove_all(path); }
-  std::string file(const std::string& name, const std::string& text) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << text;
-    return path + "/" + name;
-  }
-  std::string path;
-};
 
 }  // namespace
 
@@ -367,7 +353,7 @@ TEST_CASE("identity file: it is read with the configuration", "[config][identity
   CHECK(beta.list->contains("user-2"));
   CHECK(beta.read == config::stamp_of(beta.path));
   config::CellRegistry cells(1);
-  CHECK(config::build_static(*loaded.config, cells).lists[0] == beta.list);
+  CHECK(config::build_static(*loaded.config, cells).lists->front() == beta.list);
 }
 
 TEST_CASE("identity file: a bad one is named with its line, one that is missing where it is named",
@@ -395,48 +381,6 @@ TEST_CASE("identity file: a bad one is named with its line, one that is missing 
             at + "10:23: 'identity_in' is 'dir': is a directory, expected a file\n" + at +
             "11:23: 'identity_in' is 'pipe': is no regular file\n" + at +
             "12:23: 'identity_in' is '7': can't be read: No such file or directory");
-}
-
-TEST_CASE("identity file: a change is read when two looks find it alike, and once",
-          "[config][identity_file]") {
-  using config::FileStamp;
-  const FileStamp first{.device = 1, .inode = 2, .size = 3, .modified = 4, .changed = 5};
-  FileStamp growing = first;
-  growing.size = 10;
-  FileStamp grown = first;
-  grown.size = 20;
-  config::FileWatch watch(first);
-  CHECK_FALSE(watch.look(first));
-  CHECK_FALSE(watch.look(first));
-  CHECK_FALSE(watch.look(growing));
-  CHECK_FALSE(watch.look(grown));
-  CHECK(watch.look(grown));
-  CHECK_FALSE(watch.look(grown));
-  // Away and back between two looks, and away for long.
-  CHECK_FALSE(watch.look(std::nullopt));
-  CHECK_FALSE(watch.look(grown));
-  CHECK_FALSE(watch.look(grown));
-  CHECK_FALSE(watch.look(std::nullopt));
-  CHECK(watch.look(std::nullopt));
-  CHECK_FALSE(watch.look(std::nullopt));
-  CHECK_FALSE(watch.look(grown));
-  CHECK(watch.look(grown));
-}
-
-TEST_CASE("identity file: the stamp differs after a write, a replacement and a removal",
-          "[config][identity_file]") {
-  const TempDir directory;
-  const std::string file = directory.file("a.txt", "user-1\n");
-  const auto first = config::stamp_of(file);
-  REQUIRE(first);
-  CHECK(config::stamp_of(file) == first);
-  directory.file("a.txt", "user-1\nuser-2\n");
-  const auto second = config::stamp_of(file);
-  CHECK(second != first);
-  std::filesystem::rename(directory.file("b.txt", "user-1\nuser-2\n"), file);
-  CHECK(config::stamp_of(file) != second);
-  std::filesystem::remove(file);
-  CHECK_FALSE(config::stamp_of(file));
 }
 
 TEST_CASE("unix sockets: listeners and endpoints", "[config][unix]") {

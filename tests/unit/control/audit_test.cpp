@@ -1,5 +1,6 @@
 #include "control/audit.hpp"
 
+#include "control/audit_verify.hpp"
 #include "control/state_file.hpp"
 #include "support/catch.hpp"
 #include "support/fault_files.hpp"
@@ -15,7 +16,7 @@ const std::string kFile = "/state/audit.jsonl";
 control::ChangeRecord record(std::uint64_t generation) {
   control::ChangeRecord record;
   record.generation = core::Generation{generation};
-  record.action = "switch";
+  record.action = generation == 1 ? "start" : "switch";
   record.reason = "reason " + std::to_string(generation);
   return record;
 }
@@ -83,7 +84,7 @@ TEST_CASE("audit: inspect finds the last generation and the incomplete rest", "[
     const std::size_t complete = text.substr(0, size).rfind('\n') + 1;
     REQUIRE(found->incomplete_bytes == size - complete);
     if (size >= last) REQUIRE(found->generation == core::Generation{size == text.size() ? 3U : 2U});
-    REQUIRE(audit.append(record(4)));
+    REQUIRE(audit.append(record(found->generation.value_or(core::Generation{0}).raw + 1)));
     REQUIRE_FALSE(control::first_broken_line(files.content(kFile).value()));
   }
 }
@@ -139,11 +140,19 @@ void write_small(FaultFiles& files, std::size_t lines) {
   for (std::size_t i = 1; i <= lines; ++i) REQUIRE(audit.append(record(i)));
 }
 
-control::AuditReport report_of(FaultFiles& files,
-                               control::ChainStart start = control::ChainStart::First) {
-  const auto report = control::verify_audit(files, "/state", start);
-  REQUIRE(report);
-  return *report;
+/// Of the chain alone: there is no state.json here.
+struct Report : control::AuditReport {
+  std::optional<control::AuditFinding> broken;
+};
+
+Report report_of(FaultFiles& files, control::ChainStart start = control::ChainStart::First) {
+  const auto found = control::look_at_audit(files, "/state", start);
+  REQUIRE(found);
+  Report report{*found, std::nullopt};
+  if (!report.findings.empty() && report.findings[0].file != "state.json") {
+    report.broken = report.findings[0];
+  }
+  return report;
 }
 
 std::vector<std::string> names_in(FaultFiles& files) {
@@ -168,7 +177,7 @@ TEST_CASE("audit: a full file is set aside under its first generation", "[contro
     }
     next += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
   }
-  const control::AuditReport report = report_of(files);
+  const Report report = report_of(files);
   CHECK_FALSE(report.broken);
   CHECK(report.files == names.size());
   CHECK(report.lines == 8);
@@ -206,12 +215,15 @@ TEST_CASE("audit: two files may begin with the same generation", "[control][audi
   FaultFiles files;
   AuditFile audit(files, "/state", 1);  // every line fills a file
   REQUIRE(audit.inspect());
-  for (int i = 0; i < 12; ++i) REQUIRE(audit.append(record(7)));
+  REQUIRE(audit.append(record(1)));
+  control::ChangeRecord note = record(1);
+  note.action = control::kRecovered;
+  for (int i = 0; i < 11; ++i) REQUIRE(audit.append(note));
   const auto names = names_in(files);
   REQUIRE(names.size() == 12);
-  CHECK(names[0] == "audit-7.jsonl");
-  CHECK(names[1] == "audit-7-2.jsonl");
-  CHECK(names[10] == "audit-7-11.jsonl");
+  CHECK(names[0] == "audit-1.jsonl");
+  CHECK(names[1] == "audit-1-2.jsonl");
+  CHECK(names[10] == "audit-1-11.jsonl");
   CHECK(report_of(files).lines == 12);
   CHECK_FALSE(report_of(files).broken);
 }
@@ -244,7 +256,7 @@ TEST_CASE("audit: verify finds every flipped byte in every file, and names file 
       std::string damaged = good;
       damaged[at] = static_cast<char>(damaged[at] ^ 0x01);
       files.put(path, damaged);
-      const control::AuditReport report = report_of(files);
+      const Report report = report_of(files);
       INFO(name << " byte " << at);
       REQUIRE(report.broken);
       REQUIRE(report.broken->file == name);
@@ -279,7 +291,7 @@ TEST_CASE("audit: verify finds a file that is missing, exchanged or not whole",
 
   // Older files may be archived elsewhere, when the caller says so.
   files.remove(path(0));
-  const control::AuditReport strict = report_of(files);
+  const Report strict = report_of(files);
   REQUIRE(strict.broken);
   CHECK(strict.broken->file == names[1]);
   CHECK(strict.broken->what.find("not here") != std::string::npos);
@@ -291,7 +303,7 @@ TEST_CASE("audit: verify finds a file that is missing, exchanged or not whole",
 TEST_CASE("audit: verify of nothing, and of lines longer than a block",
           "[control][audit][verify]") {
   FaultFiles files;
-  const auto nothing = control::verify_audit(files, "/state", control::ChainStart::First);
+  const auto nothing = control::look_at_audit(files, "/state", control::ChainStart::First);
   REQUIRE_FALSE(nothing);
   CHECK(nothing.error().code == core::ErrorCode::NotFound);
 
@@ -348,7 +360,7 @@ TEST_CASE("audit: a crash at any step of a rotation leaves a chain that goes on"
         for (std::uint64_t next = last + 1; next <= lines + 8; ++next) {
           REQUIRE(again.append(record(next)));
         }
-        const control::AuditReport report = report_of(files);
+        const Report report = report_of(files);
         REQUIRE_FALSE(report.broken);
         REQUIRE(report.lines == lines + 8);
         if (kept + 1 >= combinations) break;
@@ -369,7 +381,7 @@ TEST_CASE("audit: a failure at any step of a rotation is made good by the next a
     INFO("call " << call);
     CHECK_FALSE(audit.append(record(lines + 1)));
     CHECK(audit.append(record(lines + 1)));
-    const control::AuditReport report = report_of(files);
+    const Report report = report_of(files);
     CHECK_FALSE(report.broken);
     CHECK(report.lines == lines + 1);
     CHECK(files.unsynced_entries() == 0);
@@ -419,4 +431,114 @@ TEST_CASE("audit: a line that is not complete is not among the newest", "[contro
   const auto tail = opened(files).tail(5);
   REQUIRE(tail);
   CHECK(tail->lines.size() == 2);
+}
+
+// ---- somebody else's hands on the file of a running proxy ----
+
+namespace {
+
+struct Meddled {
+  FaultFiles files;
+  AuditFile audit = opened(files);
+
+  Meddled() {
+    for (std::size_t i = 1; i <= 3; ++i) REQUIRE(audit.append(record(i)));
+  }
+  /// What the next two appends leave.
+  std::string go_on() {
+    for (std::size_t i = 4; i <= 5; ++i) REQUIRE(audit.append(record(i)));
+    return files.content(kFile).value();
+  }
+};
+
+std::size_t lines_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+bool has_note(const std::string& text, std::string_view words) {
+  return text.find("\"action\":\"recovered\",\"reason\":\"audit.jsonl was " + std::string(words)) !=
+         std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("audit: moved away while the proxy runs, the chain goes on in a new file and says so",
+          "[control][audit][meddled]") {
+  Meddled meddled;
+  const std::string whole = meddled.files.content(kFile).value();
+  meddled.files.remove(kFile);
+  const std::string text = meddled.go_on();
+  CHECK(lines_of(text) == 3);
+  CHECK(has_note(text, "moved away or removed"));
+  CHECK(meddled.files.unsynced_entries() == 0);
+  CHECK(report_of(meddled.files).broken->what == "it continues a file that is not here");
+  // Whoever moved it within the chain has lost nothing.
+  meddled.files.put("/state/audit-1.jsonl", whole);
+  CHECK_FALSE(report_of(meddled.files).broken);
+  CHECK(report_of(meddled.files).lines == 6);
+}
+
+TEST_CASE(
+    "audit: replaced, edited or truncated while the proxy runs is noted, and nothing but an "
+    "incomplete line is cut",
+    "[control][audit][meddled]") {
+  const std::string foreign = "somebody's line\nand another\n";
+  struct Case {
+    const char* what;
+    std::string left;  // by somebody
+    std::string kept;  // of it
+    bool is_whole;     // the chain, all the same
+  };
+  const std::string whole = written(3);
+  const std::string two = written(2);
+  for (const Case& each :
+       {Case{"a copy", whole, whole, true}, Case{"other text", foreign, foreign, false},
+        Case{"text without an end", foreign + "x", foreign, false}, Case{"nothing", "", "", false},
+        Case{"longer", whole + foreign, whole + foreign, false}, Case{"shorter", two, two, false},
+        Case{"shorter by half a line", whole.substr(0, whole.size() - 5), two, false}}) {
+    for (const bool in_place : {false, true}) {
+      if (in_place && each.is_whole) continue;  // then nobody has done anything
+      Meddled meddled;
+      if (in_place) {
+        const int file = *meddled.files.open(kFile, control::OpenMode::Truncate);
+        REQUIRE(meddled.files.write(file, each.left));
+        meddled.files.close(file);
+      } else {
+        meddled.files.put(kFile, each.left);
+      }
+      INFO(each.what << (in_place ? " in place" : " as another file"));
+      const std::string text = meddled.go_on();
+      CHECK(text.starts_with(each.kept + "{\"previous\""));
+      CHECK(lines_of(text.substr(each.kept.size())) == 3);
+      CHECK(has_note(text, "replaced or changed"));
+      CHECK(report_of(meddled.files).broken.has_value() != each.is_whole);
+      // Once is enough.
+      CHECK(meddled.audit.append(record(6)));
+      CHECK(lines_of(meddled.files.content(kFile)->substr(each.kept.size())) == 4);
+    }
+  }
+}
+
+TEST_CASE("audit: a note that the disk does not take comes before the next record",
+          "[control][audit][meddled]") {
+  for (std::size_t call = 1; call <= 4; ++call) {
+    Meddled meddled;
+    meddled.files.remove(kFile);
+    meddled.files.fail_at(call, "No space left on device", FaultFiles::Times::Once);
+    CHECK_FALSE(meddled.audit.append(record(4)));
+    const std::string text = meddled.go_on();
+    INFO("call " << call);
+    CHECK(lines_of(text) == 3);
+    CHECK(text.find("recovered") < text.find("reason 4"));
+  }
+}
+
+TEST_CASE("audit: full and replaced, it is set aside as what it is", "[control][audit][meddled]") {
+  FaultFiles files;
+  AuditFile audit = small_file(files);
+  for (std::size_t i = 1; i <= 2; ++i) REQUIRE(audit.append(record(i)));
+  files.put(kFile, std::string(kSmall, 'x') + "\n");
+  REQUIRE(audit.append(record(3)));
+  CHECK(names_in(files) == std::vector<std::string>{"audit-0.jsonl", "audit.jsonl"});
+  CHECK(lines_of(files.content(kFile).value()) == 2);
 }

@@ -14,7 +14,7 @@ using control::RefusalCode;
 using core::PoolName;
 
 const config::Config kConfig = test::config_of({"shop", "blog"});
-const std::vector<control::KnownService> kKnown = control::known_services(kConfig);
+const std::vector<control::KnownService> kKnown = test::known_of(kConfig);
 
 model::TrafficState truth() {
   model::TrafficState state = config::initial_traffic(kConfig);
@@ -127,7 +127,7 @@ TEST_CASE("plan: refusals name what is wrong", "[control][plan]") {
 }
 
 TEST_CASE("plan: without a name the only service is meant", "[control][plan]") {
-  const auto only = control::known_services(test::config_of({"shop"}));
+  const auto only = test::known_of(test::config_of({"shop"}));
   ChangePlan plan;
   CHECK_FALSE(control::plan_change(truth(), only, test::switch_to(PoolName::Green, ""), plan));
   CHECK(plan.services[0].name == "shop");
@@ -224,7 +224,7 @@ control::Refusal refusal(const ChangeRequest& request, const model::TrafficState
 /// Two endpoints in each pool, the second of them the same in both.
 std::vector<control::KnownService> two_each() {
   std::vector<control::KnownService> known = kKnown;
-  for (auto& endpoints : known[0].endpoints) endpoints.push_back("unix:/run/both.sock");
+  for (auto& endpoints : known[0].endpoints) endpoints.push_back({"unix:/run/both.sock"});
   return known;
 }
 
@@ -374,4 +374,134 @@ TEST_CASE("plan: If-Match names the generation, or the change is refused", "[con
   CHECK(judged({10}, control::Scope::Service) == RefusalCode::PreconditionFailed);
   CHECK(judged({7}, control::Scope::List) == RefusalCode::PreconditionFailed);
   CHECK(judged({}, control::Scope::Service) == RefusalCode::PreconditionFailed);
+}
+
+// ---- host names ----
+
+namespace {
+
+/// Pool blue of `shop` is the name app:9001; green is 127.0.0.1:9002.
+config::Config config_with_name() {
+  config::Config config = test::config_of({"shop", "blog"});
+  config.services[0].pools[0].endpoints = {test::endpoint_of("app", 9001)};
+  return config;
+}
+
+std::vector<control::KnownService> app_is(const std::vector<std::string>& addresses) {
+  config::ResolvedNames names;
+  names["app"].addresses = test::FakeResolver::addresses_of(addresses);
+  return test::known_of(config_with_name(), names);
+}
+
+}  // namespace
+
+TEST_CASE("plan: a name is known in any case, and so are its addresses",
+          "[control][plan][endpoint][names]") {
+  const auto known = app_is({"10.0.0.1", "10.0.0.2"});
+  for (const char* text : {"app:9001", "blue/APP:9001"}) {
+    ChangeRequest request = endpoint(text, kDraining);
+    request.check = control::SafetyCheck::Skipped;
+    ChangePlan plan;
+    REQUIRE_FALSE(control::plan_change(truth(), known, request, plan));
+    CHECK(plan.services[0].endpoint->address == "app:9001");
+    CHECK(plan.after.services[0].endpoints.size() == 1);
+  }
+  ChangePlan plan;
+  REQUIRE_FALSE(control::plan_change(truth(), known, endpoint("10.0.0.2:9001", kDisabled), plan));
+  CHECK(plan.after.services[0].endpoints[0].address == "10.0.0.2:9001");
+  // Only while it is an address of the name.
+  CHECK(refusal(endpoint("10.0.0.3:9001", kDraining), truth(), known).code ==
+        RefusalCode::UnknownEndpoint);
+  CHECK(refusal(endpoint("green/app:9001", kDraining), truth(), known).code ==
+        RefusalCode::UnknownEndpoint);
+}
+
+TEST_CASE("plan: what is written in upper case is found as it is written",
+          "[control][plan][endpoint][names]") {
+  auto known = kKnown;
+  known[0].endpoints[1].push_back({"[2001:DB8::1]:80"});
+  known[0].endpoints[1].push_back({"unix:/run/App"});
+  ChangePlan plan;
+  CHECK_FALSE(control::plan_change(truth(), known, endpoint("[2001:DB8::1]:80", kDraining), plan));
+  CHECK_FALSE(control::plan_change(truth(), known, endpoint("unix:/run/App", kDraining), plan));
+  known[0].endpoints[1].push_back({"unix:/run/b"});
+  CHECK(refusal(endpoint("unix:/run/B", kDraining), truth(), known).code ==
+        RefusalCode::UnknownEndpoint);
+}
+
+TEST_CASE("plan: the last usable endpoint is counted by addresses",
+          "[control][plan][endpoint][names]") {
+  const auto known = app_is({"10.0.0.1", "10.0.0.2"});
+  CHECK(refusal(endpoint("app:9001", kDraining), truth(), known).code == RefusalCode::LastEndpoint);
+  ChangePlan plan;
+  REQUIRE_FALSE(control::plan_change(truth(), known, endpoint("10.0.0.1:9001", kDraining), plan));
+  CHECK(refusal(endpoint("10.0.0.2:9001", kDraining), plan.after, known).code ==
+        RefusalCode::LastEndpoint);
+  CHECK(refusal(endpoint("app:9001", kDraining), plan.after, known).code ==
+        RefusalCode::LastEndpoint);
+  // A name without an address is no usable endpoint: taking it out takes nothing.
+  ChangePlan down;
+  CHECK_FALSE(control::plan_change(truth(), test::known_of(config_with_name()),
+                                   endpoint("app:9001", kDraining), down));
+  CHECK(down.changed);
+}
+
+TEST_CASE("plan: an address that its name keeps out is not enabled by itself",
+          "[control][plan][endpoint][names]") {
+  const auto known = app_is({"10.0.0.1", "10.0.0.2"});
+  ChangeRequest all = endpoint("app:9001", kDisabled);
+  all.check = control::SafetyCheck::Skipped;
+  ChangePlan out;
+  REQUIRE_FALSE(control::plan_change(truth(), known, all, out));
+  const auto refused = refusal(endpoint("10.0.0.1:9001", kEnabled), out.after, known);
+  CHECK(refused.code == RefusalCode::BadRequest);
+  CHECK(refused.detail ==
+        "10.0.0.1:9001 is an address of app:9001, which is disabled: enable blue/app:9001");
+  ChangePlan back;
+  REQUIRE_FALSE(control::plan_change(out.after, known, endpoint("app:9001", kEnabled), back));
+  CHECK(back.after.services[0].endpoints.empty());
+}
+
+TEST_CASE("warnings: of a live pool without a usable endpoint, and of a candidate that gets users",
+          "[control][plan]") {
+  control::KnownService shop;
+  shop.name = "shop";
+  shop.endpoints[0].push_back({"127.0.0.1:1"});
+  shop.endpoints[0].push_back({"127.0.0.1:2"});
+  shop.endpoints[1].push_back({"127.0.0.1:3"});
+  model::ServiceTraffic traffic;
+  traffic.name = "shop";
+  CHECK(control::warnings_about(shop, traffic).empty());
+  const auto out = [&traffic](core::PoolName pool, const char* address, model::EndpointMode mode) {
+    traffic.endpoints.push_back(
+        {.pool = pool, .address = address, .mode = mode, .gone_since = std::nullopt});
+  };
+  out(core::PoolName::Blue, "127.0.0.1:1", model::EndpointMode::Disabled);
+  CHECK(control::warnings_about(shop, traffic).empty());
+  out(core::PoolName::Blue, "127.0.0.1:2", model::EndpointMode::Draining);
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0].starts_with(
+      "the live pool blue has no usable endpoint: every request to it is answered 503"));
+  CHECK_FALSE(control::has_usable_endpoint(shop, traffic));
+
+  traffic.live = core::PoolName::Green;
+  CHECK(control::has_usable_endpoint(shop, traffic));
+  CHECK(control::warnings_about(shop, traffic).empty());
+  traffic.split = *core::BasisPoints::make(1, "");
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0] ==
+        "blue has no usable endpoint: its share of the users gets green");
+  out(core::PoolName::Green, "127.0.0.1:3", model::EndpointMode::Disabled);
+  CHECK(control::warnings_about(shop, traffic).size() == 2);
+}
+
+TEST_CASE("warnings: of a live pool of names that have no address", "[control][plan][names]") {
+  model::ServiceTraffic traffic;
+  traffic.name = "shop";
+  const auto down = test::known_of(config_with_name());
+  REQUIRE(control::warnings_about(down[0], traffic).size() == 1);
+  CHECK(control::warnings_about(down[0], traffic)[0] ==
+        "the live pool blue has no usable endpoint: every request to it is answered 503 until one "
+        "of its host names is found");
+  CHECK(control::warnings_about(app_is({"10.0.0.1"})[0], traffic).empty());
 }

@@ -13,19 +13,19 @@ struct Check {
   test::ManualClock clock;
   net::Loop loop{clock, 1, [] {}};
   test::FakeConnector connector{loop};
-  std::vector<std::unique_ptr<model::Pool>> pools;
+  std::vector<std::shared_ptr<model::Pool>> pools;
   control::ConnectCheck check{loop, connector};
   std::optional<std::optional<std::string>> result;
 
   ~Check() { loop.mailbox().close(); }
 
   control::ConnectCheck::Target target(std::uint16_t first_port, std::size_t endpoints) {
-    auto& pool = *pools.emplace_back(std::make_unique<model::Pool>());
+    model::Pool& pool = *pools.emplace_back(std::make_shared<model::Pool>());
     for (std::size_t i = 0; i < endpoints; ++i) {
       model::Endpoint& endpoint = pool.endpoints.emplace_back();
       endpoint.address.port = static_cast<std::uint16_t>(first_port + i);
     }
-    return {.service = "shop", .pool = &pool};
+    return {.service = "shop", .pool = pools.back()};
   }
   void start(std::vector<control::ConnectCheck::Target> targets) {
     check.start(std::move(targets), [this](std::optional<std::string> unreachable) {

@@ -77,8 +77,7 @@ TEST_CASE("controller: switch, split and rollback in all orders of three",
     for (const int which : {order % 5, order / 5 % 5, order / 25}) {
       const control::ChangeRequest request = make(which);
       control::ChangePlan plan;
-      REQUIRE_FALSE(
-          control::plan_change(expected, control::known_services(rig.config), request, plan));
+      REQUIRE_FALSE(control::plan_change(expected, test::known_of(rig.config), request, plan));
       expected = plan.after;
       const auto call = rig.done(request);
       REQUIRE(call->is_answered());
@@ -396,7 +395,13 @@ TEST_CASE("controller: a rollback goes to a pool without a usable endpoint, and 
   const auto back = rig.done(rollback());
   CHECK(back->answer().services[0].live == PoolName::Blue);
   REQUIRE(rig.notices.size() == 1);
-  CHECK(rig.notices[0].find("no usable endpoint") != std::string::npos);
+  CHECK(rig.notices[0].starts_with("service shop: the live pool blue has no usable endpoint"));
+  REQUIRE(back->answer().services[0].warnings.size() == 1);
+  CHECK(back->answer().services[0].warnings[0].starts_with("the live pool blue has no usable"));
+  const control::EventLog& events = rig.controller->events();
+  const control::Event& told = events.at(events.newest() - 2);  // its drain began and ended behind
+  CHECK(told.kind == control::EventKind::Problem);
+  CHECK(told.text == "shop: the live pool blue has no usable endpoint");
   CHECK(rig.routed().settings->pool(PoolName::Blue).endpoints[0].is_disabled);
 }
 
@@ -519,4 +524,49 @@ TEST_CASE("controller: a dry run of a rollback overtakes nothing", "[control][co
   CHECK(looked->answer().services[0].preview->moved.count() == 1000);
   CHECK(rig.view().split.count() == 1000);
   CHECK(rig.store.writes == 1);
+}
+
+TEST_CASE(
+    "controller: a change says that the live pool has no usable endpoint, as long as it has "
+    "none",
+    "[control][controller][endpoint]") {
+  ControlRig rig;
+  const auto problems = [&rig] {
+    std::vector<std::string> found;
+    const control::EventLog& events = rig.controller->events();
+    for (std::uint64_t id = events.oldest(); id <= events.newest(); ++id) {
+      const control::EventKind kind = events.at(id).kind;
+      if (kind == control::EventKind::Problem || kind == control::EventKind::Solved) {
+        found.push_back(events.at(id).text);
+      }
+    }
+    return found;
+  };
+  rig.done(test::endpoint_to(model::EndpointMode::Disabled, "127.0.0.1:9002"));  // green
+  auto forced = switch_to(PoolName::Green);
+  forced.check = control::SafetyCheck::Skipped;
+  forced.execution = control::Execution::DryRun;
+  CHECK(rig.done(forced)->answer().services[0].warnings.size() == 1);
+  CHECK(problems().empty());
+  forced.execution = control::Execution::Real;
+  const auto switched = rig.done(forced);
+  REQUIRE(switched->answer().services[0].warnings.size() == 1);
+  CHECK(problems().size() == 1);
+  // Also a change that changes nothing is no time to be silent.
+  CHECK(rig.done(forced)->answer().services[0].warnings.size() == 1);
+  CHECK(problems().size() == 1);
+  const auto back = rig.done(rollback());
+  CHECK(back->answer().services[0].warnings.empty());
+  CHECK(problems() == std::vector<std::string>{"shop: the live pool green has no usable endpoint",
+                                               "shop: the live pool blue has a usable endpoint"});
+}
+
+TEST_CASE("controller: a live pool that accepted nothing when last tried is said",
+          "[control][controller][endpoint]") {
+  ControlRig rig;
+  rig.done(switch_to(PoolName::Green));
+  rig.routed().settings->pool(PoolName::Blue).endpoints[0].cell->penalty.store(1);
+  const auto back = rig.done(rollback());
+  REQUIRE(back->answer().services[0].warnings.size() == 1);
+  CHECK(back->answer().services[0].warnings[0].find("accepted a connection") != std::string::npos);
 }

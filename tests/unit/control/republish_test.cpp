@@ -20,13 +20,14 @@ std::shared_ptr<const policy::IdentityList> list_of(std::string_view text) {
 
 /// A new list and the news of it.
 std::weak_ptr<const policy::IdentityList> replace_list(ControlRig& rig, std::string_view text) {
-  rig.parts.lists = {list_of(text)};
+  rig.parts.lists =
+      std::make_shared<const model::IdentityLists>(model::IdentityLists{list_of(text)});
   rig.controller->republish();
-  return rig.parts.lists[0];
+  return rig.parts.lists->front();
 }
 
 bool lists(const ControlRig& rig, std::size_t worker, std::string_view identity) {
-  const auto& all = rig.workers[worker]->snapshot->lists;
+  const model::IdentityLists& all = *rig.workers[worker]->lists;
   return !all.empty() && all[0]->contains(identity);
 }
 
@@ -67,6 +68,19 @@ TEST_CASE("republish: the old list goes when the last worker has the new one",
   CHECK(old.expired());
 }
 
+TEST_CASE("republish: snapshots that requests hold keep no list", "[control][republish]") {
+  ControlRig rig;
+  std::vector<std::shared_ptr<const model::Snapshot>> held;
+  std::vector<std::weak_ptr<const policy::IdentityList>> old;
+  for (int i = 0; i < 5; ++i) {
+    old.push_back(replace_list(rig, "user-1\n"));
+    rig.settle();
+    held.push_back(rig.workers[0]->snapshot);
+  }
+  rig.advance(core::limits::kTimerTick);
+  for (std::size_t i = 0; i < old.size(); ++i) CHECK(old[i].expired() == (i + 1 < old.size()));
+}
+
 TEST_CASE("republish: it waits for a change that is being written, and comes with its flip",
           "[control][republish]") {
   ControlRig rig;
@@ -74,7 +88,7 @@ TEST_CASE("republish: it waits for a change that is being written, and comes wit
   const auto call = rig.done(switch_to(PoolName::Green));
   replace_list(rig, "user-1\n");
   rig.settle();
-  CHECK_FALSE(lists(rig, 0, "user-1"));
+  CHECK(rig.workers[0]->lists->empty());
   CHECK(rig.routed().live == PoolName::Blue);
   rig.store.answer(FakeStore::Mode::Lands);
   rig.settle();

@@ -2,18 +2,20 @@
 
 #include <sys/stat.h>
 
+#include "control/audit_verify.hpp"
 #include "control/state_file.hpp"
 #include "sluice/config/build.hpp"
 #include "support/catch.hpp"
 #include "support/control_rig.hpp"
 #include "support/fault_files.hpp"
-#include "unit/net/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
 using namespace sluice;
 using control::StateSource;
 using test::FaultFiles;
+using test::TempDir;
 
 const std::string kState = "/state/state.json";
 const std::string kPrevious = "/state/state.json.previous";
@@ -24,20 +26,25 @@ struct Disk {
 
   /// A fresh process.
   core::Result<control::StartState> start(const config::Config& config,
-                                          StateSource source = StateSource::Saved) {
+                                          StateSource source = StateSource::Saved,
+                                          const config::ResolvedNames& names = {}) {
     directory = std::make_unique<control::StateDirectory>(files, "/state");
-    return control::open_state(
-        *directory, config,
-        {.source = source, .now = core::WallTime{std::chrono::seconds(1000)}, .actor = {1, 2}});
+    return control::open_state(*directory, config,
+                               {.source = source,
+                                .now = core::WallTime{std::chrono::seconds(1000)},
+                                .actor = {1, 2},
+                                .names = names});
   }
   void restart() { files->crash(FaultFiles::Tail::Lost, ~std::uint64_t{0}); }
   /// As a change does: state, then audit line.
   void change(control::StateImage image) {
     ++image.state.generation.raw;
+    image.record.before = {image.state.services[0]};
     image.state.services[0].live = core::other(image.state.services[0].live);
     image.state.services[0].generation = image.state.generation;
     image.record.generation = image.state.generation;
     image.record.action = "switch";
+    image.record.after = {image.state.services[0]};
     REQUIRE(
         directory->write(control::encode_state(image).value(), control::OldState::KeepAsPrevious)
             .landing == control::Landing::Landed);
@@ -213,6 +220,31 @@ TEST_CASE("start: a state file that is a directory names both ways out", "[contr
   CHECK(start.error().what.find("--state previous") != std::string::npos);
 }
 
+TEST_CASE("start: a decision about an address is known when its name has it",
+          "[control][start][names]") {
+  config::Config config = test::config_of({"shop"});
+  config.services[0].pools[0].endpoints.push_back(test::endpoint_of("app", 9009));
+  Disk disk;
+  control::StateImage image = disk.start(config)->image;
+  image.state.services[0].endpoints = {
+      {core::PoolName::Blue, "10.0.0.1:9009", model::EndpointMode::Disabled, std::nullopt}};
+  disk.change(image);
+  config::ResolvedNames names;
+  for (const StateSource source : {StateSource::Saved, StateSource::Previous}) {
+    names["app"].addresses = {core::IpAddress::v4({10, 0, 0, 1})};
+    disk.restart();
+    auto start = disk.start(config, StateSource::Saved, names);
+    REQUIRE(start);
+    CHECK_FALSE(start->image.state.services[0].endpoints.at(0).gone_since);
+    names["app"].addresses = {core::IpAddress::v4({10, 0, 0, 2})};
+    disk.restart();
+    if (source == StateSource::Previous) disk.change(start->image);  // so that it is in both
+    start = disk.start(config, source, names);
+    REQUIRE(start);
+    CHECK(start->image.state.services[0].endpoints.at(0).gone_since);
+  }
+}
+
 TEST_CASE("start: previous goes on from the state before, with a new generation",
           "[control][start]") {
   Disk disk;
@@ -314,15 +346,17 @@ TEST_CASE("start: a crash after any step of a rotation is made good", "[control]
       REQUIRE(audit.inspect());
       files->crash_at(call);
       try {
-        static_cast<void>(audit.append({}));
+        control::ChangeRecord note;
+        note.action = control::kRecovered;
+        static_cast<void>(audit.append(note));
       } catch (const FaultFiles::Crashed&) {
       }
       files->crash(FaultFiles::Tail::Torn, kept);
       INFO("call " << call << ", entries " << kept);
       REQUIRE(start(files));
-      const auto report = control::verify_audit(*files, "/state", control::ChainStart::First);
+      const auto report = control::look_at_audit(*files, "/state", control::ChainStart::First);
       REQUIRE(report);
-      REQUIRE_FALSE(report->broken);
+      REQUIRE(report->findings.empty());
     }
   }
 }
@@ -334,4 +368,90 @@ TEST_CASE("start: a set-aside audit file alone says that there was a state", "[c
   REQUIRE_FALSE(start);
   CHECK(start.error().code == core::ErrorCode::Corrupt);
   CHECK(start.error().text().find("audit-1.jsonl") != std::string::npos);
+}
+
+namespace {
+
+std::vector<control::AuditFinding> findings_on(const Disk& disk) {
+  const auto report = control::look_at_audit(*disk.files, "/state", control::ChainStart::First);
+  REQUIRE(report);
+  return report->findings;
+}
+
+control::StateImage saved_on(const Disk& disk) {
+  return control::decode_state(disk.files->content(kState).value()).value();
+}
+
+std::size_t count_in(const std::string& text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("start: an audit whose end is missing is noted in it for ever, and goes on",
+          "[control][start][audit]") {
+  for (std::size_t unwritten = 1; unwritten <= 4; ++unwritten) {
+    Disk disk;
+    REQUIRE(disk.start(test::config_of({"shop"})));
+    for (std::size_t i = 0; i < unwritten; ++i) disk.change(saved_on(disk));
+    const std::uint64_t generation = unwritten + 1;
+    for (int round = 0; round < 3; ++round) {
+      disk.restart();
+      const auto start = disk.start(test::config_of({"shop"}));
+      INFO(unwritten << " records missing, start " << round);
+      REQUIRE(start);
+      CHECK(start->image.state.generation == core::Generation{generation});
+      const std::string audit = disk.files->content(kAudit).value();
+      // The state's own record is known, so only those before it are lost.
+      const bool is_gap = unwritten > 1;
+      CHECK(count_in(audit, "\"recovered\"") == (is_gap ? 1 : 0));
+      CHECK(disk.audit_lines() == (is_gap ? 3 : 2));
+      if (unwritten == 2) CHECK(count_in(audit, "what led to generation 2 is missing") == 1);
+      if (unwritten == 4) CHECK(count_in(audit, "what led to generations 2 to 4 is missing") == 1);
+      REQUIRE(findings_on(disk).size() == (is_gap ? 1 : 0));
+      if (is_gap) CHECK(findings_on(disk)[0].line == 2);
+    }
+  }
+}
+
+TEST_CASE("start: all audit files gone is noted, and verify finds no beginning",
+          "[control][start][audit]") {
+  Disk disk;
+  REQUIRE(disk.start(test::config_of({"shop"})));
+  for (int i = 0; i < 2; ++i) disk.change(saved_on(disk));
+  disk.restart();
+  disk.files->remove(kAudit);
+  const auto start = disk.start(test::config_of({"shop"}));
+  REQUIRE(start);
+  CHECK(std::ranges::any_of(start->notices, [](const std::string& note) {
+    return note.find("what led to generations 1 to 2 is missing") != std::string::npos;
+  }));
+  CHECK(disk.audit_lines() == 2);
+  REQUIRE(findings_on(disk).size() == 1);
+  CHECK(findings_on(disk)[0].line == 1);
+  // A first start that died before its line is no gap.
+  Disk first;
+  REQUIRE(first.start(test::config_of({"shop"})));
+  first.restart();
+  first.files->remove(kAudit);
+  REQUIRE(first.start(test::config_of({"shop"})));
+  CHECK(first.audit_lines() == 1);
+  CHECK(findings_on(first).empty());
+}
+
+TEST_CASE("start: the way out of a state appends the record that only that state had",
+          "[control][start][audit]") {
+  for (const StateSource source : {StateSource::Discard, StateSource::Previous}) {
+    Disk disk;
+    REQUIRE(disk.start(test::config_of({"shop"})));
+    for (int i = 0; i < 2; ++i) disk.change(saved_on(disk));  // neither reached the audit
+    disk.restart();
+    const auto start = disk.start(test::config_of({"shop"}), source);
+    REQUIRE(start);
+    CHECK(start->image.state.generation == core::Generation{4});
+    CHECK(disk.audit_lines() == 4);
+    CHECK(findings_on(disk).empty());
+  }
 }

@@ -1,5 +1,6 @@
 #include "control/state_file.hpp"
 
+#include "control/digest.hpp"
 #include "sluice/core/rng.hpp"
 #include "support/catch.hpp"
 
@@ -26,6 +27,7 @@ StateImage example() {
   image.state.services = {service("shop"), service("bl\xC3\xB6g")};
   image.state.services[1].gone_since = core::WallTime{std::chrono::milliseconds(1'700'000'000'123)};
   image.state.services[1].is_candidate_open = false;
+  image.state.services[1].split = {};
   image.state.services[1].endpoints = {
       {core::PoolName::Blue, "10.0.0.1:80", model::EndpointMode::Draining, std::nullopt},
       {core::PoolName::Blue, "10.0.0.2:80", model::EndpointMode::Disabled,
@@ -156,4 +158,33 @@ TEST_CASE("state file: decisions that stand twice, out of order or enabled are r
   std::vector<model::EndpointDecision> enabled = good;
   enabled[1].mode = model::EndpointMode::Enabled;
   CHECK(refuses(enabled));
+}
+
+TEST_CASE("state file: a split to a closed candidate is refused, and says why",
+          "[control][state]") {
+  StateImage image = example();
+  model::ServiceTraffic& service = image.state.services[0];
+  service.split = *core::BasisPoints::make(1, "");
+  service.is_candidate_open = true;
+  std::string text = control::encode_state(image).value();
+  service.is_candidate_open = false;
+  const auto refused = control::encode_state(image);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().what == "service " + service.name +
+                                    " has a split of 0.01% and a closed candidate: they "
+                                    "contradict each other");
+  // The same from a file whose checksum is good.
+  const std::string open = "\"candidate_open\": true";
+  REQUIRE(text.find(open) != std::string::npos);
+  text.replace(text.find(open), open.size(), "\"candidate_open\": false");
+  const std::string mark = "sha256:";
+  const std::size_t digits = text.find(mark) + mark.size();
+  text.replace(digits, 64, 64, '0');
+  text.replace(digits, 64, control::sha256_hex(text));
+  const auto read = control::decode_state(text);
+  REQUIRE_FALSE(read);
+  CHECK(read.error().code == core::ErrorCode::Corrupt);
+  CHECK(read.error().what == refused.error().what);
+  service.split = {};
+  CHECK(control::encode_state(image));
 }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "control/audit_verify.hpp"
 #include "control/state_file.hpp"
 #include "support/catch.hpp"
 #include "support/fault_files.hpp"
@@ -56,6 +57,9 @@ class HangingFiles final : public control::FileLayer {
   core::Result<std::optional<std::uint64_t>> size(const std::string& path) override {
     return inner.size(path);
   }
+  core::Result<std::optional<control::FileIdentity>> identity(const std::string& path) override {
+    return inner.identity(path);
+  }
   core::Result<std::string> read(const std::string& path, control::ByteRange range) override {
     return inner.read(path, range);
   }
@@ -95,6 +99,7 @@ struct Control {
 control::ChangeRecord record(std::uint64_t generation) {
   control::ChangeRecord record;
   record.generation = core::Generation{generation};
+  record.action = generation == 1 ? "start" : "switch";
   return record;
 }
 

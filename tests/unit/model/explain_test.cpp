@@ -36,7 +36,7 @@ struct Scene {
         model::Pool& made = settings->pools[core::index(pool)];
         made.name = pool;
         made.endpoints.resize(1);
-        made.endpoints[0].cell = &cells[all.size()][core::index(pool)];
+        made.endpoints[0].cell = std::make_shared<model::EndpointCell>();
       }
       all.push_back(settings);
       model::Service service;
@@ -57,14 +57,14 @@ struct Scene {
   Explanation explain(std::string_view bytes) {
     input.bytes = bytes;
     core::Rng rng(7);
-    return model::explain(snapshot, input, rng);
+    // The scene keeps its snapshot: an edition for the call owns nothing.
+    return model::explain({.snapshot = {std::shared_ptr<void>{}, &snapshot}}, input, rng);
   }
   Explanation user(std::string_view id) {
     input.user = id;
     return explain(get(""));
   }
 
-  std::array<std::array<model::EndpointCell, 2>, 2> cells;
   std::vector<std::shared_ptr<model::ServiceSettings>> all;
   model::Snapshot snapshot;
   model::ExplainInput input{.bytes = "", .peer = core::IpAddress::v4({127, 0, 0, 1})};

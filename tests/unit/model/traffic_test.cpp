@@ -246,3 +246,26 @@ TEST_CASE("endpoint: a decision leaves split and rollback as they are, and they 
   CHECK(back.after.endpoints == decisions);
   CHECK(model::apply_split(state, percent("5%"), std::nullopt).after.endpoints == decisions);
 }
+
+TEST_CASE("traffic: an address is out by its own decision, else by the strictest of its names",
+          "[model][traffic]") {
+  using model::EndpointMode;
+  model::ServiceTraffic traffic;
+  const std::vector<std::string> names{"a:1", "b:1"};
+  const auto decide = [&traffic](const std::string& about, EndpointMode mode) {
+    traffic = model::apply_endpoint(traffic, PoolName::Green, about, mode).after;
+  };
+  const auto mode = [&](PoolName pool = PoolName::Green) {
+    return traffic.mode_of(pool, "10.0.0.1:1", names);
+  };
+  CHECK(mode() == EndpointMode::Enabled);
+  decide("b:1", EndpointMode::Draining);
+  CHECK(mode() == EndpointMode::Draining);
+  CHECK(mode(PoolName::Blue) == EndpointMode::Enabled);
+  decide("a:1", EndpointMode::Disabled);
+  CHECK(mode() == EndpointMode::Disabled);
+  decide("10.0.0.1:1", EndpointMode::Draining);
+  CHECK(mode() == EndpointMode::Draining);
+  CHECK(traffic.mode_of(PoolName::Green, "10.0.0.2:1", names) == EndpointMode::Disabled);
+  CHECK(traffic.mode_of(PoolName::Green, "10.0.0.2:1", {}) == EndpointMode::Enabled);
+}

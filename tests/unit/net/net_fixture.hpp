@@ -189,6 +189,16 @@ struct TransportFixture : LoopFixture {
   }
   ~TransportFixture() { close(); }
   bool run(const std::function<bool()>& done) { return run_until(loop, done); }
+  /// What the peer receives until the end of the stream.
+  std::string receive_all() {
+    std::string got;
+    bool end = false;
+    REQUIRE(run([&] {
+      got += receive_now(peer.get(), end);
+      return end;
+    }));
+    return got;
+  }
 };
 
 inline std::string pattern(std::size_t count) {

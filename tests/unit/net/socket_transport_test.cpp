@@ -163,13 +163,7 @@ TEST_CASE_METHOD(TransportFixture, "transport: after end of stream it still writ
   const std::string bytes = pattern(6 * 1024 * 1024);
   transport->write(bytes);
   transport->shutdown_write();
-  std::string got;
-  bool end = false;
-  REQUIRE(run([&] {
-    got += receive_now(peer.get(), end);
-    return end;
-  }));
-  CHECK(got == bytes);
+  CHECK(receive_all() == bytes);
   CHECK(events.errors == 0);
 }
 
@@ -348,13 +342,7 @@ TEST_CASE_METHOD(TransportFixture,
   transport->shutdown_write();
   transport->shutdown_write();
   transport->write("not sent");
-  std::string got;
-  bool end = false;
-  REQUIRE(run([&] {
-    got += receive_now(peer.get(), end);
-    return end;
-  }));
-  CHECK(got == bytes);
+  CHECK(receive_all() == bytes);
   CHECK(events.errors == 0);
 }
 

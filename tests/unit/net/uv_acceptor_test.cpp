@@ -15,13 +15,14 @@
 #include "net/peer_credentials.hpp"
 #include "net/raw_address.hpp"
 #include "net_fixture.hpp"
-#include "temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace net_test;
 using sluice::core::SocketAddress;
 using sluice::net::ListenSocket;
 using sluice::net::Peer;
 using sluice::net::UvAcceptor;
+using sluice::test::TempDir;
 
 namespace {
 
@@ -421,6 +422,15 @@ TEST_CASE("unix listeners: all workers poll one socket, and each connection is a
   clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::connect(clients.back().get(), raw->get(), raw->size) == 0);
   REQUIRE(run_until(second_loop, [&] { return second.all.size() == 1; }));
+}
+
+TEST_CASE("unix listeners: a directory that is not there is named with the path as configured",
+          "[net][listen]") {
+  const TempDir dir;
+  const std::string path = dir.in("none/http.sock");
+  const auto opened = sluice::net::open_unix_listeners(path, 0600, 1);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().text() == path + ": its directory does not exist");
 }
 
 TEST_CASE("socket file: goes with its listener, but not when another one has taken its place",

@@ -8,13 +8,14 @@
 #include "descriptor_guard.hpp"
 #include "net/listen_socket.hpp"
 #include "net_fixture.hpp"
-#include "temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace net_test;
 using sluice::core::SocketAddress;
 using sluice::net::ConnectError;
 using sluice::net::PendingConnect;
 using sluice::net::UvConnector;
+using sluice::test::TempDir;
 
 namespace {
 

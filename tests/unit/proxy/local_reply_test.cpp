@@ -11,9 +11,11 @@ namespace {
 std::string written(const LocalReply& reply) {
   std::array<char, 2048> buffer;
   http::HeadWriter out(buffer);
-  write_local_reply(out, reply);
+  const std::size_t body = write_local_reply(out, reply);
   REQUIRE_FALSE(out.overflowed());
-  return std::string(out.written());
+  const std::string answer(out.written());
+  CHECK(answer.size() == answer.find("\r\n\r\n") + 4 + body);
+  return answer;
 }
 
 std::size_t declared_length(const std::string& answer) {

@@ -17,7 +17,7 @@ std::shared_ptr<const model::Snapshot> snapshot(std::uint64_t epoch) {
 }
 
 void publish(model::Publication& publication, std::uint64_t epoch) {
-  publication.prepare(snapshot(epoch));
+  publication.prepare({snapshot(epoch)});
   publication.flip({epoch});
 }
 
@@ -44,6 +44,60 @@ TEST_CASE("slot: a hold keeps its snapshot while newer ones become active",
   CHECK(slot.holds() == 0);
 }
 
+std::shared_ptr<const model::IdentityLists> lists_of_one() {
+  return std::make_shared<const model::IdentityLists>(
+      model::IdentityLists{std::make_shared<const policy::IdentityList>()});
+}
+
+TEST_CASE("slot: lists are those of the newest hold, and no hold keeps older ones",
+          "[proxy][publication]") {
+  model::Publication publication(1);
+  publish(publication, 1);
+  std::vector<std::uint64_t> given_back;
+  SnapshotSlot slot(publication, 0, [&](auto dead) { given_back.push_back(dead->epoch.raw); });
+  CHECK(slot.lists().empty());
+  std::vector<Hold> held;
+  std::vector<std::weak_ptr<const policy::IdentityList>> all;
+  for (std::uint64_t epoch = 2; epoch < 7; ++epoch) {
+    auto lists = lists_of_one();
+    all.push_back(lists->front());
+    publication.prepare({snapshot(epoch), std::move(lists)});
+    publication.flip({epoch});
+    held.push_back(slot.hold());
+    CHECK(slot.lists().front() == all.back().lock());
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) CHECK(all[i].expired() == (i + 1 < all.size()));
+  CHECK(slot.holds() == held.size());
+  CHECK(given_back == std::vector<std::uint64_t>{1});  // the rest is held
+}
+
+/// What Publisher relies on when it drops its own reference: then the lists die on control's
+/// thread.
+TEST_CASE("slot: when an epoch counts as adopted, the worker has let go of all older lists",
+          "[proxy][publication]") {
+  model::Publication publication(2);
+  publish(publication, 1);
+  SnapshotSlot slot(publication, 0, [&](auto) {});
+  SnapshotSlot other(publication, 1, [&](auto) {});
+  const auto kept = lists_of_one();     // as Publisher keeps them
+  const auto skipped = lists_of_one();  // of an epoch that the worker never routed by
+  publication.prepare({snapshot(2), kept});
+  publication.flip({2});
+  slot.refresh();
+  other.refresh();
+  CHECK(kept.use_count() == 3);
+  publication.prepare({snapshot(3), skipped});
+  publication.flip({3});
+  publish(publication, 4);
+  slot.refresh();
+  CHECK(publication.adopted(0) == core::Epoch{4});
+  CHECK(kept.use_count() == 2);
+  CHECK(skipped.use_count() == 2);
+  other.refresh();
+  CHECK(kept.use_count() == 1);
+  CHECK(skipped.use_count() == 1);
+}
+
 TEST_CASE("slot: an idle worker adopts on a wake-up and gives the old snapshot back",
           "[proxy][publication]") {
   model::Publication publication(1);
@@ -62,7 +116,7 @@ TEST_CASE("slot: a prepared snapshot that was not flipped, or was withdrawn, rou
   model::Publication publication(1);
   publish(publication, 1);
   SnapshotSlot slot(publication, 0, [](auto) {});
-  publication.prepare(snapshot(2));
+  publication.prepare({snapshot(2)});
   CHECK(slot.hold()->epoch == core::Epoch{1});
   publication.withdraw({2});
   CHECK(slot.hold()->epoch == core::Epoch{1});
@@ -122,7 +176,7 @@ TEST_CASE("flip: no worker routes by an older epoch after another one used a new
   while (running.load() != 0) {
     ++epoch;
     if (epoch % 7 == 0) {  // a change whose state could not be persisted
-      publication.prepare(snapshot(epoch));
+      publication.prepare({snapshot(epoch)});
       publication.withdraw({epoch});
       continue;
     }

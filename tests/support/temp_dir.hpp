@@ -1,9 +1,12 @@
 #pragma once
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "support/catch.hpp"
+
+namespace sluice::test {
 
 /// A directory of its own for one test, removed with all in it.
 struct TempDir {
@@ -15,5 +18,13 @@ struct TempDir {
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
   ~TempDir() { std::filesystem::remove_all(path); }
+  std::string in(const std::string& name) const { return path + "/" + name; }
+  /// Writes a file anew; returns its path.
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(in(name), std::ios::binary) << text;
+    return in(name);
+  }
   std::string path;
 };
+
+}  // namespace sluice::test

@@ -1,0 +1,42 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sluice/config/schema.hpp"
+#include "sluice/core/address.hpp"
+
+/// Which endpoints a pool of the file has, given what its names have resolved to. Pure.
+namespace sluice::config {
+
+struct ResolvedName {
+  std::vector<core::IpAddress> addresses;  // in force; sorted, each once
+  std::string why_not;                     // of no addresses: why there is none
+
+  friend bool operator==(const ResolvedName&, const ResolvedName&) = default;
+};
+/// By Endpoint::host.
+using ResolvedNames = std::map<std::string, ResolvedName, std::less<>>;
+
+struct PlacedEndpoint {
+  core::SocketAddress address;
+  std::string text;                // of the file, or `address` of a name
+  std::vector<std::string> names;  // Endpoint::text of the names that have this address
+  std::string why_down;            // `text` is a name without an address, this is why; else empty
+};
+
+struct PlacedPool {
+  std::vector<PlacedEndpoint> endpoints;  // in the order of the file
+  std::size_t left_out = 0;               // addresses above limits::kEndpointsPerPoolMax
+};
+
+/// Each address once, also when several names have it or it is written out. A name without an
+/// address is an endpoint that is down. Every line of the file has its place, however many
+/// addresses the names above it have.
+PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names);
+
+/// Each host once, sorted.
+std::vector<std::string> hosts_of(const Config& config);
+
+}  // namespace sluice::config
