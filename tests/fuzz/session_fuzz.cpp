@@ -171,7 +171,7 @@ class Run {
     StrictReader reader{StrictReader::Kind::Requests};
     std::size_t seen = 0;
     std::size_t messages = 0;
-    std::string last_id;
+    std::string last_id{};
     bool is_tunnel = false;
   };
 

@@ -233,6 +233,23 @@ class Responses(SluiceTest):
             head, _ = client.get("/204")
             self.assertEqual(head.status, 204)
 
+    def test_a_body_where_none_may_be_is_nobodys_answer(self):
+        evil = b"HTTP/1.1 200 Evil\r\nContent-Length: 4\r\n\r\nevil"
+
+        def answer(head, _):
+            if head.line.startswith("HEAD"):
+                return plain_answer(evil)
+            return b"HTTP/1.1 204 No\r\n\r\n" + evil if "/204" in head.line else plain_answer(b"right")
+
+        proxy = self.behind(forever(answer), top={"workers": 1})
+        with proxy.client() as client:
+            for method, target in (("HEAD", "/"), ("GET", "/204")):
+                client.request(target, method=method)
+                self.assertIn(client.answer(method)[0].status, (200, 204))
+                head, body = client.get("/next")
+                self.assertEqual((head.status, body), (200, b"right"))
+        self.assertEqual(self.peer.connections, 3)
+
     def test_trailers_pass_when_the_answer_is_chunked(self):
         proxy = self.two_pools()
         with proxy.client() as client:
