@@ -57,7 +57,8 @@ void RequestReader::read_head() {
   const auto size = head_end_.find(buffer_);
   if (!size || *size > limits::kRequestHeadMax) {
     if (buffer_.size() < limits::kRequestHeadMax) return;
-    const http::Refusal refusal = http::oversized_request_head(buffer_);
+    const std::string_view within = std::string_view(buffer_).substr(0, limits::kRequestHeadMax);
+    const http::Refusal refusal = http::oversized_request_head(within);
     return fail({refusal.status, "bad_request", std::string(refusal.reason)});
   }
   http::RequestHead head;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "http/char_class.hpp"
 #include "http/passing_fields.hpp"
 #include "http/trace_context.hpp"
@@ -19,10 +21,11 @@ constexpr FieldIds kNeverCopied{
 constexpr FieldIds kTrustedOnly{FieldId::XForwardedHost, FieldId::XForwardedPrefixed,
                                 FieldId::XForwardedProto};
 
-/// X_Forwarded_For and its like reach a CGI-like application under the name of the true field. No
-/// proxy writes them, so from a trusted one they were brought by its client.
+/// X_Forwarded_For, X.Forwarded.For and their like reach a CGI-like application under the name of
+/// the true field. No proxy writes them, so from a trusted one they were brought by its client.
 bool is_twin(const Field& field) {
-  return field.id == FieldId::XForwardedPrefixed && field.name.find('_') != std::string_view::npos;
+  return field.id == FieldId::XForwardedPrefixed &&
+         field.name.find_first_of("!#$%&'*+.^_`|~") != std::string_view::npos;
 }
 
 bool heeds_max_forwards(Method method) {
@@ -145,13 +148,13 @@ void write_framing(HeadWriter& out, const Framing& framing) {
 
 std::optional<std::uint32_t> max_forwards(const RequestHead& head) {
   if (!heeds_max_forwards(head.method) || !head.fields.has(FieldId::MaxForwards)) return {};
-  constexpr std::size_t kDigitsMax = 9;
+  constexpr std::uint32_t kMost = 1'000'000;  // RFC 9110 §7.6.2: the most that Sluice supports
   const std::string_view digits = *head.fields.find(FieldId::MaxForwards);
-  if (digits.empty() || digits.size() > kDigitsMax) return {};
+  if (digits.empty()) return {};
   std::uint32_t count = 0;
   for (const char c : digits) {
     if (!is_in(kDigit, c)) return {};
-    count = count * 10 + static_cast<std::uint32_t>(c - '0');
+    count = std::min(count * 10 + static_cast<std::uint32_t>(c - '0'), kMost);
   }
   return count;
 }

@@ -85,17 +85,20 @@ constexpr auto kXForwardedHost = known("x-forwarded-host");
 constexpr auto kXForwardedProto = known("x-forwarded-proto");
 constexpr auto kXRequestId = known("x-request-id");
 
-/// The name as a CGI-like application sees it: HTTP_X_FORWARDED_FOR stands for X-Forwarded-For and
-/// X_Forwarded-For alike.
-char folded(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<char>(c + 0x20);
-  return c == '_' ? '-' : c;
+/// Whether a CGI-like application sees `wanted` (a small letter or a hyphen) in `c`:
+/// HTTP_X_FORWARDED_FOR stands for X-Forwarded-For, X_Forwarded-For and, behind a server that makes
+/// an underscore of everything else, X.Forwarded~For.
+bool folds_to(char c, char wanted) {
+  const char lower = static_cast<char>(c | 0x20);
+  if (wanted != '-') return lower == wanted;
+  const bool is_kept = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9');
+  return !is_kept;
 }
 
 bool folds_to_begin_with(std::string_view name, std::string_view prefix) {
   if (name.size() < prefix.size()) return false;
   for (std::size_t i = 0; i < prefix.size(); ++i) {
-    if (folded(name[i]) != prefix[i]) return false;
+    if (!folds_to(name[i], prefix[i])) return false;
   }
   return true;
 }
@@ -148,8 +151,8 @@ FieldId exact_id(std::string_view name) {
   }
 }
 
-/// Names that count by their beginning, and the twins with underscores of names that are not
-/// believed from everyone.
+/// Names that count by their beginning, and the twins (other marks for the hyphens) of names that
+/// are not believed from everyone.
 FieldId prefixed_id(std::string_view name) {
   if (folds_to_begin_with(name, "sluice-")) return FieldId::SluicePrefixed;
   if (folds_to_begin_with(name, "x-forwarded-")) return FieldId::XForwardedPrefixed;

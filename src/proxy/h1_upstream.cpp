@@ -16,12 +16,11 @@ H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstream
 void H1Upstream::attach(UpstreamEvents& events) {
   events_ = &events;
   ++exchanges_;
+  attached_in_ = context_.loop.turns();
   state_ = State::AwaitHead;
   request_ended_ = response_began_ = may_keep_alive_ = has_surplus_ = false;
-  head_end_.reset();
-  head_buffer_.clear();
-  unread_ = {};
-  transport_->read(net::ReadMode::On);
+  // A reused one reads already, and the head before has left nothing behind.
+  if (!was_reused()) transport_->read(net::ReadMode::On);
 }
 
 // ---- request ----
@@ -76,10 +75,18 @@ void H1Upstream::on_read(std::string_view bytes) {
   const EventScope scope(context_.gather);
   if (events_ == nullptr)
     return close_idle();  // bytes that nobody asked for: RFC 9112 §9.2 forbids to keep them
+  if (is_older_than_request())
+    return lose(UpstreamLoss::Closed, "the endpoint sent bytes that nobody asked for");
   response_began_ = true;
   consume(bytes);
   context_.gather.flush();
   if (events_ != nullptr && state_ == State::Body) events_->on_response_flushed();
+}
+
+/// What is read in one turn was ready before any of its events was handled: on a connection that
+/// went back to work in this very turn it can't be the answer, but would be taken for it.
+bool H1Upstream::is_older_than_request() const {
+  return attached_in_ == context_.loop.turns() && exchanges_ > 1;
 }
 
 void H1Upstream::consume(std::string_view bytes) {

@@ -72,6 +72,7 @@ class H1Upstream final : public UpstreamStream,
   enum class State : std::uint8_t { Idle, AwaitHead, Body, Ended, Closed };
 
   void consume(std::string_view bytes);
+  bool is_older_than_request() const;
   std::string_view read_head(std::string_view bytes);
   std::string_view take_head(std::string_view head_bytes, std::string_view rest);
   std::string_view read_body(std::string_view bytes);
@@ -101,6 +102,7 @@ class H1Upstream final : public UpstreamStream,
   bool may_keep_alive_ = false;
   bool has_surplus_ = false;  // bytes behind the answer: never reused
   std::uint32_t exchanges_ = 0;
+  std::uint64_t attached_in_ = 0;  // turn of the loop
   std::uint64_t remaining_ = 0;
   http::ChunkDecoder decoder_;
   http::HeadEnd head_end_;

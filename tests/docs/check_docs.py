@@ -76,6 +76,49 @@ class Hash(unittest.TestCase):
         self.assertEqual(len(recipe), 6)
 
 
+class Conformance(unittest.TestCase):
+    """Each line of the tables that claim a behaviour names tests, and each of these exists."""
+
+    @staticmethod
+    def sources(*folders):
+        for folder in folders:
+            for below, _, names in os.walk(os.path.join(ROOT, folder)):
+                yield from (os.path.relpath(os.path.join(below, name), ROOT) for name in sorted(names))
+
+    def known(self):
+        found = set()
+        for path in self.sources("tests/unit", "tests/sim"):
+            if path.endswith("_test.cpp"):
+                for title in re.findall(r'TEST_CASE\(\s*((?:"[^"]*"\s*)+)', read(path)):
+                    found.add("".join(re.findall(r'"([^"]*)"', title)))
+        for path in self.sources("tests/integration"):
+            script = re.fullmatch(r"tests/integration/(test_\w+)\.py", path)
+            group = None
+            for line in read(path).splitlines() if script else []:
+                if begin := re.match(r"class (\w+)", line):
+                    group = begin[1]
+                elif test := re.match(r"    def (test_\w+)", line):
+                    found.add(f"{script[1]}.{group}.{test[1]}")
+        for path in self.sources("tests/fuzz"):
+            if target := re.fullmatch(r"tests/fuzz/(\w+)_fuzz\.cpp", path):
+                found.add(f"fuzz_regress_{target[1]}")
+        return found
+
+    def test_the_tests_that_are_named_exist(self):
+        tests = self.known()
+        self.assertGreater(len(tests), 500)
+        lines = 0
+        for document in ("docs/http-conformance.md", "SECURITY.md"):
+            for table in re.findall(r"(?m)^\|.*\| test \|\n\|[ -|]*\n((?:\|.*\n)+)", read(document)):
+                for line in table.splitlines():
+                    lines += 1
+                    names = re.findall(r"`([^`]+)`", line.rstrip("|").rsplit(" | ", 1)[1])
+                    with self.subTest(document=document, line=line[:60]):
+                        self.assertTrue(names, "no test is named")
+                        self.assertEqual([name for name in names if name not in tests], [])
+        self.assertGreater(lines, 100)
+
+
 class Metrics(unittest.TestCase):
     def test_the_documented_metrics_are_the_programs(self):
         sources = "".join(read(os.path.join("src", folder, name)) for folder in ("admin", "app", "control")

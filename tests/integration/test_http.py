@@ -270,6 +270,20 @@ class Connections(SluiceTest):
             client.finish_sending()
             self.assertEqual(client.rest(), b"")
 
+    def test_close_is_answered_with_close_and_nothing_more_is_read(self):
+        seen = []
+        proxy = self.behind(forever(lambda head, body: seen.append(head.line) or plain_answer()))
+        with proxy.client() as client:
+            client.request("/first", fields=["Connection: close"])
+            client.request("/second")
+            head, _ = client.answer()
+            self.assertEqual((head.status, head["connection"]), (200, "close"))
+            try:
+                self.assertEqual(client.rest(), b"")
+            except ConnectionResetError:
+                pass  # what it has sent behind its own close was not read
+        self.assertEqual(seen, ["GET /first HTTP/1.1"])
+
     def test_http_10_keeps_alive_only_when_asked(self):
         proxy = self.two_pools()
         with proxy.client() as client:

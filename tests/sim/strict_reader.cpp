@@ -24,7 +24,8 @@ bool is_token(std::string_view text) {
 
 std::optional<std::uint64_t> number(std::string_view text, unsigned base) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  if (text.empty() || text.size() > 15) return std::nullopt;
+  const std::size_t digits_max = base == 10 ? 19 : 15;  // 2^63-1 has 19
+  if (text.empty() || text.size() > digits_max) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : text) {
     const auto digit = kDigits.find(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));

@@ -56,8 +56,8 @@ enum class FieldId : std::uint8_t {
   Via,
   XForwardedFor,
   XForwardedHost,
-  XForwardedPrefixed,  // any other X-Forwarded-*, and the twins of all of them spelled with
-                       // underscores
+  XForwardedPrefixed,  // any other X-Forwarded-*, and the twins of all of them: another mark than
+                       // a hyphen
   XForwardedProto,
   XRequestId,
 };

@@ -101,6 +101,13 @@ TEST_CASE("reader: heads that never end are refused at the limit", "[admin][read
   line.feed("GET /" + std::string(core::limits::kRequestHeadMax, 'x'));
   REQUIRE(line.state() == State::Bad);
   CHECK(line.problem().status == 414);
+
+  // As if only the first bytes up to the limit had come: the answer does not depend on the pieces.
+  RequestReader whole;
+  whole.feed("GET /" + std::string(core::limits::kRequestHeadMax, 'x') + " HTTP/1.1\r\n" + kHost +
+             "\r\n");
+  REQUIRE(whole.state() == State::Bad);
+  CHECK(whole.problem().status == 414);
 }
 
 TEST_CASE("reader: what is ambiguous is refused", "[admin][reader]") {

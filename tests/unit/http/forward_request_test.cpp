@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "fuzz/forward_check.hpp"
 #include "sluice/core/rng.hpp"
@@ -142,7 +143,9 @@ TEST_CASE("forwarded request: an untrusted peer's forwarding fields and their tw
       "X-Forwarded-For: 10.0.0.1\r\nx-forwarded-proto: https\r\nX-Forwarded-Host: "
       "evil\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /p\r\nForwarded: for=10.0.0.1\r\n"
       "X_Forwarded_For: 10.0.0.2\r\nX-Forwarded_Host: evil\r\nX_Request_Id: evil\r\nX-Request-Id: "
-      "evil\r\nSluice-Pool: evil\r\nSluice_Pool: evil\r\nSluice-X: evil\r\n";
+      "evil\r\nSluice-Pool: evil\r\nSluice_Pool: evil\r\nSluice-X: evil\r\n"
+      "X.Forwarded.For: 10.0.0.3\r\nX~Forwarded-Host: evil\r\nX|Request|Id: evil\r\n"
+      "Sluice.Pool: evil\r\n";
   const std::string head = written(get_with(lines));
   CHECK(head.find("10.0.0.") == std::string::npos);
   CHECK(head.find("evil") == std::string::npos);
@@ -162,7 +165,7 @@ TEST_CASE("forwarded request: a trusted peer's forwarding fields are kept and ex
       "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: "
       "front\r\nX-Forwarded-Port: 443\r\nForwarded: for=10.0.0.1\r\n"
       "X-Forwarded-For: 10.0.0.2\r\nForwarded: for=10.0.0.2;proto=https\r\nX_Forwarded_For: "
-      "evil\r\nSluice-Pool: evil\r\nX-Forwarded-For:\r\n";
+      "evil\r\nX.Forwarded.Proto: evil\r\nSluice-Pool: evil\r\nX-Forwarded-For:\r\n";
   const std::string head = written(get_with(lines), forwarding(Trust::Yes));
   CHECK(has(head, "X-Forwarded-For: 10.0.0.1, 10.0.0.2, 192.0.2.7"));
   CHECK(has(head, "X-Forwarded-Proto: https"));
@@ -277,17 +280,35 @@ TEST_CASE("forwarded request: Max-Forwards counts down for OPTIONS and TRACE and
   };
   CHECK(has(written(with_hops("OPTIONS", "5")), "Max-Forwards: 4"));
   CHECK(has(written(with_hops("TRACE", "1")), "Max-Forwards: 0"));
-  CHECK(has(written(with_hops("TRACE", "999999999")), "Max-Forwards: 999999998"));
+  // RFC 9110 §7.6.2: the lesser of one less and the most that is supported, however long.
+  CHECK(has(written(with_hops("TRACE", "1000000")), "Max-Forwards: 999999"));
+  CHECK(has(written(with_hops("TRACE", "1000001")), "Max-Forwards: 999999"));
+  CHECK(has(written(with_hops("OPTIONS", "99999999999999999999")), "Max-Forwards: 999999"));
   CHECK(has(written(with_hops("GET", "5")), "Max-Forwards: 5"));
   CHECK(has(written(with_hops("TRACE", "x")), "Max-Forwards: x"));
   CHECK(max_forwards(*request(with_hops("TRACE", "0")).head) == 0U);
   CHECK(max_forwards(*request(with_hops("OPTIONS", "7")).head) == 7U);
   CHECK_FALSE(max_forwards(*request(with_hops("GET", "0")).head));
-  for (const char* value : {"", "-1", "+1", "1 2", "1000000000", "0x1"}) {
+  for (const char* value : {"", "-1", "+1", "1 2", "1000000000x", "0x1"}) {
     INFO(value);
     CHECK_FALSE(max_forwards(*request(with_hops("TRACE", value)).head));
   }
   CHECK_FALSE(max_forwards(*request("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n").head));
+}
+
+TEST_CASE("forwarded request: one that comes back grows until it is refused: no endless loop",
+          "[http][forward]") {
+  std::string head = get_with("");
+  unsigned passes = 0;
+  for (; request(head).ok() && passes < 200; ++passes) {
+    const auto read = request(head);
+    std::vector<char> memory(64 * 1024);
+    HeadWriter out(memory);
+    write_request_head(out, *read.head, forwarding());
+    head = out.written();
+  }
+  CHECK(passes > 10);
+  CHECK(request(head).status() == 431);
 }
 
 TEST_CASE("forwarded request: a valid traceparent goes on with our span as parent",

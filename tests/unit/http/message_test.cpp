@@ -79,14 +79,18 @@ TEST_CASE("field ids: one octet off is another name", "[http][message]") {
   CHECK(field_id("") == FieldId::Other);
 }
 
-TEST_CASE("field ids: twins with underscores are forwarding fields, never the true ones",
+TEST_CASE("field ids: twins with other marks are forwarding fields, never the true ones",
           "[http][message]") {
   for (const char* name :
        {"X_Forwarded_For", "x-forwarded_for", "X_FORWARDED-HOST", "X_Forwarded_Proto",
-        "X_Forwarded_Port", "X-Forwarded_Anything", "X_Request_Id", "X-Request_Id"}) {
+        "X_Forwarded_Port", "X-Forwarded_Anything", "X_Request_Id", "X-Request_Id",
+        "X.Forwarded.For", "x-forwarded~for", "X!Request+Id"}) {
     INFO(name);
     CHECK(field_id(name) == FieldId::XForwardedPrefixed);
   }
+  CHECK(field_id("Sluice.Pool") == FieldId::SluicePrefixed);
+  CHECK(field_id("XaForwardedbFor") == FieldId::Other);
+  CHECK(field_id("X0Forwarded-For") == FieldId::Other);
   CHECK(field_id("Sluice_Pool") == FieldId::SluicePrefixed);
   CHECK(field_id("sluice-") == FieldId::SluicePrefixed);
   CHECK(field_id("Sluice") == FieldId::Other);
