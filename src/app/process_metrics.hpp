@@ -1,5 +1,5 @@
 #pragma once
-#include "net/uv_loop.hpp"
+#include "net/event_loop.hpp"
 #include "sluice/metrics/exposition.hpp"
 
 namespace sluice::app {

@@ -286,11 +286,11 @@ void ProxyProcess::write_metrics(metrics::Exposition& out) const {
   out.sample(log_->lines_lost());
 }
 
-std::unique_ptr<net::UvAcceptor> ProxyProcess::accept_for(net::OwnedFd socket,
-                                                          net::AcceptEvents& door) {
+std::unique_ptr<net::SocketAcceptor> ProxyProcess::accept_for(net::OwnedFd socket,
+                                                              net::AcceptEvents& door) {
   std::vector<net::ListenSocket> sockets;
   sockets.push_back({std::move(socket), 0});
-  auto acceptor = std::make_unique<net::UvAcceptor>(control_, std::move(sockets), door);
+  auto acceptor = std::make_unique<net::SocketAcceptor>(control_, std::move(sockets), door);
   acceptor->resume();
   return acceptor;
 }

@@ -14,11 +14,11 @@
 #include "control/name_watcher.hpp"
 #include "control/start_state.hpp"
 #include "control/state_store.hpp"
+#include "net/event_loop.hpp"
 #include "net/listen_socket.hpp"
 #include "net/signals.hpp"
 #include "net/system_clock.hpp"
 #include "net/thread_resolver.hpp"
-#include "net/uv_loop.hpp"
 #include "sluice/config/build.hpp"
 #include "sluice/config/schema.hpp"
 #include "sluice/model/publication.hpp"
@@ -46,7 +46,7 @@ class ProxyProcess {
   core::Status open_listeners();
   core::Status start_workers();
   core::Status start_admin();
-  std::unique_ptr<net::UvAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
+  std::unique_ptr<net::SocketAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
   core::Result<std::size_t> connections_max() const;
   void look_up_names();
   void on_names_changed();
@@ -70,8 +70,8 @@ class ProxyProcess {
   std::uint64_t descriptor_limit_ = 0;
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<proxy::AddressLimit> address_limit_;
-  net::UvLoop control_;
-  net::UvConnector connector_;
+  net::EventLoop control_;
+  net::SocketConnector connector_;
   config::CellRegistry cells_;
   IdentityStatus identity_status_;
   // Lists and services with names: replaced when their files or addresses change, then republished
@@ -87,8 +87,8 @@ class ProxyProcess {
   std::unique_ptr<IdentityWatcher> identity_watcher_;
   std::unique_ptr<admin::AdminServer> admin_;
   net::SocketFile admin_file_;
-  std::unique_ptr<net::UvAcceptor> admin_local_;   // the Unix socket
-  std::unique_ptr<net::UvAcceptor> admin_remote_;  // admin.http, read-only
+  std::unique_ptr<net::SocketAcceptor> admin_local_;   // the Unix socket
+  std::unique_ptr<net::SocketAcceptor> admin_remote_;  // admin.http, read-only
   std::unique_ptr<net::SignalWatch> signals_;
   std::size_t parts_running_ = 0;  // of a graceful stop: the controller's drains and each worker
   bool is_stopping_ = false;

@@ -4,9 +4,9 @@
 #include <thread>
 #include <vector>
 
-#include "net/uv_acceptor.hpp"
-#include "net/uv_connector.hpp"
-#include "net/uv_loop.hpp"
+#include "net/event_loop.hpp"
+#include "net/socket_acceptor.hpp"
+#include "net/socket_connector.hpp"
 #include "proxy/worker.hpp"
 #include "sluice/model/worker_port.hpp"
 
@@ -45,11 +45,11 @@ class WorkerThread final : public model::WorkerPort {
  private:
   void post(std::function<void()> work) { loop_.core().mailbox().post(std::move(work)); }
 
-  mutable net::UvLoop loop_;
-  net::UvConnector connector_;
+  mutable net::EventLoop loop_;
+  net::SocketConnector connector_;
   net::Mailbox& control_;
   std::optional<proxy::Worker> worker_;
-  std::optional<net::UvAcceptor> acceptor_;
+  std::optional<net::SocketAcceptor> acceptor_;
   std::thread thread_;
 };
 

@@ -12,7 +12,7 @@
 namespace sluice::net {
 
 /// What every object on one loop shares: time, timers, chunks, deferred work, the reaper, the
-/// mailbox. Knows no libuv: UvLoop drives it in production, the simulator's scheduler in tests.
+/// mailbox. Knows no libuv: EventLoop drives it in production, the simulator's scheduler in tests.
 /// Loop thread only, except mailbox().
 ///
 /// One turn: begin_turn() → events (sockets) → end_turn(): mailbox, deferred work until none is

@@ -14,8 +14,8 @@ struct PeerCredentials {
   gid_t gid = 0;
 };
 
-/// nullopt: not a Unix socket. Requires: `transport` comes from a UvAcceptor or UvConnector (a
-/// SocketTransport), not closed.
+/// nullopt: not a Unix socket. Requires: `transport` comes from a SocketAcceptor or SocketConnector
+/// (a SocketTransport), not closed.
 std::optional<PeerCredentials> peer_credentials(const Transport& transport);
 
 }  // namespace sluice::net

@@ -6,7 +6,8 @@
 
 namespace sluice::net {
 
-SignalWatch::SignalWatch(UvLoop& loop, std::initializer_list<int> signal_numbers, Callback callback)
+SignalWatch::SignalWatch(EventLoop& loop, std::initializer_list<int> signal_numbers,
+                         Callback callback)
     : callback_(std::move(callback)) {
   const auto on_signal = [](uv_signal_t* watcher, int signal_number) {
     auto& self = *static_cast<SignalWatch*>(watcher->data);

@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <vector>
 
-#include "net/uv_loop.hpp"
+#include "net/event_loop.hpp"
 
 namespace sluice::net {
 
@@ -13,7 +13,7 @@ class SignalWatch {
  public:
   using Callback = std::function<void(int signal_number)>;
 
-  SignalWatch(UvLoop& loop, std::initializer_list<int> signal_numbers, Callback callback);
+  SignalWatch(EventLoop& loop, std::initializer_list<int> signal_numbers, Callback callback);
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
   ~SignalWatch();

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/event_loop.hpp"
 #include "net/socket_calls.hpp"
-#include "net/uv_loop.hpp"
 #include "sluice/core/ensure.hpp"
 
 namespace sluice::net {
@@ -87,7 +87,7 @@ void append_from(ByteQueue& queue, std::span<const std::string_view> parts, std:
 
 }  // namespace
 
-SocketTransport* SocketTransport::open(UvLoop& loop, OwnedFd socket) {
+SocketTransport* SocketTransport::open(EventLoop& loop, OwnedFd socket) {
   SocketTransport* transport = loop.transports().make(loop, socket.get());
   if (!loop.sockets().add(socket.get(), kWatchedFirst, *transport)) {
     loop.transports().destroy(transport);
@@ -97,13 +97,13 @@ SocketTransport* SocketTransport::open(UvLoop& loop, OwnedFd socket) {
   return transport;
 }
 
-SocketTransport* SocketTransport::take_over(UvLoop& loop, OwnedFd socket) {
+SocketTransport* SocketTransport::take_over(EventLoop& loop, OwnedFd socket) {
   SocketTransport* transport = loop.transports().make(loop, socket.get());
   loop.sockets().change(socket.release(), kWatchedFirst, *transport);
   return transport;
 }
 
-SocketTransport::SocketTransport(UvLoop& loop, int fd)
+SocketTransport::SocketTransport(EventLoop& loop, int fd)
     : loop_(loop), queue_(loop.core().chunks()), fd_(fd), watched_(kWatchedFirst) {}
 
 // ---- events of the loop

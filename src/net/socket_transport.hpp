@@ -9,7 +9,7 @@
 
 namespace sluice::net {
 
-class UvLoop;
+class EventLoop;
 
 /// A Transport over a non-blocking stream socket of our own, in the socket set of its loop. Lives
 /// in the slab of its loop and frees itself there at the end of the turn of close() or reset().
@@ -28,9 +28,9 @@ class SocketTransport final : public Transport, private SocketWatcher, private D
  public:
   /// Takes a connected, non-blocking socket. nullptr: the kernel refuses to watch it (memory,
   /// watches); it is closed then.
-  static SocketTransport* open(UvLoop& loop, OwnedFd socket);
+  static SocketTransport* open(EventLoop& loop, OwnedFd socket);
   /// The same for a socket that is in the loop's set already, for somebody else until now.
-  static SocketTransport* take_over(UvLoop& loop, OwnedFd socket);
+  static SocketTransport* take_over(EventLoop& loop, OwnedFd socket);
 
   void set_events(TransportEvents& events) override { events_ = &events; }
   void read(ReadMode mode, std::size_t limit = core::limits::kReadBufferSize) override;
@@ -45,7 +45,7 @@ class SocketTransport final : public Transport, private SocketWatcher, private D
   int fd() const { return fd_; }
 
   /// For open() and the slab only.
-  SocketTransport(UvLoop& loop, int fd);
+  SocketTransport(EventLoop& loop, int fd);
 
  private:
   enum class Life : std::uint8_t {
@@ -92,7 +92,7 @@ class SocketTransport final : public Transport, private SocketWatcher, private D
   void settle(std::uint32_t ready);
   void watch(std::uint32_t events);
 
-  UvLoop& loop_;
+  EventLoop& loop_;
   TransportEvents* events_ = nullptr;
   ByteQueue queue_;
   int fd_;

@@ -310,7 +310,7 @@ void Run::observe() {
     const bool is_new = endpoints_.empty() || endpoints_.back().wire != wire;
     const bool is_known = std::any_of(endpoints_.begin(), endpoints_.end(),
                                       [wire](const Endpoint& each) { return each.wire == wire; });
-    if (is_new && !is_known) endpoints_.push_back({.wire = wire});
+    if (is_new && !is_known) endpoints_.push_back({.wire = wire, .last_id = {}});
   }
   for (std::size_t i = 0; i < endpoints_.size(); ++i) observe_endpoint(i);
 }

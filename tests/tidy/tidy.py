@@ -174,7 +174,7 @@ def self_test():
     bad = [
         ("src/policy/a.cpp", '#include "model/x.hpp"\n', "policy must not include model"),
         ("src/proxy/a.cpp", '#include "control/x.hpp"\n', "proxy must not include control"),
-        ("src/proxy/b.cpp", '#include "net/uv_loop.hpp"\n', "without libuv"),
+        ("src/proxy/b.cpp", '#include "net/event_loop.hpp"\n', "without libuv"),
         ("include/sluice/http/a.hpp", '#pragma once\n#include "net/x.hpp"\n', "http must not include net"),
         ("src/core/a.cpp", '#include "a.hpp"\n', "not a full path"),
         ("src/proxy/c.cpp", "#include <uv.h>\n", "confined"),

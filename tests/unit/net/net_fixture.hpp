@@ -13,10 +13,10 @@
 #include <string>
 #include <utility>
 
+#include "net/event_loop.hpp"
 #include "net/owned_fd.hpp"
 #include "net/socket_transport.hpp"
 #include "net/system_clock.hpp"
-#include "net/uv_loop.hpp"
 #include "support/catch.hpp"
 
 namespace net_test {
@@ -24,23 +24,23 @@ namespace net_test {
 using namespace std::chrono_literals;
 using sluice::core::Instant;
 using sluice::core::Nanos;
+using sluice::net::EventLoop;
 using sluice::net::OwnedFd;
 using sluice::net::ReadMode;
 using sluice::net::SocketTransport;
 using sluice::net::Transport;
 using sluice::net::TransportError;
-using sluice::net::UvLoop;
 
 /// Makes the loop turn every tick while it lives, so that a wait for something that never comes
 /// ends.
 struct Heartbeat final : sluice::net::Timer {
-  explicit Heartbeat(UvLoop& owner) : loop(owner) { on_timer(); }
+  explicit Heartbeat(EventLoop& owner) : loop(owner) { on_timer(); }
   void on_timer() override { loop.core().timers().arm(*this, loop.core().clock().now() + 50ms); }
-  UvLoop& loop;
+  EventLoop& loop;
 };
 
 /// True when `done` became true within `most`.
-inline bool run_until(UvLoop& loop, const std::function<bool()>& done, Nanos most = 10s) {
+inline bool run_until(EventLoop& loop, const std::function<bool()>& done, Nanos most = 10s) {
   const Heartbeat heartbeat(loop);
   const Instant limit = loop.core().clock().now() + most;
   while (!done() && loop.core().clock().now() < limit) loop.run_once();
@@ -48,13 +48,13 @@ inline bool run_until(UvLoop& loop, const std::function<bool()>& done, Nanos mos
 }
 
 /// Handles what is there now, without waiting.
-inline void turn_now(UvLoop& loop) {
+inline void turn_now(EventLoop& loop) {
   loop.run_now();
 }
 
 /// Runs for that time. Returns the turns that were not the heartbeat's: a loop with nothing to do
 /// has none, one that spins has thousands.
-inline std::uint64_t busy_turns(UvLoop& loop, Nanos time = 150ms) {
+inline std::uint64_t busy_turns(EventLoop& loop, Nanos time = 150ms) {
   const std::uint64_t begin = loop.core().turns();
   const Instant limit = loop.core().clock().now() + time;
   std::uint64_t rounds = 0;
@@ -168,7 +168,7 @@ inline void break_connection(OwnedFd& fd) {
 
 struct LoopFixture {
   sluice::net::SystemClock clock;
-  UvLoop loop{clock, 1};
+  EventLoop loop{clock, 1};
 };
 
 /// One transport of ours and the raw other end.

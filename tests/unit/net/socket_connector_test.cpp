@@ -1,4 +1,4 @@
-#include "net/uv_connector.hpp"
+#include "net/socket_connector.hpp"
 
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -14,7 +14,7 @@ using namespace net_test;
 using sluice::core::SocketAddress;
 using sluice::net::ConnectError;
 using sluice::net::PendingConnect;
-using sluice::net::UvConnector;
+using sluice::net::SocketConnector;
 using sluice::test::TempDir;
 
 namespace {
@@ -40,7 +40,7 @@ struct Outcome final : sluice::net::ConnectEvents {
 };
 
 struct ConnectFixture : LoopFixture {
-  UvConnector connector{loop};
+  SocketConnector connector{loop};
   Outcome outcome;
   PendingConnect* start(const SocketAddress& address, Nanos timeout = 5s) {
     outcome.is_inside_call = true;

@@ -1,4 +1,4 @@
-#include "net/uv_loop.hpp"
+#include "net/event_loop.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -28,8 +28,8 @@ std::uint64_t total(const TurnTimes& times) {
 
 }  // namespace
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: a post from another thread makes it turn",
-                 "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: a post from another thread makes it turn",
+                 "[net][eventloop]") {
   std::thread::id ran_on;
   std::thread poster([&] {
     loop.core().mailbox().post([&] {
@@ -43,8 +43,8 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: a post from another thread makes it turn
 }
 
 TEST_CASE_METHOD(LoopFixture,
-                 "uv loop: stop from another thread ends run, which may be called again",
-                 "[net][uvloop]") {
+                 "event loop: stop from another thread ends run, which may be called again",
+                 "[net][eventloop]") {
   for (int round = 0; round < 3; ++round) {
     std::thread stopper([&] { loop.stop(); });
     loop.run();
@@ -53,8 +53,8 @@ TEST_CASE_METHOD(LoopFixture,
   CHECK(loop.core().turns() >= 3);
 }
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: a stop before run ends it after its first turn",
-                 "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: a stop before run ends it after its first turn",
+                 "[net][eventloop]") {
   bool has_run = false;
   loop.stop();
   loop.core().mailbox().post([&] { has_run = true; });
@@ -62,7 +62,8 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: a stop before run ends it after its firs
   CHECK(has_run);
 }
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: a timer fires in time, never early", "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: a timer fires in time, never early",
+                 "[net][eventloop]") {
   OneShot timer;
   Instant fired{};
   timer.action = [&] {
@@ -77,7 +78,8 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: a timer fires in time, never early", "[n
   CHECK(fired < deadline + 50ms + 500ms);
 }
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: without timers it sleeps without end", "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: without timers it sleeps without end",
+                 "[net][eventloop]") {
   turn_now(loop);
   CHECK(loop.next_wait_ms() == -1);
   OneShot timer;
@@ -92,10 +94,10 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: without timers it sleeps without end", "
   CHECK(loop.next_wait_ms() == -1);
 }
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: work deferred before run does not wait for an event",
-                 "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: work deferred before run does not wait for an event",
+                 "[net][eventloop]") {
   struct Work final : sluice::net::Deferred {
-    UvLoop* loop = nullptr;
+    EventLoop* loop = nullptr;
     void run_deferred() override { loop->stop(); }
   } work;
   work.loop = &loop;
@@ -104,8 +106,8 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: work deferred before run does not wait f
   CHECK_FALSE(work.is_linked());
 }
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: time in a socket event is the time after the wait",
-                 "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: time in a socket event is the time after the wait",
+                 "[net][eventloop]") {
   SocketPair pair = unix_pair();
   auto* transport = SocketTransport::open(loop, std::move(pair.ours));
   Recorder events;
@@ -125,8 +127,8 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: time in a socket event is the time after
   transport->close();
 }
 
-TEST_CASE_METHOD(LoopFixture, "uv loop: of two that are ready, the first may close the second",
-                 "[net][uvloop]") {
+TEST_CASE_METHOD(LoopFixture, "event loop: of two that are ready, the first may close the second",
+                 "[net][eventloop]") {
   SocketPair first = unix_pair();
   SocketPair second = unix_pair();
   std::array<SocketTransport*, 2> transports{SocketTransport::open(loop, std::move(first.ours)),
@@ -148,9 +150,9 @@ TEST_CASE_METHOD(LoopFixture, "uv loop: of two that are ready, the first may clo
   CHECK(loop.transports().in_use() == 0);
 }
 
-TEST_CASE("uv loop: turns are counted by how long they took", "[net][uvloop]") {
+TEST_CASE("event loop: turns are counted by how long they took", "[net][eventloop]") {
   ManualClock clock;
-  UvLoop loop(clock, 1);
+  EventLoop loop(clock, 1);
   for (const Nanos duration : {Nanos{0}, Nanos{1ms} - 1ns, Nanos{1ms}, Nanos{60ms}, Nanos{2s}}) {
     const TurnTimes before = loop.turn_times();
     loop.core().mailbox().post([&] { clock.time += duration; });

@@ -1,4 +1,4 @@
-#include "net/uv_acceptor.hpp"
+#include "net/socket_acceptor.hpp"
 
 #include <sys/socket.h>
 
@@ -35,8 +35,8 @@ bool is_out_of_resources(int error_number) {
 
 }  // namespace
 
-struct UvAcceptor::Watcher final : SocketWatcher, Reapable {
-  Watcher(UvAcceptor& owner, ListenSocket from)
+struct SocketAcceptor::Watcher final : SocketWatcher, Reapable {
+  Watcher(SocketAcceptor& owner, ListenSocket from)
       : acceptor(&owner), socket(std::move(from.socket)), listener(from.listener) {}
   void on_socket(std::uint32_t) override {
     if (acceptor != nullptr) acceptor->accept_some(*this);
@@ -55,14 +55,15 @@ struct UvAcceptor::Watcher final : SocketWatcher, Reapable {
     whole_bursts = 0;
   }
 
-  UvAcceptor* acceptor;  // nullptr after close
+  SocketAcceptor* acceptor;  // nullptr after close
   OwnedFd socket;
   std::size_t listener;
   unsigned burst = 1;         // accepts per event
   unsigned whole_bursts = 0;  // in a row that found as many connections
 };
 
-UvAcceptor::UvAcceptor(UvLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events)
+SocketAcceptor::SocketAcceptor(EventLoop& loop, std::vector<ListenSocket> sockets,
+                               AcceptEvents& events)
     : loop_(loop), events_(events) {
   for (ListenSocket& each : sockets) {
     auto* watcher = new Watcher(*this, std::move(each));
@@ -73,21 +74,21 @@ UvAcceptor::UvAcceptor(UvLoop& loop, std::vector<ListenSocket> sockets, AcceptEv
   }
 }
 
-UvAcceptor::~UvAcceptor() {
+SocketAcceptor::~SocketAcceptor() {
   close_watchers();
 }
 
-void UvAcceptor::pause() {
+void SocketAcceptor::pause() {
   if (state_ == State::Accepting) state_ = State::Paused;
   watch_or_not();
 }
 
-void UvAcceptor::resume() {
+void SocketAcceptor::resume() {
   if (state_ == State::Paused) state_ = State::Accepting;
   watch_or_not();
 }
 
-void UvAcceptor::stop() {
+void SocketAcceptor::stop() {
   if (state_ == State::Stopped) return;
   state_ = State::Stopped;
   for (Watcher* watcher : watchers_) {
@@ -97,7 +98,7 @@ void UvAcceptor::stop() {
   close_watchers();
 }
 
-void UvAcceptor::accept_some(Watcher& watcher) {
+void SocketAcceptor::accept_some(Watcher& watcher) {
   // Bounded: the loop must turn also in a connection storm. on_accept() may pause or stop us.
   for (unsigned i = 0; i < watcher.burst && is_accepting(); ++i) {
     switch (accept_one(watcher)) {
@@ -113,7 +114,7 @@ void UvAcceptor::accept_some(Watcher& watcher) {
   watcher.on_whole_burst();
 }
 
-UvAcceptor::Accepted UvAcceptor::accept_one(Watcher& watcher) {
+SocketAcceptor::Accepted SocketAcceptor::accept_one(Watcher& watcher) {
   RawAddress raw;
   OwnedFd socket(
       ::accept4(watcher.socket.get(), raw.get(), &raw.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -132,7 +133,7 @@ UvAcceptor::Accepted UvAcceptor::accept_one(Watcher& watcher) {
   return Accepted::One;
 }
 
-void UvAcceptor::close_watchers() {
+void SocketAcceptor::close_watchers() {
   rest_timer_.unlink();
   for (Watcher* watcher : watchers_) {
     watcher->acceptor = nullptr;
@@ -145,17 +146,17 @@ void UvAcceptor::close_watchers() {
 }
 
 /// Level-triggered readiness would spin while the connection that can't be accepted waits.
-void UvAcceptor::rest() {
+void SocketAcceptor::rest() {
   bump(rests_);
   loop_.core().timers().arm(rest_timer_, loop_.core().now() + kAcceptPause);
   watch_or_not();
 }
 
-void UvAcceptor::on_rested() {
+void SocketAcceptor::on_rested() {
   watch_or_not();
 }
 
-void UvAcceptor::watch_or_not() {
+void SocketAcceptor::watch_or_not() {
   if (is_watching_ == is_accepting()) return;
   is_watching_ = is_accepting();
   for (Watcher* watcher : watchers_) {

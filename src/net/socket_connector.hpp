@@ -1,19 +1,19 @@
 #pragma once
 #include "net/connector.hpp"
-#include "net/uv_loop.hpp"
+#include "net/event_loop.hpp"
 
 namespace sluice::net {
 
 /// Connector over non-blocking connect, TCP and Unix. Loop thread only. Each attempt owns itself,
 /// so the connector may go before its attempts; their events objects may not (cancel() first).
-class UvConnector final : public Connector {
+class SocketConnector final : public Connector {
  public:
-  explicit UvConnector(UvLoop& loop) : loop_(loop) {}
+  explicit SocketConnector(EventLoop& loop) : loop_(loop) {}
   PendingConnect* connect(const core::SocketAddress& address, core::Nanos timeout,
                           ConnectEvents& events) override;
 
  private:
-  UvLoop& loop_;
+  EventLoop& loop_;
 };
 
 }  // namespace sluice::net

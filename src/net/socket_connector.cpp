@@ -1,4 +1,4 @@
-#include "net/uv_connector.hpp"
+#include "net/socket_connector.hpp"
 
 #include <sys/socket.h>
 
@@ -55,7 +55,7 @@ bool is_connected_to_itself(int fd, const RawAddress& peer) {
 /// One connect. Ends with finish(); its memory goes at the end of that turn.
 class Attempt final : public PendingConnect, public Reapable, private SocketWatcher {
  public:
-  Attempt(UvLoop& loop, ConnectEvents& events) : loop_(loop), events_(events) {}
+  Attempt(EventLoop& loop, ConnectEvents& events) : loop_(loop), events_(events) {}
 
   void start(const core::SocketAddress& address, core::Nanos timeout);
   void cancel() override { finish(); }
@@ -69,7 +69,7 @@ class Attempt final : public PendingConnect, public Reapable, private SocketWatc
   void on_timeout();
   OwnedFd finish();
 
-  UvLoop& loop_;
+  EventLoop& loop_;
   ConnectEvents& events_;
   RawAddress peer_;
   OwnedFd socket_;
@@ -136,8 +136,8 @@ OwnedFd Attempt::finish() {
 
 }  // namespace
 
-PendingConnect* UvConnector::connect(const core::SocketAddress& address, core::Nanos timeout,
-                                     ConnectEvents& events) {
+PendingConnect* SocketConnector::connect(const core::SocketAddress& address, core::Nanos timeout,
+                                         ConnectEvents& events) {
   auto* attempt = new Attempt(loop_, events);  // frees itself
   attempt->start(address, timeout);
   return attempt;

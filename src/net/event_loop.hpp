@@ -25,19 +25,18 @@ struct TurnTimes {
 };
 
 /// net::Loop with the sockets of this process: an epoll set of our own, and libuv inside it for
-/// what is not a socket of the data path (wake-ups from other threads, signals, look-ups;
-/// adr/0019). All on one thread except stop(), turn_times() and core().mailbox(). Sockets, watchers
-/// and connectors on it must be closed before it is destroyed (checked); their memory goes in its
-/// destructor at the latest.
+/// what is no socket (wake-ups from other threads, signals; adr/0019). All on one thread except
+/// stop(), turn_times() and core().mailbox(). Sockets, watchers and connectors on it must be closed
+/// before it is destroyed (checked); their memory goes in its destructor at the latest.
 ///
 /// A turn: wait for sockets → begin_turn() reads the clock and fires timers → socket events, libuv
 /// when it has something → end_turn(). A loop that waits makes none.
-class UvLoop {
+class EventLoop {
  public:
-  UvLoop(const core::Clock& clock, std::uint64_t seed);
-  UvLoop(const UvLoop&) = delete;
-  UvLoop& operator=(const UvLoop&) = delete;
-  ~UvLoop();
+  EventLoop(const core::Clock& clock, std::uint64_t seed);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
 
   Loop& core() { return core_; }
   SocketSet& sockets() { return sockets_; }

@@ -1,4 +1,4 @@
-#include "net/uv_acceptor.hpp"
+#include "net/socket_acceptor.hpp"
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ using namespace net_test;
 using sluice::core::SocketAddress;
 using sluice::net::ListenSocket;
 using sluice::net::Peer;
-using sluice::net::UvAcceptor;
+using sluice::net::SocketAcceptor;
 using sluice::test::TempDir;
 
 namespace {
@@ -71,13 +71,13 @@ struct AcceptFixture : LoopFixture {
   Listener first{"127.0.0.1:0"};
   Listener second{"[::1]:0"};
   std::vector<OwnedFd> clients;
-  std::unique_ptr<UvAcceptor> acceptor = make();
+  std::unique_ptr<SocketAcceptor> acceptor = make();
 
-  std::unique_ptr<UvAcceptor> make() {
+  std::unique_ptr<SocketAcceptor> make() {
     std::vector<ListenSocket> sockets;
     sockets.push_back({std::move(first.socket), 3});
     sockets.push_back({std::move(second.socket), 5});
-    return std::make_unique<UvAcceptor>(loop, std::move(sockets), accepts);
+    return std::make_unique<SocketAcceptor>(loop, std::move(sockets), accepts);
   }
   bool run_to(std::size_t count) {
     return run_until(loop, [&] { return accepts.all.size() == count; });
@@ -295,11 +295,11 @@ TEST_CASE("unix listener: has its mode, listens, and tells who connects", "[net]
   CHECK(std::distance(std::filesystem::directory_iterator(dir.path), {}) == 1);
 
   sluice::net::SystemClock clock;
-  UvLoop loop(clock, 1);
+  EventLoop loop(clock, 1);
   Accepts accepts;
   std::vector<ListenSocket> sockets;
   sockets.push_back({std::move(*listener), 0});
-  UvAcceptor acceptor(loop, std::move(sockets), accepts);
+  SocketAcceptor acceptor(loop, std::move(sockets), accepts);
   acceptor.resume();
   SocketAddress address;
   address.unix_path = path;
@@ -402,14 +402,14 @@ TEST_CASE("unix listeners: all workers poll one socket, and each connection is a
     REQUIRE(::connect(clients.back().get(), raw->get(), raw->size) == 0);
   }
   sluice::net::SystemClock clock;
-  UvLoop first_loop(clock, 1);
-  UvLoop second_loop(clock, 2);
+  EventLoop first_loop(clock, 1);
+  EventLoop second_loop(clock, 2);
   Accepts first;
   Accepts second;
-  const auto acceptor_on = [&](UvLoop& loop, std::size_t number, Accepts& accepts) {
+  const auto acceptor_on = [&](EventLoop& loop, std::size_t number, Accepts& accepts) {
     std::vector<ListenSocket> sockets;
     sockets.push_back({std::move(opened->sockets[number]), 0});
-    return std::make_unique<UvAcceptor>(loop, std::move(sockets), accepts);
+    return std::make_unique<SocketAcceptor>(loop, std::move(sockets), accepts);
   };
   const auto one = acceptor_on(first_loop, 0, first);
   const auto two = acceptor_on(second_loop, 1, second);

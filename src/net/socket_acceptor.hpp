@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "net/acceptor.hpp"
+#include "net/event_loop.hpp"
 #include "net/owned_fd.hpp"
-#include "net/uv_loop.hpp"
 
 namespace sluice::net {
 
@@ -18,12 +18,12 @@ struct ListenSocket {
 
 /// Acceptor over listening sockets, TCP or Unix. Begins paused: resume() starts it, when all
 /// sockets of all workers listen. Loop thread only except the counters.
-class UvAcceptor final : public Acceptor {
+class SocketAcceptor final : public Acceptor {
  public:
-  UvAcceptor(UvLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events);
-  UvAcceptor(const UvAcceptor&) = delete;
-  UvAcceptor& operator=(const UvAcceptor&) = delete;
-  ~UvAcceptor();
+  SocketAcceptor(EventLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events);
+  SocketAcceptor(const SocketAcceptor&) = delete;
+  SocketAcceptor& operator=(const SocketAcceptor&) = delete;
+  ~SocketAcceptor();
 
   void pause() override;
   void resume() override;
@@ -48,12 +48,12 @@ class UvAcceptor final : public Acceptor {
   bool is_accepting() const { return state_ == State::Accepting && !rest_timer_.is_armed(); }
   void watch_or_not();
 
-  UvLoop& loop_;
+  EventLoop& loop_;
   AcceptEvents& events_;
   std::vector<Watcher*> watchers_;  // each goes at the end of the turn of its closing
   State state_ = State::Paused;
   bool is_watching_ = false;
-  MemberTimer<UvAcceptor, &UvAcceptor::on_rested> rest_timer_{*this};
+  MemberTimer<SocketAcceptor, &SocketAcceptor::on_rested> rest_timer_{*this};
   // Written by the loop only.
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> rests_{0};

@@ -1,4 +1,4 @@
-#include "net/uv_loop.hpp"
+#include "net/event_loop.hpp"
 
 #include <algorithm>
 
@@ -15,7 +15,7 @@ void bump(std::atomic<std::uint64_t>& counter) {
 
 }  // namespace
 
-UvLoop::UvLoop(const core::Clock& clock, std::uint64_t seed)
+EventLoop::EventLoop(const core::Clock& clock, std::uint64_t seed)
     : read_buffer_(new char[core::limits::kReadBufferSize]),
       transports_(std::make_unique<Slab<SocketTransport>>()),
       core_(clock, seed, [this] { uv_async_send(&wake_); }) {
@@ -25,7 +25,7 @@ UvLoop::UvLoop(const core::Clock& clock, std::uint64_t seed)
   ENSURE(sockets_.add(uv_backend_fd(&libuv_), readiness::kRead, libuv_watcher_), "no event loop");
 }
 
-UvLoop::~UvLoop() {
+EventLoop::~EventLoop() {
   core_.mailbox().close();
   enter();
   end_turn();
@@ -41,31 +41,31 @@ UvLoop::~UvLoop() {
   ENSURE(result == 0, "a watcher outlives its loop");
 }
 
-void UvLoop::run() {
+void EventLoop::run() {
   enter();  // what was deferred or armed before is not left waiting
   end_turn();
   while (!is_stop_wanted_.load(std::memory_order_acquire)) turn(next_wait_ms());
   is_stop_wanted_.store(false, std::memory_order_relaxed);
 }
 
-void UvLoop::run_once() {
+void EventLoop::run_once() {
   enter();
   end_turn();
   turn(next_wait_ms());
 }
 
-void UvLoop::run_now() {
+void EventLoop::run_now() {
   enter();
   end_turn();
   turn(0);
 }
 
-void UvLoop::stop() {
+void EventLoop::stop() {
   is_stop_wanted_.store(true, std::memory_order_release);
   uv_async_send(&wake_);
 }
 
-void UvLoop::turn(int timeout_ms) {
+void EventLoop::turn(int timeout_ms) {
   sockets_.wait(timeout_ms);
   begin_turn();
   sockets_.dispatch();
@@ -74,21 +74,21 @@ void UvLoop::turn(int timeout_ms) {
   end_turn();
 }
 
-void UvLoop::begin_turn() {
+void EventLoop::begin_turn() {
   is_in_turn_ = true;
   core_.begin_turn();
   // now() of the turn: a clock that stands still in a test gives turns of no length.
   turn_began_ = core_.now();
 }
 
-void UvLoop::end_turn() {
+void EventLoop::end_turn() {
   if (!is_in_turn_) return;
   core_.end_turn();
   is_in_turn_ = false;
   record_turn();
 }
 
-void UvLoop::record_turn() {
+void EventLoop::record_turn() {
   turn_ended_ = core_.clock().now();
   const core::Nanos duration = turn_ended_ - turn_began_;
   const auto is_within = [duration](std::uint64_t bound) {
@@ -104,7 +104,7 @@ void UvLoop::record_turn() {
 }
 
 /// -1: nothing but an event ends the wait.
-int UvLoop::next_wait_ms() {
+int EventLoop::next_wait_ms() {
   const int libuv_wait = uv_backend_timeout(&libuv_);
   if (libuv_wait == 0 || core_.timers().empty()) return libuv_wait;
   const core::Nanos wait = std::max(core_.timers().next_tick() - turn_ended_, core::Nanos{0});
@@ -114,7 +114,7 @@ int UvLoop::next_wait_ms() {
   return libuv_wait < 0 ? tick_wait : std::min(libuv_wait, tick_wait);
 }
 
-TurnTimes UvLoop::turn_times() const {
+TurnTimes EventLoop::turn_times() const {
   TurnTimes times;
   for (std::size_t i = 0; i < times.counts.size(); ++i) {
     times.counts[i] = turn_counts_[i].load(std::memory_order_relaxed);
