@@ -290,6 +290,8 @@ class Judge {
     const LogLine& line = entry.lines.front();
     if (was_cut(line) || line.error == "the proxy stopped") return;
     if (!outcome.answer && is_lost_on_its_way(entry)) return;
+    // Behind stray bytes the broken answer to another request may have been taken for its own.
+    if (!outcome.answer && has_stray_surplus()) return;
     if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
     if (pool_of(*outcome.answer) || has_stray_surplus()) return;
     find(entry, "nothing went wrong, and the proxy answers itself");
