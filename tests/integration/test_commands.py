@@ -504,7 +504,8 @@ class Watch(SluiceTest):
             self.assertTrue(cells.has_cursor)
             cells.resize(80, 24)
             process.send_signal(signal.SIGCONT)
-            self.read_until(terminal, cells, lambda: cells.is_alternate and cells.wiped == 1, "a frame at once")
+            # SIGCONT itself may be seen a moment later, and draws once more.
+            self.read_until(terminal, cells, lambda: cells.is_alternate and cells.wiped >= 1, "a frame at once")
             self.assertFalse(cells.has_cursor)
             self.assertIn("shop", cells.text())
         # SIGSTOP can't be caught: what the shell wrote over it is drawn over.
@@ -512,7 +513,7 @@ class Watch(SluiceTest):
         wait_for_stop()
         cells.resize(80, 24)
         process.send_signal(signal.SIGCONT)
-        self.read_until(terminal, cells, lambda: cells.wiped == 1, "a frame at once")
+        self.read_until(terminal, cells, lambda: cells.wiped >= 1, "a frame at once")
         process.send_signal(signal.SIGINT)
         self.read_until(terminal, cells, lambda: not cells.is_alternate, "the shell's screen")
         self.assertEqual(process.wait(PATIENCE), -signal.SIGINT)
