@@ -73,9 +73,17 @@ core::Status take_if_match(const Request& from, control::ChangeRequest& into) {
   return core::ok();
 }
 
+/// `?dry_run=true` that nobody reads would change the traffic after all.
+core::Status check_no_query(const Request& request) {
+  if (request.query.empty()) return core::ok();
+  return core::Error{core::ErrorCode::BadInput, "",
+                     "a change has no parameters behind the path: they are members of the body"};
+}
+
 void submit(const Context& context, const Call& call, core::Result<control::ChangeRequest> parsed,
             const Responder& respond) {
-  core::Status taken = parsed ? take_if_match(call.request, *parsed) : parsed.error();
+  core::Status taken = check_no_query(call.request);
+  if (taken) taken = parsed ? take_if_match(call.request, *parsed) : parsed.error();
   if (!taken) {
     return respond(
         refusal_response({control::RefusalCode::BadRequest, taken.error().text()}, call.request));

@@ -42,6 +42,8 @@ std::size_t whole_lines(const Waiting& waiting, std::size_t bytes) {
 
 LogPump::Pass LogPump::pump(LogTarget& target) {
   Pass pass;
+  // Its rest would be a torn line with others behind it.
+  if (torn_ > 0 && target.is_truncated()) torn_ = 0;
   for (std::size_t i = 0; i < queues_.size() && !pass.is_stuck; ++i) {
     const std::size_t number = (next_ + i) % queues_.size();
     pump_queue(*queues_[number], target, pass);

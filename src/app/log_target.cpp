@@ -74,6 +74,11 @@ class FileTarget final : public Descriptor {
     return true;
   }
 
+  bool is_truncated() const override {
+    struct stat found {};
+    return ::fstat(descriptor(), &found) == 0 && found.st_size < run_end_;
+  }
+
   bool wait_for_room(std::chrono::milliseconds) override { return false; }
 
  private:
@@ -114,6 +119,7 @@ class StreamTarget final : public Descriptor {
   }
 
   bool cut(std::size_t) override { return false; }
+  bool is_truncated() const override { return false; }
 
   bool wait_for_room(std::chrono::milliseconds longest) override {
     static_cast<void>(has_room(longest));

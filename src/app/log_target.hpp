@@ -28,6 +28,8 @@ class LogTarget {
   virtual Taken take(std::string_view first, std::string_view second) = 0;
   /// Takes the last `bytes` that were taken out again. False: it can't.
   virtual bool cut(std::size_t bytes) = 0;
+  /// What was taken last is not there any more: somebody has truncated the file.
+  virtual bool is_truncated() const = 0;
   /// Until it may take more, at most `longest`; false: it can't tell.
   virtual bool wait_for_room(std::chrono::milliseconds longest) = 0;
   /// Both lead to the same file or pipe.

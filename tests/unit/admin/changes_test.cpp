@@ -156,6 +156,24 @@ TEST_CASE("admin: a dry run has the shape of a change, and says what would be", 
       admin.post("/v1/services/shop/switch", R"({"pool":"green"})").content().contains("dry_run"));
 }
 
+TEST_CASE("admin: parameters behind the path of a change are refused, not passed over",
+          "[admin][changes][dry]") {
+  Admin admin;
+  for (const auto& [path, body] :
+       {std::pair{"switch?dry_run=true", R"({"pool":"green"})"},
+        {"split?dry_run=true", R"({"percent":"10%"})"},
+        {"rollback?dry_run", ""},
+        {"endpoints/drain?pool=blue", R"({"endpoint":"127.0.0.1:9001"})"}}) {
+    INFO(path);
+    const std::string whole = std::string("/v1/services/shop/") + path;
+    check_problem(admin.post(whole, body), 400, "bad_request");
+  }
+  check_problem(admin.post("/v1/changes?force=true",
+                           R"({"changes":[{"service":"shop","action":"rollback"}]})"),
+                400, "bad_request");
+  CHECK(admin.get("/v1/status").content()["generation"] == 1);
+}
+
 TEST_CASE("admin: the entity tag of a state lets a change through, another is a 412",
           "[admin][etag]") {
   Admin admin({.services = {"shop", "blog"}});

@@ -28,6 +28,7 @@ class FakeTarget final : public LogTarget {
     content.resize(content.size() - bytes);
     return true;
   }
+  bool is_truncated() const override { return was_truncated; }
   bool wait_for_room(std::chrono::milliseconds) override { return false; }
   bool is_same_as(const LogTarget& other) const override {
     return name == dynamic_cast<const FakeTarget&>(other).name;
@@ -38,6 +39,7 @@ class FakeTarget final : public LogTarget {
   std::size_t room = SIZE_MAX;
   std::size_t most_each = SIZE_MAX;
   bool can_cut = true;
+  bool was_truncated = false;
   bool is_gone = false;
   int calls = 0;
 };
@@ -86,6 +88,23 @@ TEST_CASE("log pump: a line that was taken in part is finished before any other 
   target.room = SIZE_MAX;
   CHECK_FALSE(pump.pump(target).is_stuck);
   CHECK(target.content == "first\nsecond\nthird\nzero\n");
+  CHECK(pump.lines_lost() == 0);
+}
+
+TEST_CASE("log pump: a line that was torn when the file was truncated goes whole to its beginning",
+          "[app][log]") {
+  LogPump pump(queues_of(1));
+  FakeTarget target;
+  target.room = 8;
+  pump.queue(0).push("first\n");
+  pump.queue(0).push("second\n");
+  CHECK(pump.pump(target).is_stuck);
+  CHECK(target.content == "first\nse");
+  target.content.clear();
+  target.was_truncated = true;
+  target.room = SIZE_MAX;
+  pump.pump(target);
+  CHECK(target.content == "second\n");
   CHECK(pump.lines_lost() == 0);
 }
 

@@ -72,6 +72,20 @@ TEST_CASE("log target: a full disk takes a part, says why, and the part can be c
   CHECK(content_of(path) == "old\n");
 }
 
+TEST_CASE("log target: a file that somebody has truncated says so", "[app][log]") {
+  const TempDir directory;
+  const std::string path = directory.file("log", "old\n");
+  const auto target = open(path);
+  CHECK_FALSE(target->is_truncated());
+  CHECK(target->take("line\n", "").bytes == 5);
+  CHECK_FALSE(target->is_truncated());
+  REQUIRE(::truncate(path.c_str(), 0) == 0);
+  CHECK(target->is_truncated());
+  CHECK(target->take("line\n", "").bytes == 5);
+  CHECK_FALSE(target->is_truncated());
+  CHECK(content_of(path) == "line\n");
+}
+
 TEST_CASE("log target: what somebody else has written behind it is not cut off", "[app][log]") {
   const TempDir directory;
   const std::string path = directory.in("log");

@@ -50,6 +50,7 @@ class SceneTarget final : public LogTarget {
     return {.bytes = first.size() + second.size()};
   }
   bool cut(std::size_t) override { return true; }
+  bool is_truncated() const override { return false; }
   bool wait_for_room(milliseconds) override { return false; }
   bool is_same_as(const LogTarget&) const override { return false; }
 
