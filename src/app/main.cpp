@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -72,9 +74,18 @@ cli::AuditVerdict verify_audit(const std::string& directory, cli::AuditStart sta
   return verdict;
 }
 
+/// A supervisor may start us without them, and sockets that took their numbers would be written to
+/// by every library, and closed by none (libuv refuses to).
+void open_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_descriptors();
   net::ignore_write_signals();
   return cli::run_cli(argc, argv,
                       {.version = SLUICE_VERSION, .run = run_proxy, .verify_audit = verify_audit});

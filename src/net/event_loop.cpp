@@ -67,6 +67,7 @@ void EventLoop::stop() {
 
 void EventLoop::turn(int timeout_ms) {
   sockets_.wait(timeout_ms);
+  core_.set_crowded(sockets_.is_full());
   begin_turn();
   sockets_.dispatch();
   // 0: it has handles to close or to begin with, of which its descriptor says nothing.

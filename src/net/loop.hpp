@@ -30,6 +30,8 @@ class Loop {
   /// Read afresh; for logs.
   core::WallTime wall() const { return clock_.wall(); }
   const core::Clock& clock() const { return clock_; }
+  /// Sockets may be ready of which this turn does not hear any more.
+  bool is_crowded() const { return is_crowded_; }
   TimerWheel& timers() { return timers_; }
   ChunkPool& chunks() { return chunks_; }
   core::Rng& rng() { return rng_; }
@@ -43,6 +45,7 @@ class Loop {
   /// For the driver. begin_turn() reads the clock and fires due timers.
   void begin_turn();
   void end_turn();
+  void set_crowded(bool is_crowded) { is_crowded_ = is_crowded; }
   /// Any thread: how many turns have begun; a loop that hangs shows the same number. Written by the
   /// loop only.
   std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
@@ -50,6 +53,7 @@ class Loop {
  private:
   const core::Clock& clock_;
   core::Instant now_;
+  bool is_crowded_ = false;
   core::Rng rng_;
   TimerWheel timers_;
   ChunkPool chunks_;

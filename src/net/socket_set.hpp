@@ -47,6 +47,8 @@ class SocketSet {
 
   /// Until a socket is ready, a signal comes, or `timeout_ms` have passed; -1: no bound.
   void wait(int timeout_ms);
+  /// wait() has found as many as it takes at once: more may be ready.
+  bool is_full() const { return count_ == events_.size(); }
   /// Tells the watchers what wait() has found, each at most once.
   void dispatch();
 

@@ -210,6 +210,12 @@ std::string_view SocketTransport::read_more(std::size_t limit) {
   return {rest.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
 }
 
+bool SocketTransport::has_input() const {
+  char first = 0;
+  const ssize_t count = ::recv(fd_, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count >= 0 || !would_block(errno);
+}
+
 // ---- writing
 
 void SocketTransport::write(std::span<const std::string_view> parts) {

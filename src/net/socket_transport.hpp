@@ -35,6 +35,7 @@ class SocketTransport final : public Transport, private SocketWatcher, private D
   void set_events(TransportEvents& events) override { events_ = &events; }
   void read(ReadMode mode, std::size_t limit = core::limits::kReadBufferSize) override;
   std::string_view read_more(std::size_t limit) override;
+  bool has_input() const override;
   using Transport::write;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return queue_.size(); }

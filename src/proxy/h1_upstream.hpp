@@ -44,6 +44,8 @@ class H1Upstream final : public UpstreamStream,
   /// Begins work for one exchange. Requires: taken from the pool or just opened.
   void attach(UpstreamEvents& events);
   void close_idle();
+  /// Of an idle one: bytes or an end that the loop has not told of yet.
+  bool has_unasked_input() const { return transport_->has_input(); }
   /// When an idle one ends by itself.
   core::Instant idle_until() const { return idle_until_; }
 

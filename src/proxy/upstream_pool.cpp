@@ -5,11 +5,16 @@ namespace sluice::proxy {
 H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
   const auto found = endpoints_.find(endpoint);
   if (found == endpoints_.end()) return nullptr;
-  H1Upstream* connection = found->second.connections.front();
-  if (connection == nullptr) return nullptr;
-  remove_idle(*connection);
-  context_.metrics.endpoint_connections_reused.add();
-  return connection;
+  while (H1Upstream* connection = found->second.connections.front()) {
+    if (context_.loop.is_crowded() && connection->has_unasked_input()) {
+      connection->close_idle();
+      continue;
+    }
+    remove_idle(*connection);
+    context_.metrics.endpoint_connections_reused.add();
+    return connection;
+  }
+  return nullptr;
 }
 
 H1Upstream& UpstreamPool::adopt(net::Transport& transport, core::EndpointId endpoint,

@@ -5,11 +5,12 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import PATIENCE, Peer, SluiceTest, plain_answer, service, wait_until
+from harness import BIN, PATIENCE, Peer, SluiceTest, plain_answer, service, wait_until
 
 
 class Signals(SluiceTest):
@@ -68,6 +69,16 @@ class Signals(SluiceTest):
         proxy.process.send_signal(signal.SIGTERM)
         wait_until(lambda: self.is_refused(proxy.address), "the listener is closed")
         proxy.process.send_signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+
+    def test_a_start_without_standard_descriptors_works_and_ends_well(self):
+        proxy = self.sluice([service([self.origin("blue").address], [self.origin("green").address])])
+        proxy.process.terminate()
+        self.assertEqual(proxy.process.wait(PATIENCE), 0)
+        # As some supervisors do: sockets would take the numbers 0 to 2.
+        proxy.process = subprocess.Popen(["bash", "-c", 'exec "$0" run -c "$1" <&- >&- 2>&-', BIN, proxy.config_file])
+        wait_until(proxy._is_ready, "the proxy answers on its socket")
+        proxy.process.terminate()
         self.assertEqual(proxy.process.wait(PATIENCE), 0)
 
     def test_the_drain_deadline_ends_what_does_not_end(self):

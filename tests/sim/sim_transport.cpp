@@ -110,6 +110,10 @@ void SimTransport::fail_write() {
   queue_.clear();
 }
 
+bool SimTransport::has_input() const {
+  return !link_->to_proxy.unread().empty() || link_->to_proxy.has_fin || link_->has_peer_reset;
+}
+
 // ---- events
 
 bool SimTransport::can_read() const {

@@ -42,6 +42,7 @@ class SimTransport final : public net::Transport, public net::Reapable, public A
   void set_events(net::TransportEvents& events) override { events_ = &events; }
   void read(net::ReadMode mode, std::size_t limit) override;
   std::string_view read_more(std::size_t limit) override;
+  bool has_input() const override;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return queue_.size(); }
   void shutdown_write() override;

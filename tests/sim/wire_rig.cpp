@@ -178,6 +178,12 @@ void WireRig::step_together(std::initializer_list<Wire*> wires) {
   loop_.end_turn();
 }
 
+void WireRig::step_crowded(Wire& wire) {
+  loop_.set_crowded(true);
+  step_together({&wire});
+  loop_.set_crowded(false);
+}
+
 void WireRig::advance(core::Nanos time) {
   clock_.advance(time);
   loop_.begin_turn();

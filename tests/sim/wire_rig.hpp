@@ -20,6 +20,9 @@ class Wire final : public net::Transport {
   void set_events(net::TransportEvents& events) override { events_ = &events; }
   void read(net::ReadMode mode, std::size_t limit) override;
   std::string_view read_more(std::size_t limit) override;
+  bool has_input() const override {
+    return !inbox_.empty() || has_peer_ended_ || has_peer_broken_off_;
+  }
   using net::Transport::write;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return waiting_.size(); }
@@ -98,6 +101,8 @@ class WireRig final : public net::Connector, public net::Acceptor {
   }
   /// One turn with one event of each, in this order: as epoll reports what was ready together.
   void step_together(std::initializer_list<Wire*> wires);
+  /// One turn with one event of this wire, in which the loop could not tell all that was ready.
+  void step_crowded(Wire& wire);
   void advance(core::Nanos time);
   /// Ends everything, as at the end of a stop.
   void give_up();

@@ -59,6 +59,34 @@ TEST_CASE("sim wire: what may not be repeated is a 502 behind such bytes", "[sim
   CHECK(run.rig.endpoints().size() == 1);
 }
 
+TEST_CASE("sim wire: a crowded turn does not tell of such bytes, so the kernel is asked",
+          "[sim][wire]") {
+  for (const char* method : {"GET", "POST"}) {
+    WireRig rig(one_endpoint());
+    Wire& client = rig.connect_client();
+    client.give(asks(method, "/1"));
+    rig.settle();
+    Wire& first = *rig.endpoints().front();
+    first.give(kAnswer + "first");
+    rig.settle();
+    first.give(kAnswer + "stale");
+    client.give(asks(method, "/2"));
+    rig.step_crowded(client);  // the event of `first` comes a turn later
+    rig.settle();
+    CHECK(first.is_closed());
+    REQUIRE(rig.endpoints().size() == 2);
+    rig.endpoints().back()->give(kAnswer + "right");
+    rig.settle();
+    CHECK(client.sent().find("stale") == std::string::npos);
+    CHECK(client.sent().find("right") != std::string::npos);
+    // A connection on which nothing waits is used again, in such a turn too.
+    client.give(asks(method, "/3"));
+    rig.step_crowded(client);
+    rig.settle();
+    CHECK(rig.endpoints().size() == 2);
+  }
+}
+
 TEST_CASE("sim wire: an answer in the turn behind its request is its answer", "[sim][wire]") {
   WireRig rig(one_endpoint());
   Wire& client = rig.connect_client();

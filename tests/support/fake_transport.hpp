@@ -21,6 +21,7 @@ class FakeTransport final : public net::Transport {
     beyond_.remove_prefix(more.size());
     return more;
   }
+  bool has_input() const override { return !beyond_.empty(); }
   using net::Transport::write;
   void write(std::span<const std::string_view> parts) override {
     if (is_closed || is_finished) return;

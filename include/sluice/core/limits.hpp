@@ -94,8 +94,9 @@ inline constexpr std::chrono::milliseconds kAcceptPause{100};
 inline constexpr std::chrono::milliseconds kResolveEvery{30'000};
 inline constexpr std::chrono::milliseconds kResolveRetry{10'000};
 inline constexpr std::chrono::milliseconds kResolveAtStart{2000};
-/// Look-ups at once: each blocks a thread, for half a minute when the resolver is silent.
-inline constexpr std::size_t kLookupsMax = 32;
+/// Look-ups at once: each blocks a thread, for half a minute when the resolver is silent. So many
+/// that names whose server is silent do not keep the others waiting.
+inline constexpr std::size_t kLookupsMax = 128;
 
 /// Idle endpoint connections that one worker keeps per endpoint.
 inline constexpr std::size_t kIdlePerEndpointMax = 128;
