@@ -7,6 +7,7 @@
 
 #include "app/notices.hpp"
 #include "app/proxy_process.hpp"
+#include "app/startup_pages.hpp"
 #include "cli/main_cli.hpp"
 #include "control/audit_verify.hpp"
 #include "net/signals.hpp"
@@ -47,6 +48,7 @@ int run_proxy(const cli::RunOptions& options) {
     notices.say(started.error().text());
     return 1;
   }
+  app::release_startup_pages();
   return proxy.run();
 }
 
