@@ -12,8 +12,8 @@ namespace {
 /// So that the order in which a name server answers is no change.
 std::vector<core::IpAddress> sorted(std::vector<core::IpAddress> addresses) {
   std::ranges::sort(addresses);
-  const auto twice = std::ranges::unique(addresses);
-  addresses.erase(twice.begin(), twice.end());
+  // Not std::ranges::unique: clang 14 can't compile what returns a subrange of libstdc++ 12.
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
 }
 
