@@ -148,7 +148,7 @@ class H1Session final : public ClientStream,
   bool is_in_event_ = false;      // an upload opened now is pumped when the event returns
   bool has_peer_ended_ = false;   // its FIN was read, and with it everything before
   bool is_last_request_ = false;  // the client said so, and all that it has sent was read
-  bool is_own_answer_ = false;
+  bool is_own_answer_ = false;    // of the last request: Sluice answered it, no endpoint
   bool has_served_ = false;       // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};

@@ -34,7 +34,6 @@ class UpstreamPool {
 
  private:
   friend class H1Upstream;
-  IdleUpstreams& idle_of(core::EndpointId endpoint);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
   void destroy(H1Upstream& connection);
