@@ -294,4 +294,21 @@ TEST_CASE("sim wire: a client that leaves in the turn in which its retry begins"
   }
 }
 
+TEST_CASE("sim wire: a 101 before the request's body has ended is a 502", "[sim][wire]") {
+  const std::string request =
+      "POST /1 HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: echo\r\n"
+      "Content-Length: 5\r\n\r\n";
+  const std::string switches = "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+  for (const std::string_view body : {"hell", "hello"}) {
+    INFO(body);
+    BrokenExchange run(request + std::string(body));
+    run.endpoint().give(switches + "tunnelled");
+    run.rig.settle();
+    const bool is_whole = body.size() == 5;
+    CHECK((run.client.sent().find("502 Bad Gateway") == std::string::npos) == is_whole);
+    CHECK((run.client.sent().find("tunnelled") != std::string::npos) == is_whole);
+    CHECK(run.endpoint().is_closed() != is_whole);
+  }
+}
+
 }  // namespace sluice::sim

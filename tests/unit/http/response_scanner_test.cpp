@@ -151,6 +151,8 @@ TEST_CASE("response framing: method and status decide whether a body follows",
   CHECK(kind(status_with(103, "Link: x\r\n")) == BodyKind::None);
   CHECK(kind(status_with(199, "")) == BodyKind::None);
   CHECK(kind(status_with(205, "")) == BodyKind::UntilClose);
+  CHECK(kind(status_with(205, kLength5)) == BodyKind::Length);
+  CHECK(kind(status_with(205, kChunked)) == BodyKind::Chunked);
 }
 
 TEST_CASE("response framing: a body on 1xx or 204 is refused", "[http][response][framing]") {
