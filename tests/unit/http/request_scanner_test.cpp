@@ -473,7 +473,10 @@ TEST_CASE("transfer coding: 501 for honest others, 400 for what could be misread
                       {"chunked\xA0", 400}};
   for (const Row& row : rows) {
     INFO(shown(row.value));
-    CHECK(request(post_with("Transfer-Encoding: " + row.value + "\r\n")).status() == row.status);
+    const auto read = request(post_with("Transfer-Encoding: " + row.value + "\r\n"));
+    CHECK(read.status() == row.status);
+    CHECK(read.reason() == (row.status == 501 ? "transfer coding other than chunked"
+                                              : "malformed Transfer-Encoding"));
   }
   check_refused({
       {post_with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400,

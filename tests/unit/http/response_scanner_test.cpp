@@ -15,6 +15,12 @@ std::string status_with(unsigned status, const std::string& lines) {
   return "HTTP/1.1 " + std::to_string(status) + " X\r\n" + lines + "\r\n";
 }
 
+/// By the scanner itself, not only because llhttp reads the head otherwise.
+bool is_refused(const std::string& text, Method method = Method::Get) {
+  const auto read = response(text, method);
+  return !read.ok() && read.reason() != "two readings of the head differ";
+}
+
 const std::string kLength5 = "Content-Length: 5\r\n";
 const std::string kChunked = "Transfer-Encoding: chunked\r\n";
 
@@ -94,10 +100,10 @@ TEST_CASE("status line: everything else is refused, and none is taken for HTTP/0
                                  "HTTP/1.1 200 OK\r",
                                  "HTTP/1.1 200\r"}) {
     INFO(shown(line));
-    CHECK_FALSE(response(line + "\r\nContent-Length: 0\r\n\r\n").ok());
+    CHECK(is_refused(line + "\r\nContent-Length: 0\r\n\r\n"));
   }
-  CHECK_FALSE(response("HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n"s).ok());
-  CHECK_FALSE(response("HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n").ok());
+  CHECK(is_refused("HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n"s));
+  CHECK(is_refused("HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"));
 }
 
 TEST_CASE("response fields: the strictness of requests holds", "[http][response]") {
@@ -105,8 +111,8 @@ TEST_CASE("response fields: the strictness of requests holds", "[http][response]
        {" X: a\r\n"s, "X : a\r\n"s, "X: a\r\n b\r\n"s, ": a\r\n"s, "X\r\n"s, "X: a\rb\r\n"s,
         "X: a\nY: b\r\n"s, "X: a\0\r\n"s, "X: \x01\r\n"s, "X Y: a\r\n"s, "X\xE9: a\r\n"s}) {
     INFO(shown(line));
-    CHECK_FALSE(response(ok_with(line + kLength5)).ok());
-    CHECK_FALSE(response(ok_with(kLength5 + line)).ok());
+    CHECK(is_refused(ok_with(line + kLength5)));
+    CHECK(is_refused(ok_with(kLength5 + line)));
   }
 }
 
@@ -120,13 +126,13 @@ TEST_CASE("response framing: what is ambiguous is refused", "[http][response][fr
         "Transfer-Encoding: xchunked\r\n"s, "Transfer-Encoding: chunked, chunked\r\n"s,
         "Transfer-Encoding:\tchunked\r\n"s, "Transfer-Encoding:\r\n"s}) {
     INFO(lines);
-    CHECK_FALSE(response(ok_with(lines)).ok());
+    CHECK(is_refused(ok_with(lines)));
     // Also where no body follows: the answer shows that the endpoint can't be trusted with the next
     // one.
-    CHECK_FALSE(response(ok_with(lines), Method::Head).ok());
-    CHECK_FALSE(response(status_with(304, lines)).ok());
+    CHECK(is_refused(ok_with(lines), Method::Head));
+    CHECK(is_refused(status_with(304, lines)));
   }
-  CHECK_FALSE(response("HTTP/1.0 200 OK\r\n" + kChunked + "\r\n").ok());
+  CHECK(is_refused("HTTP/1.0 200 OK\r\n" + kChunked + "\r\n"));
 }
 
 TEST_CASE("response framing: method and status decide whether a body follows",
