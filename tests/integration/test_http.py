@@ -181,11 +181,22 @@ class Responses(SluiceTest):
                      b"garbage\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-",
                      b"HTTP/1.1 103 Hint\r\n\r\n" * 20 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                      b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"):
-            proxy = self.answer_with(data)
+            ended = threading.Event()
+
+            def script(peer):
+                peer.head()
+                peer.send(data)
+                if data in (b"", b"HTTP/1.1 200 OK\r\nContent-"):
+                    peer.finish_sending()  # only then is it known to be bad
+                if peer.is_closed():
+                    ended.set()
+
+            proxy = self.behind(script)
             with self.subTest(data[:70]), proxy.client() as client:
-                head, _ = client.get("/", method="POST", body=b"x")  # POST: no retry muddles the count
+                head, _ = client.get("/", method="POST")  # POST: no retry muddles the count
                 self.assertEqual(head.status, 502)
                 self.assertIn("sluice", head["proxy-status"])
+                self.assertTrue(ended.wait(PATIENCE), "the proxy ends the connection")
             self.assertEqual(self.peer.connections, 1)
             proxy.stop()
 

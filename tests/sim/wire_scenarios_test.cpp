@@ -311,4 +311,21 @@ TEST_CASE("sim wire: a 101 before the request's body has ended is a 502", "[sim]
   }
 }
 
+TEST_CASE("sim wire: a malformed answer is a 502 and ends its connection at once", "[sim][wire]") {
+  for (const std::string_view answer :
+       {"HTTP/1.1 20 OK\r\n\r\n", "nonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"}) {
+    INFO(answer);
+    BrokenExchange run(asks("POST", "/1"));
+    run.endpoint().give(answer);
+    run.rig.settle();
+    CHECK(run.client.sent().starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+    CHECK(run.endpoint().is_closed());
+    CHECK_FALSE(run.client.is_closed());
+    run.check_nothing_is_left();
+  }
+}
+
 }  // namespace sluice::sim
