@@ -378,6 +378,16 @@ class Connections(SluiceTest):
                 client.get()
         self.assertEqual(self.peer.connections, 1)
 
+    def test_via_on_both_ways_and_off_on_neither(self):
+        for via in (True, False):
+            seen = []
+            over = {} if via else {"via": "off"}
+            proxy = self.behind(forever(lambda head, body: seen.append(head.get("via")) or plain_answer()), **over)
+            with proxy.client() as client:
+                head, _ = client.get()
+                self.assertEqual((seen, head.get("via")), (["1.1 sluice"], "1.1 sluice") if via else ([None], None))
+            proxy.stop()
+
     def test_expect_passes_and_the_body_waits_for_the_100(self):
         order = []
 

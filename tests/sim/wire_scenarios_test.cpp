@@ -328,4 +328,70 @@ TEST_CASE("sim wire: a malformed answer is a 502 and ends its connection at once
   }
 }
 
+TEST_CASE("sim wire: of more idle connections to an endpoint than are kept the oldest ends",
+          "[sim][wire]") {
+  constexpr std::size_t kMost = core::limits::kIdlePerEndpointMax;
+  for (const std::size_t count : {kMost, kMost + 1}) {
+    INFO(count);
+    WireRig rig(one_endpoint());
+    for (std::size_t i = 0; i < count; ++i) rig.connect_client().give(asks("GET", "/1"));
+    rig.settle();
+    REQUIRE(rig.endpoints().size() == count);
+    for (Wire* const endpoint : rig.endpoints()) {
+      endpoint->give(kAnswer + "right");
+      rig.settle();
+    }
+    CHECK(rig.worker().load().endpoint_connections == kMost);
+    CHECK(rig.endpoints().front()->is_closed() == (count > kMost));
+    CHECK_FALSE(rig.endpoints().back()->is_closed());
+  }
+}
+
+TEST_CASE("sim wire: an idle connection that sends is closed, whatever it sends", "[sim][wire]") {
+  // As servers do that answer 408 to a client which they think too slow.
+  for (const std::string_view bytes :
+       {"HTTP/1.1 408 Slow\r\nContent-Length: 0\r\n\r\n", "\r\n", "x"}) {
+    INFO(bytes);
+    BrokenExchange run(asks("POST", "/1"));
+    run.endpoint().give(kAnswer + "right");
+    run.rig.settle();
+    REQUIRE(run.rig.worker().load().endpoint_connections == 1);
+    run.endpoint().give(bytes);
+    run.rig.settle();
+    CHECK(run.endpoint().is_closed());
+    CHECK(run.rig.worker().load().endpoint_connections == 0);
+    run.client.give(asks("POST", "/2"));
+    run.rig.settle();
+    REQUIRE(run.rig.endpoints().size() == 2);
+    run.rig.endpoints().back()->give(kAnswer + "again");
+    run.rig.settle();
+    CHECK(run.client.sent().ends_with("again"));
+  }
+}
+
+TEST_CASE("sim wire: a retry opens a connection, also beside an idle one", "[sim][wire]") {
+  WireRig rig(one_endpoint());
+  Wire& client = rig.connect_client();
+  Wire& other = rig.connect_client();
+  client.give(asks("GET", "/1"));
+  other.give(asks("GET", "/1"));
+  rig.settle();
+  REQUIRE(rig.endpoints().size() == 2);
+  for (Wire* const endpoint : rig.endpoints()) endpoint->give(kAnswer + "right");
+  rig.settle();
+  client.give(asks("GET", "/2"));
+  rig.settle();
+  // Of the two idle ones it has taken the one that was used last, which dies with it.
+  Wire& taken = rig.endpoints()[1]->sent().find("GET /2 ") != std::string::npos
+                    ? *rig.endpoints()[1]
+                    : *rig.endpoints()[0];
+  taken.end();
+  rig.settle();
+  REQUIRE(rig.endpoints().size() == 3);
+  CHECK(rig.endpoints()[2]->sent().starts_with("GET /2 "));
+  rig.endpoints()[2]->give(kAnswer + "fresh");
+  rig.settle();
+  CHECK(client.sent().ends_with("fresh"));
+}
+
 }  // namespace sluice::sim
