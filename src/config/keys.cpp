@@ -24,6 +24,7 @@ constexpr string_view kCookieName = "the name of a cookie, at most 64 characters
 constexpr string_view kTarget = "blue, green, live or candidate";
 constexpr string_view kTimeout = "a duration from 1ms to 24h such as 30s";
 constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
+constexpr string_view kDataRate = "a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
 
 constexpr string_view kAuto[] = {"auto"};
 constexpr string_view kOff[] = {"off"};
@@ -43,6 +44,7 @@ constexpr std::uint64_t kSecond = 1'000;
 constexpr std::uint64_t kHour = 3'600 * kSecond;
 constexpr std::uint64_t kDay = 24 * kHour;
 constexpr Range kTimeoutRange{1, kDay};
+constexpr Range kDataRateRange{1, 1ULL << 30U};
 constexpr Range kConnections{1, 10'000'000};
 constexpr std::uint64_t kPathMax = 4096;  // PATH_MAX of Linux
 // sun_path holds 107 bytes (unix(7)); the socket is made under a temporary name that is a little
@@ -121,6 +123,20 @@ constexpr Key kProcessLimitsKeys[] = {
     {.name = "connections_per_address",
      .expects = "off or a number from 1 to 10000000",
      .about = "clients at once from one address; more are closed at once and counted",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "requests_per_connection",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "after so many answers a client's connection ends; the last answer says so",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "tunnels",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "upgraded connections (WebSocket) at once; a request for one more gets a 503",
      .form = Form::Number,
      .range = kConnections,
      .words = kOff,
@@ -482,6 +498,13 @@ constexpr Key kTimeoutsKeys[] = {
      .range = kTimeoutRange,
      .words = kOff,
      .fallback = "30s"},
+    {.name = "request_body",
+     .expects = kTimeoutOrOff,
+     .about = "from a request's first byte to its last, however fast it comes",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "response_header",
      .expects = kTimeoutOrOff,
      .about = "from the request sent to the head of its answer",
@@ -496,6 +519,13 @@ constexpr Key kTimeoutsKeys[] = {
      .range = kTimeoutRange,
      .words = kOff,
      .fallback = "30s"},
+    {.name = "response_body",
+     .expects = kTimeoutOrOff,
+     .about = "from the head of an answer to its last byte, however fast it goes",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "keep_alive_idle",
      .expects = kTimeout,
      .about = "of a client's idle connection",
@@ -543,6 +573,21 @@ constexpr Key kServiceLimitsKeys[] = {
      .range = {1, kSizeMax},
      .words = kUnlimited,
      .fallback = "unlimited"},
+    {.name = "min_request_rate",
+     .expects = kDataRate,
+     .about = "of a request's body: each byte buys the time it takes at this rate, at most "
+              "`request_body_idle` in advance",
+     .form = Form::DataRate,
+     .range = kDataRateRange,
+     .words = kOff,
+     .fallback = "256B/s"},
+    {.name = "min_response_rate",
+     .expects = kDataRate,
+     .about = "of a client that lets an answer wait, likewise with `response_body_idle`",
+     .form = Form::DataRate,
+     .range = kDataRateRange,
+     .words = kOff,
+     .fallback = "256B/s"},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ enum class Form {
   Number,         // digits, within `range`
   Duration,       // within `range`, in milliseconds
   Size,           // within `range`, in bytes
+  DataRate,       // a size and `/s`, within `range`, in bytes a second
   Percent,        // of 100, at most two decimals
   Word,           // one of `words` and nothing else
   Text,           // printable, at most range.most bytes when that is given

@@ -154,8 +154,10 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (most && bytes_in_ > *most)
     return answer(413, "the request body is too large", Refusal::TooLarge);
   hold_body(bytes);
+  upload_deadline_ =
+      policy::extended(upload_deadline_, upload_rule(), bytes.size(), context_.loop.now());
   arm_upload_timer();
-  if (answer_ == Answer::HeadSent) arm_response_timer(settings().timeouts.response_body_idle);
+  if (answer_ == Answer::HeadSent) await_response_body();
   if (upstream_ != nullptr) upstream_->send_body(bytes);
 }
 
@@ -163,7 +165,7 @@ void Exchange::on_request_flushed() {
   if (state_ != State::Forwarding || is_upload_paused_ || upload_ != Upload::Flowing) return;
   if (upstream_->queued() <= core::limits::kHighWatermark) return;
   is_upload_paused_ = true;
-  context_.loop.timers().disarm(upload_timer_);
+  arm_upload_timer();
   await_response();  // now it is the endpoint's turn: it must read or answer
   client_.open_upload(Flow::Pause);
 }
@@ -172,6 +174,7 @@ void Exchange::on_upstream_drained() {
   if (!is_upload_paused_ || upstream_->queued() > core::limits::kLowWatermark) return;
   is_upload_paused_ = false;
   if (answer_ == Answer::None) context_.loop.timers().disarm(response_timer_);
+  upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
 }
@@ -197,19 +200,19 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
   client_.send_head(response, response_forwarding(response));
-  arm_response_timer(settings().timeouts.response_body_idle);
+  await_response_body();
 }
 
 void Exchange::on_response_body(std::string_view bytes) {
   bytes_out_ += bytes.size();
   client_.send_body(bytes);
-  arm_response_timer(settings().timeouts.response_body_idle);
+  await_response_body();
 }
 
 void Exchange::on_response_flushed() {
   if (is_response_paused_ || client_.queued() <= core::limits::kHighWatermark) return;
   is_response_paused_ = true;
-  last_client_queue_ = client_.queued();
+  untaken_ = client_.untaken();
   upstream_->pause_response(Flow::Pause);
 }
 
@@ -218,7 +221,7 @@ void Exchange::on_client_drained() {
       client_.queued() > core::limits::kLowWatermark)
     return;
   is_response_paused_ = false;
-  arm_response_timer(settings().timeouts.response_body_idle);
+  await_response_body();
   upstream_->pause_response(Flow::Run);
 }
 
@@ -348,6 +351,7 @@ void Exchange::start_upload() {
   upload_ = Upload::Flowing;
   is_upload_open_ = true;
   is_upload_paused_ = false;
+  upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
 }
@@ -400,7 +404,8 @@ void Exchange::forward_informational(const http::ResponseHead& response) {
 }
 
 bool Exchange::closes_client() const {
-  return !head.keep_alive || upload_ != Upload::Ended || context_.is_stopping;
+  return !head.keep_alive || upload_ != Upload::Ended || is_last_of_connection ||
+         context_.is_stopping;
 }
 
 http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead& response) {
@@ -540,29 +545,54 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
 
 // ================ timers ================
 
-/// `off` disarms: what was armed for another phase must not end this one.
-void Exchange::arm_response_timer(core::Millis timeout) {
-  if (timeout > core::Millis::zero()) {
-    context_.loop.timers().arm(response_timer_, context_.loop.now() + timeout);
+namespace {
+/// `off`: a deadline that never comes.
+constexpr core::Instant kNever = core::Instant::max();
+}  // namespace
+
+core::Instant Exchange::after(core::Millis timeout) const {
+  return timeout > core::Millis::zero() ? context_.loop.now() + timeout : kNever;
+}
+
+/// What was armed for another phase must not end this one.
+void Exchange::arm_until(net::Timer& timer, core::Instant deadline) {
+  if (deadline != kNever) {
+    context_.loop.timers().arm(timer, deadline);
   } else {
-    context_.loop.timers().disarm(response_timer_);
+    context_.loop.timers().disarm(timer);
   }
 }
 
 /// While the client still sends, the endpoint need not answer: its time runs from the last byte of
 /// the request.
 void Exchange::await_response() {
-  if (answer_ == Answer::None) arm_response_timer(settings().timeouts.response_header);
+  if (answer_ == Answer::None)
+    arm_until(response_timer_, after(settings().timeouts.response_header));
+}
+
+void Exchange::await_response_body() {
+  arm_until(response_timer_,
+            std::min(after(settings().timeouts.response_body_idle), response_end()));
+}
+
+core::Instant Exchange::response_end() const {
+  const core::Millis whole = settings().timeouts.response_body;
+  return whole > core::Millis::zero() ? started_ + *first_byte_time_ + whole : kNever;
+}
+
+/// Once the application answers while it still receives, the two talk at a pace of their own.
+policy::PaceRule Exchange::upload_rule() const {
+  return {settings().timeouts.request_body_idle,
+          answer_ == Answer::None ? settings().min_rates.request : 0};
 }
 
 void Exchange::arm_upload_timer() {
-  const core::Millis timeout = settings().timeouts.request_body_idle;
   if (upload_ != Upload::Flowing) return;
-  if (timeout > core::Millis::zero()) {
-    context_.loop.timers().arm(upload_timer_, context_.loop.now() + timeout);
-  } else {
-    context_.loop.timers().disarm(upload_timer_);
-  }
+  const model::Timeouts& timeouts = settings().timeouts;
+  const bool is_client_asked = !is_upload_paused_ && timeouts.request_body_idle.count() > 0;
+  const bool has_end = timeouts.request_body.count() > 0;
+  arm_until(upload_timer_, std::min(is_client_asked ? upload_deadline_ : kNever,
+                                    has_end ? started_ + timeouts.request_body : kNever));
 }
 
 void Exchange::on_response_timeout() {
@@ -571,17 +601,30 @@ void Exchange::on_response_timeout() {
     counters_->endpoint_failures[pool_label()].add();
     return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
   }
-  if (is_response_paused_ && client_.queued() < last_client_queue_) {  // slow, but reading
-    last_client_queue_ = client_.queued();
-    return arm_response_timer(settings().timeouts.response_body_idle);
-  }
-  break_answer(is_response_paused_ ? "the client stopped reading" : "the endpoint stopped sending");
+  if (context_.loop.now() >= response_end())
+    return break_answer("the answer took longer than it may");
+  if (is_response_paused_) return on_download_timeout();
+  break_answer("the endpoint stopped sending");
+}
+
+/// A slow client goes on for as long as it takes enough.
+void Exchange::on_download_timeout() {
+  const std::size_t before = std::exchange(untaken_, client_.untaken());
+  const core::Nanos bought =
+      policy::time_bought(download_rule(), before - std::min(before, untaken_));
+  if (bought == core::Nanos::zero()) return break_answer("the client stopped reading");
+  arm_until(response_timer_, std::min(context_.loop.now() + bought, response_end()));
 }
 
 void Exchange::on_upload_timeout() {
   const EventScope scope(context_.gather);
   if (upload_ == Upload::Waiting)
     return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
+  if (is_upload_paused_) {
+    counters_->endpoint_failures[pool_label()].add();
+    return answer(504, "the endpoint did not take the request body in time",
+                  Refusal::EndpointTimeout);
+  }
   answer(408, "the request body did not arrive in time", Refusal::RequestTimeout);
 }
 

@@ -30,6 +30,7 @@ H1Session::H1Session(Context& context, Home& home, net::Transport& transport,
 void H1Session::enter_idle() {
   state_ = State::Idle;
   idle_since_ = context_.loop.now();
+  progress_ = 0;
   core::ListNode<SessionTag>::unlink();
   home_.idle.push_back(*this);
   context_.metrics.connections_idle.add();
@@ -111,6 +112,7 @@ void H1Session::on_head(std::size_t head_size, std::string_view rest) {
     exchange.on_refused_head(*refusal);
   } else {
     start_body();
+    exchange.is_last_of_connection = served_ + 1 == context_.slot.peek().requests_per_connection;
     exchange.on_request_head(head_size);
   }
   take_body(rest);
@@ -357,7 +359,9 @@ ReleasedClient H1Session::release_transport() {
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {
   ending_ = ending;
-  flush_timeout_ms_ = static_cast<std::uint32_t>(request_->exchange.body_idle_timeout().count());
+  const policy::PaceRule rule = request_->exchange.download_rule();
+  flush_timeout_ms_ = static_cast<std::uint32_t>(rule.idle.count());
+  flush_rate_ = rule.bytes_per_second;
   context_.loop.defer(request_->turn_end);
 }
 
@@ -367,16 +371,30 @@ void H1Session::on_turn_end() {
   if (!request_->exchange.is_finished()) return pump_upload();
   if (transport_ == nullptr || ending_ == Ending::Abort) return close();
   if (ending_ == Ending::Close) return start_flushing();
-  has_served_ = true;
-  if (queued() != 0) return await_sending();
+  ++served_;
+  if (queued() != 0) return await_taking(State::Sending);
   next_request();
 }
 
-void H1Session::await_sending() {
-  state_ = State::Sending;
-  progress_ = static_cast<std::uint32_t>(queued());
+/// The answer is complete and some of it waits for the client: `state` is Sending or Flushing.
+void H1Session::await_taking(State state) {
+  state_ = state;
+  progress_ = static_cast<std::uint32_t>(untaken());
   arm(core::Millis(flush_timeout_ms_));
   update_reading();
+}
+
+/// A slow client is waited for as long as it takes enough.
+void H1Session::check_taking() {
+  const auto now_untaken = static_cast<std::uint32_t>(untaken());
+  const std::uint32_t before = std::exchange(progress_, now_untaken);
+  const core::Nanos bought = policy::time_bought({core::Millis(flush_timeout_ms_), flush_rate_},
+                                                 before - std::min(before, now_untaken));
+  if (bought > core::Nanos::zero())
+    return context_.loop.timers().arm(timer_, context_.loop.now() + bought);
+  context_.metrics.answers_not_taken.add();
+  ending_ = Ending::Abort;
+  close();
 }
 
 void H1Session::next_request() {
@@ -409,9 +427,7 @@ void H1Session::start_flushing() {
   if (is_last_request_ && transport_->queued() == 0) return close();
   transport_->shutdown_write();
   if (transport_->queued() == 0) return start_lingering();
-  progress_ = static_cast<std::uint32_t>(transport_->queued());
-  arm(core::Millis(flush_timeout_ms_));
-  update_reading();
+  await_taking(State::Flushing);
 }
 
 /// An endpoint's answer to a request without a body, behind which old clients send an empty line
@@ -450,13 +466,23 @@ void H1Session::close() {
   context_.loop.retire(*this);
 }
 
+/// To a client that has yet to take its answer from the kernel it is not idle; and what it does not
+/// take a FIN would leave with the kernel for minutes more.
+void H1Session::end_idle() {
+  const std::size_t left = flush_timeout_ms_ == 0 ? 0 : untaken();
+  if (left == 0) return close();
+  if (progress_ != 0) return check_taking();
+  progress_ = static_cast<std::uint32_t>(left);
+  arm(core::Millis(flush_timeout_ms_));
+}
+
 void H1Session::close_idle() {
   if (state_ == State::Idle) close();
 }
 
 void H1Session::begin_stop() {
   if (state_ != State::Idle) return;
-  if (has_served_) return close_idle();
+  if (served_ > 0) return close_idle();
   arm(core::limits::kLingerTimeMax);  // its request may be on the way: it waited in the accept
                                       // queue
 }
@@ -508,15 +534,9 @@ void H1Session::on_timeout() {
     }
     case State::Sending:
     case State::Flushing:
-      if (transport_->queued() < progress_) {  // slow, but reading
-        progress_ = static_cast<std::uint32_t>(transport_->queued());
-        return arm(core::Millis(flush_timeout_ms_));
-      }
-      context_.metrics.answers_not_taken.add();
-      ending_ = Ending::Abort;
-      return close();
+      return check_taking();
     case State::Idle:
-      return close_idle();
+      return end_idle();
     case State::Lingering:
       return close();
     case State::Busy:

@@ -93,6 +93,7 @@ class H1Session final : public ClientStream,
   void abort() override;
   void open_upload(Flow flow) override;
   std::size_t queued() const override { return transport_ == nullptr ? 0 : transport_->queued(); }
+  std::size_t untaken() const override { return transport_ == nullptr ? 0 : transport_->untaken(); }
   std::string_view unread() const override;
   ReleasedClient release_transport() override;
 
@@ -126,10 +127,13 @@ class H1Session final : public ClientStream,
   void end_exchange(Ending ending);
   void await_sending();
   void next_request();
+  void await_taking(State state);
+  void check_taking();
   void start_flushing();
   bool may_send_no_more() const;
   void start_lingering();
   void close();
+  void end_idle();
   void on_timeout();
   void arm(core::Millis timeout);
 
@@ -138,9 +142,12 @@ class H1Session final : public ClientStream,
   net::Transport* transport_;  // nullptr once closed or given away
   H1Request* request_ = nullptr;
   core::Instant idle_since_{};
-  std::uint32_t flush_timeout_ms_ = 0;  // response_body_idle of the last request's service
-  // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded.
+  std::uint32_t flush_timeout_ms_ = 0;  // of the last request's service ...
+  std::uint32_t flush_rate_ = 0;        // ... how slowly its answer may be taken
+  // Sending, Flushing, Idle for long: bytes not taken at the last check, 0 before the first.
+  // Lingering: bytes discarded.
   std::uint32_t progress_ = 0;
+  std::uint32_t served_ = 0;  // requests that were answered, and the connection went on
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;
   http::BodyCoding coding_ = http::BodyCoding::None;
@@ -149,7 +156,6 @@ class H1Session final : public ClientStream,
   bool has_peer_ended_ = false;   // its FIN was read, and with it everything before
   bool is_last_request_ = false;  // the client said so, and all that it has sent was read
   bool is_own_answer_ = false;    // of the last request: Sluice answered it, no endpoint
-  bool has_served_ = false;       // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};
 };

@@ -170,6 +170,8 @@ WorldOptions RandomRun::draw_world() {
   options.service.tunnels = static_cast<model::TunnelPolicy>(rng_.below(3));
   if (chance(15)) options.service.body_bytes_max = between(0, 20'000);
   if (chance(10)) options.connections_max = between(1, 4);
+  if (chance(10))
+    options.service.requests_per_connection = static_cast<std::uint32_t>(between(1, 3));
   return options;
 }
 

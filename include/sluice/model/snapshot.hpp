@@ -68,12 +68,22 @@ struct Timeouts {
   core::Millis connect{1000};
   core::Millis request_header{10'000};
   core::Millis request_body_idle{30'000};
+  core::Millis request_body{0};
   core::Millis response_header{30'000};
   core::Millis response_body_idle{30'000};
+  core::Millis response_body{0};
   core::Millis keep_alive_idle{60'000};
   core::Millis endpoint_idle{4000};
   core::Millis tunnel_idle{3'600'000};
   // 0 here = off (`off` in the file)
+};
+
+/// How slow a client may be, in bytes a second (policy/pace.hpp). 0 = off, and so it is where the
+/// silence that it bounds is off.
+struct MinRates {
+  static constexpr std::uint32_t kDefault = 256;
+  std::uint32_t request = kDefault;
+  std::uint32_t response = kDefault;
 };
 
 /// Which Sluice-* fields answers carry.
@@ -91,6 +101,7 @@ struct ServiceSettings {
   std::vector<Pin> pins;      // the first that matches decides
   std::array<Pool, 2> pools;  // by core::index(PoolName)
   Timeouts timeouts;
+  MinRates min_rates;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
   Expose expose;
@@ -126,6 +137,7 @@ struct Snapshot {
   /// Of the connection as long as no service is known: the longest of all services.
   core::Millis request_header_timeout{10'000};
   core::Millis keep_alive_idle{60'000};
+  std::uint32_t requests_per_connection = 0;  // 0: off
 
   const Service& service(core::ServiceId id) const { return services[id.raw]; }
 };
