@@ -59,6 +59,7 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   settings->min_rates = service.min_rates;
   settings->head_limits = service.head_limits;
   settings->body_bytes_max = service.body_bytes_max;
+  settings->max_pending = service.max_pending.value_or(0);
   settings->expose = service.expose;
   settings->adds_via = service.adds_via;
   settings->drain_deadline = service.drain_deadline;

@@ -162,6 +162,11 @@ std::string limits(const Service& service) {
       data_rate_or_off(service.min_rates.request), data_rate_or_off(service.min_rates.response));
 }
 
+template <typename Number>
+std::string number_or(const std::optional<Number>& number, std::string_view none) {
+  return number ? std::to_string(*number) : std::string(none);
+}
+
 std::string describe_service(const Config& config, const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out +=
@@ -174,12 +179,8 @@ std::string describe_service(const Config& config, const Service& s) {
   out += fmt::format("    drain: {{deadline: {}, websockets: {}}}\n",
                      core::format_duration(s.drain_deadline), model::text(s.tunnels));
   out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
-  return out + timeouts(s.timeouts) + limits(s);
-}
-
-template <typename Number>
-std::string number_or(const std::optional<Number>& number, std::string_view none) {
-  return number ? std::to_string(*number) : std::string(none);
+  return out + timeouts(s.timeouts) + limits(s) +
+         fmt::format("    circuit_breaker: {{max_pending: {}}}\n", number_or(s.max_pending, "off"));
 }
 
 std::string describe_process(const Config& c) {

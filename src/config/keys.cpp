@@ -298,7 +298,10 @@ constexpr Key kServiceKeys[] = {
      .form = Form::Map},
     {.name = "limits", .expects = "a map of limits", .about = "bounds in size", .form = Form::Map},
     later("health_check", "active checks of endpoints"),
-    later("circuit_breaker", "bounds on a failing pool"),
+    {.name = "circuit_breaker",
+     .expects = "a map with 'max_pending'",
+     .about = "bounds on what waits for a pool",
+     .form = Form::Map},
     later("retry", "when a request is sent again"),
     later("rate_limits", "bounds on clients"),
 };
@@ -590,6 +593,26 @@ constexpr Key kServiceLimitsKeys[] = {
      .fallback = "256B/s"},
 };
 
+constexpr Key kCircuitBreakerKeys[] = {
+    {.name = "max_pending",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "requests that wait for a connection to one of the pools, on all workers; one more "
+              "gets a 503 at once",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    later("max_connections", "connections to a pool"),
+    later("window", "what the rates are measured over"),
+    later("min_requests", "how many it takes to judge a pool"),
+    later("error_rate", "of failures that opens it"),
+    later("slow_call", "what counts as slow"),
+    later("slow_rate", "of slow answers that opens it"),
+    later("open_for", "how long it stays open"),
+    later("half_open_probes", "requests that try a pool"),
+    later("fallback", "where the candidate's users go"),
+};
+
 }  // namespace
 
 const Key* Table::find(std::string_view name) const {
@@ -617,14 +640,16 @@ constinit const Table kSegment{
     "services[].pins[].segment", kSegmentKeys, {1, 0}, {}, kSegmentPairs};
 constinit const Table kTimeouts{"services[].timeouts", kTimeoutsKeys};
 constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
+constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
 }  // namespace tables
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 18> kAll{
-      &kTop,       &kProcessLimits, &kListener, &kAdmin,      &kAdminSocket, &kAdminHttp,
-      &kAccessLog, &kService,       &kIdentity, &kMintCookie, &kPools,       &kPool,
-      &kInitial,   &kDrain,         &kPin,      &kSegment,    &kTimeouts,    &kServiceLimits};
+  static constexpr std::array<const Table*, 19> kAll{
+      &kTop,       &kProcessLimits, &kListener,      &kAdmin,         &kAdminSocket,
+      &kAdminHttp, &kAccessLog,     &kService,       &kIdentity,      &kMintCookie,
+      &kPools,     &kPool,          &kInitial,       &kDrain,         &kPin,
+      &kSegment,   &kTimeouts,      &kServiceLimits, &kCircuitBreaker};
   return kAll;
 }
 

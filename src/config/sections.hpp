@@ -34,6 +34,8 @@ void read_timeouts(Reader& in, Value value, const std::string& service_label,
 /// After `timeouts`: with some of them off, some limits can't hold.
 void read_service_limits(Reader& in, Value value, const std::string& service_label,
                          Service& service);
+void read_circuit_breaker(Reader& in, Value value, const std::string& service_label,
+                          Service& service);
 /// A rate bounds silence: where silence is not bounded, the default is off too.
 void settle_min_rates(Service& service);
 

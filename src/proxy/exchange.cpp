@@ -94,6 +94,13 @@ Exchange::Next Exchange::identify_user() {
 
 /// Limits and breakers join here; a refusal takes no lease.
 Exchange::Next Exchange::admit() {
+  if (TunnelLimit* const limit = context_.tunnel_limit; limit != nullptr && !head.upgrade.empty()) {
+    if (!limit->enter()) {
+      answer(503, "there are as many tunnels as there may be", Refusal::TunnelLimit);
+      return Next::Answered;
+    }
+    tunnel_place_ = TunnelPlace(*limit);
+  }
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
   metrics::ServiceCounters& counted = *counters_;
@@ -113,13 +120,30 @@ void Exchange::connect() {
       return start_forwarding(*idle);
     }
   }
+  begin_connecting();
+}
+
+/// As many as wait for connections of this pool already may be all that can wait.
+void Exchange::begin_connecting() {
+  std::atomic<std::uint32_t>& pending = pool().cell->pending;
+  const std::uint32_t most = settings().max_pending;
+  if (pending.fetch_add(1, std::memory_order_relaxed) >= most && most != 0) {
+    pending.fetch_sub(1, std::memory_order_relaxed);
+    return answer(503, "as many requests wait for a connection to this pool as may",
+                  Refusal::PendingLimit);
+  }
   connect_started_ = context_.loop.now();
   connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
 }
 
+void Exchange::end_connecting() {
+  connecting_ = nullptr;
+  pool().cell->pending.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void Exchange::on_connected(net::Transport& transport) {
   const EventScope scope(context_.gather);
-  connecting_ = nullptr;
+  end_connecting();
   connect_time_ = context_.loop.now() - connect_started_;
   counters_->endpoint_connects[pool_label()].observe(*connect_time_);
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
@@ -272,7 +296,7 @@ void Exchange::vacate() {
 
 void Exchange::on_connect_failed(net::ConnectError error) {
   const EventScope scope(context_.gather);
-  connecting_ = nullptr;
+  end_connecting();
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
   counters_->endpoint_failures[pool_label()].add();
@@ -302,8 +326,8 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 
 void Exchange::no_endpoint_left() {
   if (is_candidate()) return fall_back_to_live();
-  if (error_.empty()) error_ = "no usable endpoint";
-  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint);
+  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint,
+         error_.empty() ? "no usable endpoint" : error_);
 }
 
 /// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
@@ -376,7 +400,6 @@ void Exchange::replay_held_body() {
 }
 
 void Exchange::on_request_broken(std::string_view reason) {
-  error_ = reason;
   if (answer_ != Answer::None) return break_answer(reason);
   refuse({400, reason});
 }
@@ -477,8 +500,10 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   if (answer_ != Answer::None) return break_answer(reason);
   if (is_repeatable) return retry();
   if (loss == UpstreamLoss::Malformed)
-    return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol);
-  answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost);
+    return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol,
+                  reason);
+  answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost,
+         reason);
 }
 
 /// On a freshly opened connection, to another endpoint when there is one; the lease and its
@@ -520,7 +545,8 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                           .record = log_record(101),
                           .from_client = client_.unread(),
                           .from_endpoint = upstream_->unread(),
-                          .started = started_};
+                          .started = started_,
+                          .place = tunnel_place_};
   endpoint_ = nullptr;  // the tunnel counts in the cell from now on
   Tunnel::start(context_, start, lease_, client_, *std::exchange(upstream_, nullptr));
   finish(101);

@@ -9,6 +9,7 @@
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
 #include "proxy/origin.hpp"
+#include "proxy/tunnel_limit.hpp"
 #include "proxy/upstream_stream.hpp"
 #include "sluice/model/decision.hpp"
 #include "sluice/policy/balance.hpp"
@@ -94,6 +95,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void connect();
 
   // Connecting
+  void begin_connecting();
+  void end_connecting();
   std::optional<std::size_t> pick_endpoint();
   policy::EndpointView view_endpoint(std::size_t index) const;
   void occupy(std::size_t index);
@@ -119,7 +122,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void switch_protocols(const http::ResponseHead& response);
 
   // Ends
-  void answer(std::uint16_t status, std::string_view detail, std::optional<metrics::Refusal> why);
+  void answer(std::uint16_t status, std::string_view detail, std::optional<metrics::Refusal> why,
+              std::string_view error = {});
   void refuse(const http::Refusal& refusal);
   void answer_as_last_hop(const http::Refusal& own);
   void break_answer(std::string_view why);
@@ -167,6 +171,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::string_view request_id_;
   std::array<char, 36> request_id_buffer_;
   PoolLease lease_;
+  TunnelPlace tunnel_place_;  // of a request that asks for an upgrade
 
   // The attempt that runs
   net::PendingConnect* connecting_ = nullptr;

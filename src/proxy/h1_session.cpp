@@ -29,10 +29,9 @@ H1Session::H1Session(Context& context, Home& home, net::Transport& transport,
 
 void H1Session::enter_idle() {
   state_ = State::Idle;
-  idle_since_ = context_.loop.now();
+  waits_since_ = context_.loop.now();
   progress_ = 0;
-  core::ListNode<SessionTag>::unlink();
-  home_.idle.push_back(*this);
+  move_to(home_.idle);
   context_.metrics.connections_idle.add();
   arm(context_.slot.peek().keep_alive_idle);
   update_reading();
@@ -67,8 +66,7 @@ void H1Session::on_read(std::string_view bytes) {
 void H1Session::begin_request() {
   if (state_ == State::Idle) context_.metrics.connections_idle.subtract();
   state_ = State::Head;
-  core::ListNode<SessionTag>::unlink();
-  home_.busy.push_back(*this);
+  move_to(home_.busy);
   request_ = home_.requests.make(context_, *this, home_.requests);
   is_own_answer_ = false;
   arm(context_.slot.peek().request_header_timeout);
@@ -84,19 +82,36 @@ void H1Session::take_head(std::string_view bytes) {
   const auto size = request_->head_end.find(all);
   switch (http::head_progress(size, all.size(), limits)) {
     case http::HeadProgress::Whole:
-      if (!is_first) return on_head(*size, {});
+      if (!is_first) {
+        move_to(home_.busy);
+        return on_head(*size, {});
+      }
       store(bytes.substr(0, *size));
       return on_head(*size, bytes.substr(*size));
     case http::HeadProgress::Partial:
-      if (is_first) store(bytes);
+      if (is_first) {
+        store(bytes);
+        wait_for_head();
+      }
       return update_reading();
     case http::HeadProgress::Oversized:
       break;
   }
+  move_to(home_.busy);
   state_ = State::Busy;
   context_.loop.timers().disarm(timer_);
   request_->exchange.on_refused_head(
       http::oversized_request_head(all.substr(0, limits.head_bytes)));
+}
+
+void H1Session::wait_for_head() {
+  waits_since_ = context_.loop.now();
+  move_to(home_.slow_heads);
+}
+
+void H1Session::move_to(List& list) {
+  core::ListNode<SessionTag>::unlink();
+  list.push_back(*this);
 }
 
 void H1Session::on_head(std::size_t head_size, std::string_view rest) {
@@ -418,8 +433,7 @@ void H1Session::next_request() {
 void H1Session::start_flushing() {
   context_.gather.flush();
   state_ = State::Flushing;
-  core::ListNode<SessionTag>::unlink();
-  home_.busy.push_back(*this);
+  move_to(home_.busy);
   if (request_ != nullptr) {
     is_last_request_ = may_send_no_more();
     context_.loop.retire(*std::exchange(request_, nullptr));
@@ -476,8 +490,20 @@ void H1Session::end_idle() {
   arm(core::Millis(flush_timeout_ms_));
 }
 
+/// A client that has yet to take its answer would lose it to the RST that a request on its way
+/// would be met with: such a one is waited for as behind an answer that ends the connection.
 void H1Session::close_idle() {
-  if (state_ == State::Idle) close();
+  if (state_ != State::Idle) return;
+  if (served_ == 0 || untaken() == 0) return close();
+  context_.metrics.connections_idle.subtract();
+  start_flushing();
+}
+
+void H1Session::refuse_slow_head() {
+  const EventScope scope(context_.gather);
+  state_ = State::Busy;
+  request_->exchange.on_head_timeout();
+  close();
 }
 
 void H1Session::begin_stop() {
@@ -528,10 +554,10 @@ void H1Session::on_error(net::TransportError) {
 void H1Session::on_timeout() {
   const EventScope scope(context_.gather);
   switch (state_) {
-    case State::Head: {
+    case State::Head:
+      move_to(home_.busy);
       state_ = State::Busy;
       return request_->exchange.on_head_timeout();
-    }
     case State::Sending:
     case State::Flushing:
       return check_taking();

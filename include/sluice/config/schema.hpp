@@ -74,6 +74,7 @@ struct Service {
   model::MinRates min_rates;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
+  std::optional<std::uint32_t> max_pending;  // nullopt: off
   Position at;
 };
 

@@ -38,6 +38,8 @@ struct PoolCell {
   };
   explicit PoolCell(std::size_t workers) : leases(workers) {}
   std::vector<LeaseCount> leases;  // by worker
+  alignas(64) std::atomic<std::uint32_t> pending{
+      0};  // requests that wait for a connection; relaxed
 };
 
 struct Endpoint {
@@ -104,6 +106,7 @@ struct ServiceSettings {
   MinRates min_rates;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
+  std::uint32_t max_pending = 0;  // requests that wait for a connection to a pool; 0: off
   Expose expose;
   bool adds_via = true;
   core::Millis drain_deadline{30'000};

@@ -125,6 +125,7 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.head_limits.field_count = 1 + rng.below(128);
   s.head_limits.target_bytes = 64 + rng.below(960);
   if (rng.below(2) == 0) s.body_bytes_max = 1 + rng.next() % (std::uint64_t{1} << 40U);
+  if (rng.below(2) == 0) s.max_pending = 1 + rng.below(10'000'000);
   const auto rate = [&rng](core::Millis idle) {
     return idle == core::Millis{0} || rng.below(3) == 0 ? 0 : 1 + rng.below(1U << 30U);
   };
@@ -211,6 +212,7 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.timeouts.request_body == b.timeouts.request_body);
   CHECK(a.timeouts.response_body == b.timeouts.response_body);
   CHECK(a.min_rates.request == b.min_rates.request);
+  CHECK(a.max_pending == b.max_pending);
   CHECK(a.min_rates.response == b.min_rates.response);
   CHECK(a.timeouts.response_header == b.timeouts.response_header);
   CHECK(a.timeouts.response_body_idle == b.timeouts.response_body_idle);
@@ -320,5 +322,6 @@ services:
       body_bytes: unlimited
       min_request_rate: 256B/s
       min_response_rate: 256B/s
+    circuit_breaker: {max_pending: off}
 )");
 }
