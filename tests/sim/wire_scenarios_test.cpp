@@ -394,4 +394,40 @@ TEST_CASE("sim wire: a retry opens a connection, also beside an idle one", "[sim
   CHECK(client.sent().ends_with("fresh"));
 }
 
+TEST_CASE("sim wire: behind an answer that closes, so much is discarded and for so long",
+          "[sim][wire]") {
+  using core::limits::kLingerBytesMax;
+  using core::limits::kLingerTimeMax;
+  const auto linger = [](WireRig& rig) -> Wire& {
+    Wire& client = rig.connect_client();
+    client.give("BAD\r\n\r\n");
+    rig.settle();
+    CHECK(client.sent().starts_with("HTTP/1.1 400 Bad Request\r\n"));
+    CHECK(client.has_fin());
+    CHECK_FALSE(client.is_closed());
+    return client;
+  };
+  WireRig much(one_endpoint());
+  Wire& talker = linger(much);
+  talker.give(std::string(kLingerBytesMax, 'x'));
+  much.settle();
+  CHECK_FALSE(talker.is_closed());
+  talker.give("x");
+  much.settle();
+  CHECK(talker.is_closed());
+
+  WireRig late(one_endpoint());
+  Wire& sleeper = linger(late);
+  late.advance(kLingerTimeMax - std::chrono::milliseconds(1));
+  CHECK_FALSE(sleeper.is_closed());
+  late.advance(std::chrono::milliseconds(1));
+  CHECK(sleeper.is_closed());
+
+  WireRig gone(one_endpoint());
+  Wire& leaver = linger(gone);
+  leaver.end();
+  gone.settle();
+  CHECK(leaver.is_closed());
+}
+
 }  // namespace sluice::sim
