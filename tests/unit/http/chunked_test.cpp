@@ -129,6 +129,8 @@ TEST_CASE("chunked: what is not exactly the grammar is refused", "[http][chunked
       {"5\r\nhello5\r\n", "chunk data without its CRLF"},
       {"5\r\nhello\n5\r\n", "chunk data without its CRLF"},
       {"5\r\nhello\r5\r\n", "chunk data without its CRLF"},
+      {"5\r\nhello\n\n0\r\n\r\n", "chunk data without its CRLF"},
+      {"5\r\nhelloX\n0\r\n\r\n", "chunk data without its CRLF"},
       {"5\r\nhelloXX0\r\n\r\n", "chunk data without its CRLF"},
       {"5\r\nhello\r\r\n", "chunk data without its CRLF"},
       {"0\r\n\n", "bare LF behind the last chunk"},

@@ -186,6 +186,18 @@ TEST_CASE("response: may the connection be kept", "[http][response]") {
   CHECK_FALSE(keeps("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n"));
 }
 
+TEST_CASE("response: as many Connection options as the limit, and one more",
+          "[http][response][limits]") {
+  const auto with_options = [](unsigned count) {
+    std::string list = "close, keep-alive, upgrade";
+    for (unsigned i = 0; i < count; ++i) list += ", x" + std::to_string(i);
+    return response(ok_with(kLength5 + "Connection: " + list + "\r\n"));
+  };
+  CHECK(with_options(sluice::core::limits::kConnectionOptionsMax).reason() == "accepted");
+  CHECK(with_options(sluice::core::limits::kConnectionOptionsMax + 1).reason() ==
+        "too many Connection options");
+}
+
 TEST_CASE("response: timeout of Keep-Alive", "[http][response]") {
   const auto timeout = [](const std::string& value) {
     return response(ok_with(kLength5 + "Keep-Alive: " + value + "\r\n")).head->keep_alive_timeout_s;
