@@ -7,14 +7,14 @@ import re
 import resource
 import select
 import shutil
-import socket
 import subprocess
 import threading
 import time
 import unittest
 
 from harness import (
-    BUILD, PATIENCE, ROOT, Peer, SluiceTest, UnixHTTPConnection, page_of, poll_readable, sample, scaled, service, wait_until,
+    BUILD, PATIENCE, ROOT, TOOLS, SluiceTest, UnixHTTPConnection, connections_possible, page_of, poll_readable, sample,
+    scaled, service, show, wait_until,
 )
 
 WORKERS = 2
@@ -159,6 +159,250 @@ class NoDescriptors(SluiceTest):
             client.join()
         with proxy.client() as client:
             self.assertEqual(client.get()[0].status, 200)
+
+
+
+class Others:
+    """Clients like any others, each request on a new connection, while something goes on; check() says how they fared."""
+
+    WAIT_MAX_S = scaled(2, 4, 8)
+
+    def __init__(self, proxy):
+        command = [os.path.join(TOOLS, "test-load"), "--address", proxy.address, "--connections", "8", "--rps", "400", "--close", "--commands"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def check(self, test):
+        out, errors = self.process.communicate("quit\n", timeout=2 * PATIENCE)
+        test.assertTrue(out, f"test-load said nothing: {errors}")
+        report = json.loads(out.splitlines()[-1])["report"]
+        test.assertEqual(report["failed"], 0, report)
+        test.assertGreater(report["answered"], 100)
+        test.assertLess(report["latency_us"]["p99"], self.WAIT_MAX_S * 1_000_000)
+        show(f"others: {report['answered']} answers, p99 {report['latency_us']['p99'] / 1000:.1f} ms, {report['failed']} failures")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+class Crowd:
+    """Many connections of one kind. Nothing here waits for a single one of them."""
+
+    def __init__(self, proxy, count, greeting=b"", receive_buffer=None):
+        self.peers = []
+        for _ in range(count):
+            peer = proxy.client(receive_buffer=receive_buffer)
+            self.peers.append(peer)
+            peer.send(greeting)
+            peer.sock.setblocking(False)
+        self.answers = {}  # of those that have ended: what came
+
+    def open(self):
+        return [peer for peer in self.peers if peer not in self.answers]
+
+    def each_sends(self, piece):
+        for peer in self.open():
+            with contextlib.suppress(OSError):
+                peer.sock.send(piece)
+
+    def each_reads(self, size):
+        """At most so much of what is there."""
+        for peer in self.open():
+            self.read_once(peer, size)
+
+    def read_once(self, peer, size):
+        try:
+            data = peer.sock.recv(size)
+        except BlockingIOError:
+            return
+        except OSError:  # reset
+            data = b""
+        if data:
+            peer.buffer += data
+        else:
+            self.answers[peer] = peer.buffer
+            peer.sock.close()
+
+    def all_ended(self):
+        self.each_reads(4096)
+        return len(self.answers) == len(self.peers)
+
+    def close(self):
+        for peer in self.peers:
+            peer.close()
+
+
+class CrowdTest(SluiceTest):
+    def others(self, proxy):
+        others = Others(proxy)
+        self.addCleanup(others.stop)
+        return others
+
+    def crowd(self, proxy, count, greeting=b"", **rest):
+        crowd = Crowd(proxy, count, greeting, **rest)
+        self.addCleanup(crowd.close)
+        return crowd
+
+    def check_nothing_is_left(self, proxy):
+        for gauge in ("sluice_connections_open", "sluice_requests_in_flight", "sluice_endpoint_requests_in_flight"):
+            wait_until(lambda: total(page_of(proxy), gauge) == 0, f"{gauge} is 0 again")
+
+
+def total(page, name):
+    return sum(float(value) for value in re.findall(rf"(?m)^{name}(?:\{{.*\}})? (\S+)$", page))
+
+
+def pss_kib(proxy):
+    with open(f"/proc/{proxy.process.pid}/smaps_rollup") as file:
+        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1))
+
+
+def tcp_memory_pages():
+    with open("/proc/net/sockstat") as file:
+        return int(re.search(r"^TCP: .* mem (\d+)$", file.read(), re.M).group(1))
+
+
+def tcp_pressure_pages():
+    with open("/proc/sys/net/ipv4/tcp_mem") as file:
+        return int(file.read().split()[1])
+
+
+def rounds(seconds, pause=0.1):
+    """Turns the caller's loop for so long, with a pause for everybody else between the turns."""
+    end = time.monotonic() + seconds
+    waiting = threading.Event()
+    while time.monotonic() < end:
+        yield
+        waiting.wait(pause)
+
+
+class SlowHeads(CrowdTest):
+    COUNT = connections_possible(scaled(5_000, 1_000, 500))
+    TIME = scaled(2, 4, 8)
+    HEAD = b"GET /slow HTTP/1.1\r\nHost: shop.test\r\nX-Slow: " + b"a" * 4096
+
+    def test_slow_heads_are_answered_408_in_time_and_nobody_else_notices(self):
+        proxy = self.two_pools(timeouts={"request_header": f"{self.TIME}s"})
+        others = self.others(proxy)
+        began = time.monotonic()
+        crowd = self.crowd(proxy, self.COUNT, self.HEAD[:1])
+        wait_until(lambda: sample(page_of(proxy), "sluice_connections_open") > self.COUNT // 2, "they are held")
+        for position, _ in enumerate(rounds(3 * PATIENCE), start=1):
+            crowd.each_sends(self.HEAD[position : position + 1])
+            if crowd.all_ended():
+                break
+        took = time.monotonic() - began
+        others.check(self)
+        refused = sum(answer.startswith(b"HTTP/1.1 408 ") for answer in crowd.answers.values())
+        # One that sent a byte more before it read may find a reset in the place of the answer.
+        self.assertGreater(refused, self.COUNT // 2)
+        self.assertTrue(all(answer.startswith(b"HTTP/1.1 408 ") for answer in crowd.answers.values() if answer))
+        self.assertTrue(crowd.all_ended(), "the slow ones are gone")
+        self.assertGreater(took, self.TIME)
+        show(f"{self.COUNT} slow heads: gone after {took:.1f} s, {refused} by 408")
+        self.check_nothing_is_left(proxy)
+
+
+class SlowBodies(CrowdTest):
+    COUNT = connections_possible(scaled(1_000, 300, 150))
+    KIB_EACH = 64
+    POST = b"POST /digest HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100000\r\n\r\n"
+
+    def test_bodies_byte_by_byte_cost_little_and_end_when_they_fall_silent(self):
+        proxy = self.two_pools(timeouts={"request_body_idle": "2s"})
+        self.load(proxy, "--requests", 1_000, judged=False)
+        idle = pss_kib(proxy)
+        others = self.others(proxy)
+        crowd = self.crowd(proxy, self.COUNT, self.POST)
+        for _ in rounds(3):
+            crowd.each_sends(b"x")
+        wait_until(lambda: total(page_of(proxy), "sluice_endpoint_requests_in_flight") >= self.COUNT, "all are at the endpoint")
+        if BUILD == "release":
+            held = pss_kib(proxy) - idle
+            self.assertLess(held, self.COUNT * self.KIB_EACH)
+            show(f"{self.COUNT} slow bodies: {held / self.COUNT:.1f} KiB each")
+        wait_until(crowd.all_ended, "they end when they fall silent", timeout=3 * PATIENCE)
+        others.check(self)
+        self.assertEqual({answer[:12] for answer in crowd.answers.values()}, {b"HTTP/1.1 408"})
+        self.check_nothing_is_left(proxy)
+
+
+class SlowReaders(CrowdTest):
+    COUNT = connections_possible(scaled(1_000, 200, 100))
+    KIB_EACH = 160
+    KERNEL_KIB_EACH = 1024  # at most; both sides' sockets of the proxy, the reader's and the rest of the endpoint's
+
+    def test_readers_of_a_hundred_megabytes_cost_little_here_and_in_the_kernel(self):
+        # The kernel's mark is a share of the machine's memory: fewer readers where there is little.
+        count = min(self.COUNT, tcp_pressure_pages() * 4 // self.KERNEL_KIB_EACH)
+        # What an endpoint has in its own kernel is its own matter: 1.5 MiB of each answer, unless told otherwise.
+        origins = [self.origin(name, send_buffer=64 * 1024) for name in ("blue", "green")]
+        proxy = self.sluice([service([origins[0].address], [origins[1].address])], workers=WORKERS)
+        self.load(proxy, "--requests", 1_000, judged=False)
+        idle = pss_kib(proxy)
+        others = self.others(proxy)
+        crowd = self.crowd(proxy, count, get_of(100 << 20))
+        pages = most = 0
+        for _ in rounds(5):
+            crowd.each_reads(16)
+            pages = max(pages, tcp_memory_pages())
+            most = max(most, pss_kib(proxy))
+        self.assertEqual(len(crowd.open()), count, "all are held, so that something is shown")
+        self.assertGreaterEqual(total(page_of(proxy), "sluice_endpoint_requests_in_flight"), count)
+        self.assertLess(pages, tcp_pressure_pages(), "of the kernel's memory for TCP")
+        if BUILD == "release":
+            self.assertLess(most, idle + count * self.KIB_EACH)
+        others.check(self)
+        crowd.close()
+        self.check_nothing_is_left(proxy)
+        show(f"{count} slow readers: {(most - idle) / count:.0f} KiB each, {pages * 4 / count:.0f} KiB each in the kernel,"
+             f" {pages} pages of {tcp_pressure_pages()}")
+
+    def test_readers_with_small_windows_who_stop_reading_are_cut(self):
+        proxy = self.two_pools(timeouts={"response_body_idle": "2s"})
+        others = self.others(proxy)
+        crowd = self.crowd(proxy, self.COUNT, get_of(16 << 20), receive_buffer=1024)
+        for _ in rounds(2):
+            crowd.each_reads(1)
+        wait_until(lambda: total(page_of(proxy), "sluice_connections_open") <= 8, "nobody is left but the others", timeout=3 * PATIENCE)
+        others.check(self)
+        self.check_nothing_is_left(proxy)
+
+
+def get_of(size):
+    return f"GET /?size={size} HTTP/1.1\r\nHost: shop.test\r\n\r\n".encode()
+
+
+@unittest.skipUnless(shutil.which("slowhttptest"), "slowhttptest is not there: ./dev deps test installs it")
+class SlowHttpTest(CrowdTest):
+    """The well-known tool, a few seconds in each of its modes."""
+
+    COUNT = connections_possible(scaled(1_000, 300, 200))
+    TIMEOUTS = {"request_header": "2s", "request_body_idle": "2s", "response_body_idle": "2s"}
+
+    def attack(self, *mode, target="/"):
+        proxy = self.two_pools(timeouts=self.TIMEOUTS)
+        others = self.others(proxy)
+        command = ["slowhttptest", *mode, "-c", str(self.COUNT), "-r", str(self.COUNT), "-l", "5", "-v", "1",
+                   "-u", f"http://{proxy.address}{target}"]
+        done = subprocess.run(command, cwd=self.directory(), capture_output=True, text=True, timeout=6 * PATIENCE)
+        self.assertIn("Exit status", done.stdout + done.stderr)
+        others.check(self)
+        self.assertGreater(sample(page_of(proxy), "sluice_connections_accepted_total"), self.COUNT // 2, done.stdout[-600:])
+        self.check_nothing_is_left(proxy)
+
+    def test_slow_heads(self):
+        self.attack("-H", "-i", "1", "-x", "24")
+
+    def test_slow_bodies(self):
+        self.attack("-B", "-i", "1", "-s", "8192", "-x", "10")
+
+    def test_ranges(self):
+        self.attack("-R", "-a", "1", "-b", "3000")
+
+    def test_slow_readers(self):
+        self.attack("-X", "-w", "10", "-y", "512", "-n", "1", "-z", "32", "-k", "3", target="/?size=1000000")
 
 
 if __name__ == "__main__":
