@@ -202,8 +202,8 @@ TEST_CASE_METHOD(AcceptFixture, "acceptor: rests when descriptors run out, and g
 }
 
 TEST_CASE_METHOD(AcceptFixture,
-                 "acceptor: one with a claim takes of the reserve before it rests, one without "
-                 "waits until that is whole",
+                 "acceptor: with a claim it takes of the reserve, without one it waits until that "
+                 "is whole",
                  "[net][acceptor][reserve]") {
   using sluice::net::DescriptorClaim;
   namespace limits = sluice::core::limits;
