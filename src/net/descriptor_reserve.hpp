@@ -25,9 +25,8 @@ enum class DescriptorClaim : std::uint8_t {
 
 /// Descriptors that are held open from the start for what must work when all others are taken: a
 /// caller of the admin socket, and what its change needs (adr/0022). One that is given up makes
-/// room in the process's table; it is taken back before the data path takes another. A thread of
-/// the data path that has just asked may still be quicker, once: then one more is given up. Any
-/// thread.
+/// room in the process's table; it is taken back before anybody makes another one. A thread that
+/// has just asked may still be quicker, once: then one more is given up. Any thread.
 class DescriptorReserve {
  public:
   /// Takes as many as there are.
@@ -63,7 +62,8 @@ constexpr bool is_out_of_descriptors(int error_number) {
 template <typename Make>
 int make_descriptor(const DescriptorUse& use, Make make) {
   if (use.reserve == nullptr) return make();
-  if (use.claim == DescriptorClaim::None && !use.reserve->make_whole()) {
+  // What is free goes to the reserve first, or a claim would get it past its bound.
+  if (!use.reserve->make_whole() && use.claim == DescriptorClaim::None) {
     errno = EMFILE;
     return -1;
   }

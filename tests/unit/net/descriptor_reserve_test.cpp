@@ -96,6 +96,22 @@ TEST_CASE_METHOD(ReserveFixture,
 }
 
 TEST_CASE_METHOD(ReserveFixture,
+                 "descriptor reserve: what one claim gives back is not for those above it",
+                 "[net][reserve]") {
+  const NoMoreDescriptors guard;
+  std::vector<OwnedFd> remote;
+  for (std::size_t i = 0; i < limits::kReserveForRemote; ++i) {
+    remote.push_back(make(DescriptorClaim::RemoteAdmin));
+    CHECK(remote.back().is_open());
+  }
+  CHECK(make(DescriptorClaim::State).is_open());
+  CHECK_FALSE(make(DescriptorClaim::RemoteAdmin).is_open());
+  CHECK(reserve->missing() == limits::kReserveForRemote);
+  remote.pop_back();
+  CHECK(make(DescriptorClaim::RemoteAdmin).is_open());
+}
+
+TEST_CASE_METHOD(ReserveFixture,
                  "descriptor reserve: a call that fails for another reason in the "
                  "end gives its room back",
                  "[net][reserve]") {
