@@ -175,7 +175,8 @@ TEST_CASE("forwarded response: exposed fields are written when they have a value
                   .generation = "42",
                   .reason = "split",
                   .bucket = "7",
-                  .endpoint = "127.0.0.1:1"};
+                  .endpoint = "127.0.0.1:1",
+                  .rescued = "green"};
   const std::string head = written(ok_with("Content-Length: 0\r\nSluice-Pool: evil\r\n"), with);
   for (const char* line : {"Sluice-Pool: green", "Sluice-Generation: 42", "Sluice-Reason: split",
                            "Sluice-Bucket: 7", "Sluice-Endpoint: 127.0.0.1:1"}) {
