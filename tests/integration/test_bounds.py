@@ -342,7 +342,7 @@ class SlowBodies(CrowdTest):
     POST = b"POST /digest HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100000\r\n\r\n"
 
     def test_bodies_byte_by_byte_cost_little_and_end_when_they_fall_silent(self):
-        proxy = self.two_pools(timeouts={"request_body_idle": "2s"})
+        proxy = self.two_pools(timeouts={"request_body_idle": "6s"})
         self.load(proxy, "--requests", 1_000, judged=False)
         idle = pss_kib(proxy)
         others = self.others(proxy)
