@@ -232,16 +232,16 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
   client_.send_head(response, response_forwarding(response));
-  await_response_body();
 }
 
 void Exchange::on_response_body(std::string_view bytes) {
   bytes_out_ += bytes.size();
   client_.send_body(bytes);
-  await_response_body();
 }
 
+/// Of an answer that goes on: one that came whole needs no more time.
 void Exchange::on_response_flushed() {
+  await_response_body();
   if (is_response_paused_ || client_.queued() <= core::limits::kHighWatermark) return;
   is_response_paused_ = true;
   untaken_ = client_.untaken();
