@@ -163,6 +163,7 @@ core::Status ProxyProcess::start_workers() {
   if (config_.connections_per_address) {
     address_limit_ = std::make_unique<proxy::AddressLimit>(*config_.connections_per_address);
   }
+  if (config_.tunnels) tunnel_limit_ = std::make_unique<proxy::TunnelLimit>(*config_.tunnels);
   for (std::size_t i = 0; i < worker_count_; ++i) {
     std::vector<net::ListenSocket> sockets;
     for (std::size_t j = 0; j < listeners_.size(); ++j)
@@ -174,6 +175,7 @@ core::Status ProxyProcess::start_workers() {
          .connections_max =
              *connections / worker_count_ + (i < *connections % worker_count_ ? 1 : 0),
          .address_limit = address_limit_.get(),
+         .tunnel_limit = tunnel_limit_.get(),
          .log = log_ == nullptr ? nullptr : &log_->queue(i),
          .log_format = config_.log_format == config::LogFormat::Json ? proxy::LogFormat::Json
                                                                      : proxy::LogFormat::Combined});

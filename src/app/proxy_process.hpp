@@ -73,6 +73,7 @@ class ProxyProcess {
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<proxy::AddressLimit> address_limit_;
   const std::shared_ptr<net::DescriptorReserve> reserve_;
+  std::unique_ptr<proxy::TunnelLimit> tunnel_limit_;
   net::EventLoop control_;
   net::SocketConnector connector_;
   config::CellRegistry cells_;

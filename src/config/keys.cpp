@@ -24,6 +24,7 @@ constexpr string_view kCookieName = "the name of a cookie, at most 64 characters
 constexpr string_view kTarget = "blue, green, live or candidate";
 constexpr string_view kTimeout = "a duration from 1ms to 24h such as 30s";
 constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
+constexpr string_view kDataRate = "a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
 
 constexpr string_view kAuto[] = {"auto"};
 constexpr string_view kOff[] = {"off"};
@@ -43,6 +44,7 @@ constexpr std::uint64_t kSecond = 1'000;
 constexpr std::uint64_t kHour = 3'600 * kSecond;
 constexpr std::uint64_t kDay = 24 * kHour;
 constexpr Range kTimeoutRange{1, kDay};
+constexpr Range kDataRateRange{1, 1ULL << 30U};
 constexpr Range kConnections{1, 10'000'000};
 constexpr std::uint64_t kPathMax = 4096;  // PATH_MAX of Linux
 // sun_path holds 107 bytes (unix(7)); the socket is made under a temporary name that is a little
@@ -121,6 +123,20 @@ constexpr Key kProcessLimitsKeys[] = {
     {.name = "connections_per_address",
      .expects = "off or a number from 1 to 10000000",
      .about = "clients at once from one address; more are closed at once and counted",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "requests_per_connection",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "after so many answers a client's connection ends; the last answer says so",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "tunnels",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "upgraded connections (WebSocket) at once; a request for one more gets a 503",
      .form = Form::Number,
      .range = kConnections,
      .words = kOff,
@@ -282,7 +298,10 @@ constexpr Key kServiceKeys[] = {
      .form = Form::Map},
     {.name = "limits", .expects = "a map of limits", .about = "bounds in size", .form = Form::Map},
     later("health_check", "active checks of endpoints"),
-    later("circuit_breaker", "bounds on a failing pool"),
+    {.name = "circuit_breaker",
+     .expects = "a map with 'max_pending'",
+     .about = "bounds on what waits for a pool",
+     .form = Form::Map},
     later("retry", "when a request is sent again"),
     later("rate_limits", "bounds on clients"),
 };
@@ -482,6 +501,13 @@ constexpr Key kTimeoutsKeys[] = {
      .range = kTimeoutRange,
      .words = kOff,
      .fallback = "30s"},
+    {.name = "request_body",
+     .expects = kTimeoutOrOff,
+     .about = "from a request's first byte to its last, however fast it comes",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "response_header",
      .expects = kTimeoutOrOff,
      .about = "from the request sent to the head of its answer",
@@ -496,6 +522,13 @@ constexpr Key kTimeoutsKeys[] = {
      .range = kTimeoutRange,
      .words = kOff,
      .fallback = "30s"},
+    {.name = "response_body",
+     .expects = kTimeoutOrOff,
+     .about = "from the head of an answer to its last byte, however fast it goes",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "keep_alive_idle",
      .expects = kTimeout,
      .about = "of a client's idle connection",
@@ -543,6 +576,41 @@ constexpr Key kServiceLimitsKeys[] = {
      .range = {1, kSizeMax},
      .words = kUnlimited,
      .fallback = "unlimited"},
+    {.name = "min_request_rate",
+     .expects = kDataRate,
+     .about = "of a request's body: each byte buys the time it takes at this rate, at most "
+              "`request_body_idle` in advance",
+     .form = Form::DataRate,
+     .range = kDataRateRange,
+     .words = kOff,
+     .fallback = "256B/s"},
+    {.name = "min_response_rate",
+     .expects = kDataRate,
+     .about = "of a client that lets an answer wait, likewise with `response_body_idle`",
+     .form = Form::DataRate,
+     .range = kDataRateRange,
+     .words = kOff,
+     .fallback = "256B/s"},
+};
+
+constexpr Key kCircuitBreakerKeys[] = {
+    {.name = "max_pending",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "requests that wait for a connection to one of the pools, on all workers; one more "
+              "gets a 503 at once",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    later("max_connections", "connections to a pool"),
+    later("window", "what the rates are measured over"),
+    later("min_requests", "how many it takes to judge a pool"),
+    later("error_rate", "of failures that opens it"),
+    later("slow_call", "what counts as slow"),
+    later("slow_rate", "of slow answers that opens it"),
+    later("open_for", "how long it stays open"),
+    later("half_open_probes", "requests that try a pool"),
+    later("fallback", "where the candidate's users go"),
 };
 
 }  // namespace
@@ -572,14 +640,16 @@ constinit const Table kSegment{
     "services[].pins[].segment", kSegmentKeys, {1, 0}, {}, kSegmentPairs};
 constinit const Table kTimeouts{"services[].timeouts", kTimeoutsKeys};
 constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
+constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
 }  // namespace tables
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 18> kAll{
-      &kTop,       &kProcessLimits, &kListener, &kAdmin,      &kAdminSocket, &kAdminHttp,
-      &kAccessLog, &kService,       &kIdentity, &kMintCookie, &kPools,       &kPool,
-      &kInitial,   &kDrain,         &kPin,      &kSegment,    &kTimeouts,    &kServiceLimits};
+  static constexpr std::array<const Table*, 19> kAll{
+      &kTop,       &kProcessLimits, &kListener,      &kAdmin,         &kAdminSocket,
+      &kAdminHttp, &kAccessLog,     &kService,       &kIdentity,      &kMintCookie,
+      &kPools,     &kPool,          &kInitial,       &kDrain,         &kPin,
+      &kSegment,   &kTimeouts,      &kServiceLimits, &kCircuitBreaker};
   return kAll;
 }
 

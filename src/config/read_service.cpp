@@ -178,6 +178,8 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.get("expose")) read_expose(in, *v, service.expose);
   if (const auto v = section.get("timeouts")) read_timeouts(in, *v, label, service.timeouts);
   if (const auto v = section.get("limits")) read_service_limits(in, *v, label, service);
+  settle_min_rates(service);
+  if (const auto v = section.get("circuit_breaker")) read_circuit_breaker(in, *v, label, service);
   if (const auto v = section.get("pins")) read_pins(in, *v, label, service, config.identity_files);
   const bool is_whole = in.problem_count() == problems_before;
   if (is_whole) check_live_pool(in, item.node->at, label, service);

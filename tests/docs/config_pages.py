@@ -66,6 +66,8 @@ DEFINITIONS = {
                  "pattern": "^(?=.*[1-9])" + "".join(rf"([0-9]+(\.[0-9]+)?{unit})?" for unit in ("d", "h", "m", "s", "ms")) + "$"},
     "size": {"description": "a decimal with a unit: 512B, 16KiB, 8MiB, 1GiB", "type": "string",
              "pattern": r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)$"},
+    "data_rate": {"description": "a size and /s: 256B/s, 1.5KiB/s", "type": "string",
+                  "pattern": r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)/s$"},
     "percent": {"description": "0% to 100% with at most two decimals", "type": ["string", "number"], "minimum": 0, "maximum": 100,
                 "pattern": r"^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)%?$"},
     "number": {"description": "a number in quotes", "type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$"},

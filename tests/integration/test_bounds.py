@@ -338,25 +338,30 @@ class SlowHeads(CrowdTest):
 
 class SlowBodies(CrowdTest):
     COUNT = connections_possible(scaled(1_000, 300, 150))
+    TIME = scaled(3, 6, 12)
     KIB_EACH = 64
     POST = b"POST /digest HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100000\r\n\r\n"
 
-    def test_bodies_byte_by_byte_cost_little_and_end_when_they_fall_silent(self):
-        proxy = self.two_pools(timeouts={"request_body_idle": "2s"})
+    def test_bodies_byte_by_byte_cost_little_and_are_cut(self):
+        proxy = self.two_pools(timeouts={"request_body_idle": f"{self.TIME}s"})
         self.load(proxy, "--requests", 1_000, judged=False)
         idle = pss_kib(proxy)
         others = self.others(proxy)
         crowd = self.crowd(proxy, self.COUNT, self.POST)
-        for _ in rounds(3):
-            crowd.each_sends(b"x")
         wait_until(lambda: total(page_of(proxy), "sluice_endpoint_requests_in_flight") >= self.COUNT, "all are at the endpoint")
         if BUILD == "release":
             held = pss_kib(proxy) - idle
             self.assertLess(held, self.COUNT * self.KIB_EACH)
             show(f"{self.COUNT} slow bodies: {held / self.COUNT:.1f} KiB each")
-        wait_until(crowd.all_ended, "they end when they fall silent", timeout=3 * PATIENCE)
+        for _ in rounds(3 * PATIENCE):
+            crowd.each_sends(b"x")
+            if crowd.all_ended():
+                break
+        self.assertTrue(crowd.all_ended(), "they are never silent, and too slow")
         others.check(self)
-        self.assertEqual({answer[:12] for answer in crowd.answers.values()}, {b"HTTP/1.1 408"})
+        answers = [answer[:12] for answer in crowd.answers.values()]
+        self.assertLessEqual(set(answers), {b"HTTP/1.1 408", b""})
+        self.assertGreater(answers.count(b"HTTP/1.1 408"), self.COUNT // 2)
         self.check_nothing_is_left(proxy)
 
 
@@ -391,13 +396,17 @@ class SlowReaders(CrowdTest):
         show(f"{count} slow readers: {(most - idle) / count:.0f} KiB each, {pages * 4 / count:.0f} KiB each in the kernel,"
              f" {pages} pages of {tcp_pressure_pages()}")
 
-    def test_readers_with_small_windows_who_stop_reading_are_cut(self):
+    def test_readers_with_small_windows_are_cut(self):
         proxy = self.two_pools(timeouts={"response_body_idle": "2s"})
         others = self.others(proxy)
         crowd = self.crowd(proxy, self.COUNT, get_of(16 << 20), receive_buffer=1024)
-        for _ in rounds(2):
+        wait_until(lambda: sample(page_of(proxy), "sluice_connections_open") > self.COUNT // 2, "they are held")
+
+        def are_gone():
             crowd.each_reads(1)
-        wait_until(lambda: total(page_of(proxy), "sluice_connections_open") <= 8, "nobody is left but the others", timeout=3 * PATIENCE)
+            return sample(page_of(proxy), "sluice_connections_open") <= 8
+
+        wait_until(are_gone, "nobody is left but the others", timeout=3 * PATIENCE)
         others.check(self)
         self.check_nothing_is_left(proxy)
 

@@ -1,10 +1,13 @@
 """HTTP/1 on the wire, byte by byte: framing, smuggling, pipelining, 1xx, Expect, trailers, early ends, broken ends."""
 
+import errno
 import json
+import select
+import socket
 import threading
 import unittest
 
-from harness import PATIENCE, SluiceTest, plain_answer, service, wait_until
+from harness import PATIENCE, PATTERN, SluiceTest, plain_answer, poll_readable, service, wait_until
 
 
 def forever(answer):
@@ -486,6 +489,38 @@ class Timeouts(SluiceTest):
             head = client.head()
             with self.assertRaises((EOFError, ConnectionResetError)):
                 client.body(head)
+
+    def test_a_trickle_is_not_enough(self):
+        """Never silent for long, and too slow: a body that comes byte by byte, an answer that is taken so."""
+
+        def script(peer):
+            if "POST" in peer.head().line:
+                peer.take(100_000)  # it does not come
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            while True:
+                peer.send(PATTERN)
+
+        proxy = self.behind(script, timeouts={"request_body_idle": "1s", "response_body_idle": "1s"},
+                            limits={"min_request_rate": "100KiB/s", "min_response_rate": "100KiB/s"})
+        with proxy.client() as client:
+            client.request("/", method="POST", fields=["Content-Length: 100000"])
+            sent = 0
+            while not poll_readable(client.sock, 0.05):
+                client.send(b"x")
+                sent += 1
+                self.assertLess(sent, 1000)
+            head, _ = client.answer()
+            self.assertEqual((head.status, head["connection"]), (408, "close"))
+        with proxy.client(receive_buffer=4096) as client:
+            client.request("/")
+            self.assertEqual(client.head().status, 200)
+            broken = select.poll()
+            broken.register(client.sock, 0)  # errors alone, which come before the bytes that are unread
+            taken = 0
+            while not broken.poll(50):
+                taken += len(client.sock.recv(1))
+                self.assertLess(taken, 1000)
+            self.assertEqual(client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.ECONNRESET)
 
     def test_idle_endpoint_connections_end_before_the_endpoint_ends_them(self):
         def script(peer):

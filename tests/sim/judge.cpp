@@ -289,12 +289,23 @@ class Judge {
     if (!entry.is_faultless || entry.lines.empty() || outcome.has_client_left) return;
     const LogLine& line = entry.lines.front();
     if (was_cut(line) || line.error == "the proxy stopped") return;
+    if (is_beyond_limit(line)) return;
     if (!outcome.answer && is_lost_on_its_way(entry)) return;
     // Behind stray bytes the broken answer to another request may have been taken for its own.
     if (!outcome.answer && has_stray_surplus()) return;
     if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
     if (pool_of(*outcome.answer) || has_stray_surplus()) return;
     find(entry, "nothing went wrong, and the proxy answers itself");
+  }
+
+  /// Of tunnels, or of requests that wait for a connection: 503 on purpose.
+  bool is_beyond_limit(const LogLine& line) {
+    const bool has_pending_limit = world_.control().settings().max_pending != 0;
+    return line.status == 503 &&
+           ((world_.tunnel_limit() != nullptr &&
+             line.error == "there are as many tunnels as there may be") ||
+            (has_pending_limit &&
+             line.error == "as many requests wait for a connection to this pool as may"));
   }
 
   /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had
@@ -349,6 +360,11 @@ class Judge {
                " is left with leases: " + std::to_string(lease.count.load()));
       }
     }
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+      if (const auto left = control.pool_cell(pool).pending.load(); left != 0)
+        find(std::to_string(left) + " requests are left waiting for a connection");
+    }
+    judge_tunnel_limit();
     if (world_.is_stopping() && world_.workers_reported_empty() != world_.workers())
       find("a stopping worker did not report that it is empty");
     std::size_t counted = 0;
@@ -358,6 +374,17 @@ class Judge {
       find("the metrics count " + std::to_string(counted) + " requests, the log has " +
            std::to_string(world_.ledger().lines));
     }
+  }
+
+  /// All places are free again, and no more than there were.
+  void judge_tunnel_limit() {
+    proxy::TunnelLimit* const limit = world_.tunnel_limit();
+    if (limit == nullptr) return;
+    std::uint32_t free = 0;
+    while (free <= world_.tunnels_max() && limit->enter()) ++free;
+    if (free != world_.tunnels_max())
+      find(std::to_string(free) + " places for tunnels are free at the end");
+    while (free-- > 0) limit->leave();
   }
 
   static std::size_t count_requests(const metrics::Block& block) {
@@ -401,14 +428,16 @@ class Judge {
   }
 
   /// Each request that got as far as a pool had one identity or none, and one choice; each fallback
-  /// is one choice more.
+  /// is one choice more. A refused tunnel has no choice.
   void judge_choices(const metrics::ServiceCounters& counters, const std::string& who) {
     std::uint64_t choices = 0, identities = 0;
     for (const auto& pool : counters.choices) {
       for (const auto& reason : pool) choices += reason.read();
     }
     for (const auto& source : counters.identities) identities += source.read();
-    if (choices != identities + counters.fallbacks.read()) {
+    const std::uint64_t refused =
+        counters.refusals[static_cast<std::size_t>(metrics::Refusal::TunnelLimit)].read();
+    if (choices + refused != identities + counters.fallbacks.read()) {
       find(who + "the metrics count " + std::to_string(identities) + " identities and " +
            std::to_string(choices) + " choices");
     }

@@ -42,12 +42,14 @@ enum class Refusal : std::uint8_t {
   NoService,          // 404
   NoEndpoint,         // 503: none of the live pool could be reached
   LocalResources,     // 503: no descriptor, port or memory for a connection
+  TunnelLimit,        // 503: limits.tunnels
+  PendingLimit,       // 503: circuit_breaker.max_pending
   Cut,                // 503: by a drain or a stop
   EndpointLost,       // 502: it closed before its answer
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 12;
+inline constexpr std::size_t kRefusals = 14;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).

@@ -38,6 +38,8 @@ struct PoolCell {
   };
   explicit PoolCell(std::size_t workers) : leases(workers) {}
   std::vector<LeaseCount> leases;  // by worker
+  alignas(64) std::atomic<std::uint32_t> pending{
+      0};  // requests that wait for a connection; relaxed
 };
 
 struct Endpoint {
@@ -68,12 +70,22 @@ struct Timeouts {
   core::Millis connect{1000};
   core::Millis request_header{10'000};
   core::Millis request_body_idle{30'000};
+  core::Millis request_body{0};
   core::Millis response_header{30'000};
   core::Millis response_body_idle{30'000};
+  core::Millis response_body{0};
   core::Millis keep_alive_idle{60'000};
   core::Millis endpoint_idle{4000};
   core::Millis tunnel_idle{3'600'000};
   // 0 here = off (`off` in the file)
+};
+
+/// How slow a client may be, in bytes a second (policy/pace.hpp). 0 = off, and so it is where the
+/// silence that it bounds is off.
+struct MinRates {
+  static constexpr std::uint32_t kDefault = 256;
+  std::uint32_t request = kDefault;
+  std::uint32_t response = kDefault;
 };
 
 /// Which Sluice-* fields answers carry.
@@ -91,8 +103,10 @@ struct ServiceSettings {
   std::vector<Pin> pins;      // the first that matches decides
   std::array<Pool, 2> pools;  // by core::index(PoolName)
   Timeouts timeouts;
+  MinRates min_rates;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
+  std::uint32_t max_pending = 0;  // requests that wait for a connection to a pool; 0: off
   Expose expose;
   bool adds_via = true;
   core::Millis drain_deadline{30'000};
@@ -126,6 +140,7 @@ struct Snapshot {
   /// Of the connection as long as no service is known: the longest of all services.
   core::Millis request_header_timeout{10'000};
   core::Millis keep_alive_idle{60'000};
+  std::uint32_t requests_per_connection = 0;  // 0: off
 
   const Service& service(core::ServiceId id) const { return services[id.raw]; }
 };

@@ -114,8 +114,10 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.timeouts = {.connect = duration(rng),
                 .request_header = duration(rng),
                 .request_body_idle = duration_or_off(rng),
+                .request_body = duration_or_off(rng),
                 .response_header = duration_or_off(rng),
                 .response_body_idle = duration_or_off(rng),
+                .response_body = duration_or_off(rng),
                 .keep_alive_idle = duration(rng),
                 .endpoint_idle = duration(rng),
                 .tunnel_idle = duration_or_off(rng)};
@@ -123,6 +125,12 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.head_limits.field_count = 1 + rng.below(128);
   s.head_limits.target_bytes = 64 + rng.below(960);
   if (rng.below(2) == 0) s.body_bytes_max = 1 + rng.next() % (std::uint64_t{1} << 40U);
+  if (rng.below(2) == 0) s.max_pending = 1 + rng.below(10'000'000);
+  const auto rate = [&rng](core::Millis idle) {
+    return idle == core::Millis{0} || rng.below(3) == 0 ? 0 : 1 + rng.below(1U << 30U);
+  };
+  s.min_rates = {.request = rate(s.timeouts.request_body_idle),
+                 .response = rate(s.timeouts.response_body_idle)};
   return s;
 }
 
@@ -131,6 +139,8 @@ Config random_config(core::Rng& rng) {
   if (rng.below(2) == 0) c.workers = 1 + rng.below(64);
   if (rng.below(2) == 0) c.connections = 1 + rng.below(10'000'000);
   if (rng.below(2) == 0) c.connections_per_address = 1 + rng.below(10'000'000);
+  if (rng.below(2) == 0) c.requests_per_connection = 1 + rng.below(10'000'000);
+  if (rng.below(2) == 0) c.tunnels = 1 + rng.below(10'000'000);
   c.listeners.push_back({.name = "listener-a", .bind = address(rng, 8080), .at = {}});
   if (rng.below(2) == 0) c.listeners.push_back({.name = "b", .bind = address(rng, 0), .at = {}});
   c.admin_socket = {.path = "/run/" + awkward_text(rng), .mode = rng.below(0777 + 1)};
@@ -199,6 +209,11 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.timeouts.connect == b.timeouts.connect);
   CHECK(a.timeouts.request_header == b.timeouts.request_header);
   CHECK(a.timeouts.request_body_idle == b.timeouts.request_body_idle);
+  CHECK(a.timeouts.request_body == b.timeouts.request_body);
+  CHECK(a.timeouts.response_body == b.timeouts.response_body);
+  CHECK(a.min_rates.request == b.min_rates.request);
+  CHECK(a.max_pending == b.max_pending);
+  CHECK(a.min_rates.response == b.min_rates.response);
   CHECK(a.timeouts.response_header == b.timeouts.response_header);
   CHECK(a.timeouts.response_body_idle == b.timeouts.response_body_idle);
   CHECK(a.timeouts.keep_alive_idle == b.timeouts.keep_alive_idle);
@@ -214,6 +229,8 @@ void check_same(const Config& a, const Config& b) {
   CHECK(a.workers == b.workers);
   CHECK(a.connections == b.connections);
   CHECK(a.connections_per_address == b.connections_per_address);
+  CHECK(a.requests_per_connection == b.requests_per_connection);
+  CHECK(a.tunnels == b.tunnels);
   REQUIRE(a.listeners.size() == b.listeners.size());
   for (std::size_t i = 0; i < a.listeners.size(); ++i) {
     CHECK(a.listeners[i].name == b.listeners[i].name);
@@ -262,7 +279,7 @@ TEST_CASE("describe: what a person reads", "[config][describe]") {
       std::string(SLUICE_SOURCE_DIR) + "/config/examples/minimal.yaml", no_environment);
   REQUIRE(loaded.config);
   CHECK(config::describe(*loaded.config) == R"(workers: auto
-limits: {connections: auto, connections_per_address: off}
+limits: {connections: auto, connections_per_address: off, requests_per_connection: off, tunnels: off}
 listeners:
   - {name: "listener-1", bind: "0.0.0.0:8080"}
 admin:
@@ -291,8 +308,10 @@ services:
       connect: 1s
       request_header: 10s
       request_body_idle: 30s
+      request_body: off
       response_header: 30s
       response_body_idle: 30s
+      response_body: off
       keep_alive_idle: 1m
       endpoint_idle: 4s
       tunnel_idle: 1h
@@ -301,5 +320,8 @@ services:
       header_count: 100
       target_bytes: 8KiB
       body_bytes: unlimited
+      min_request_rate: 256B/s
+      min_response_rate: 256B/s
+    circuit_breaker: {max_pending: off}
 )");
 }

@@ -44,6 +44,40 @@ TEST_CASE("wrong configuration: numbers", "[config][wrong]") {
   check_added(table);
 }
 
+TEST_CASE("wrong configuration: data rates", "[config][wrong]") {
+  constexpr const char* kRate =
+      ", expected a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
+  const std::array<Wrong, 10> table{{
+      {"    limits: {min_request_rate: 256}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256'") + kRate +
+           "; a rate ends in /s"},
+      {"    limits: {min_request_rate: 256B}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256B'") + kRate +
+           "; a rate ends in /s"},
+      {"    limits: {min_request_rate: 256 /s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256 /s'") + kRate},
+      {"    limits: {min_request_rate: 256/s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256/s'") + kRate +
+           "; the unit is missing"},
+      {"    limits: {min_request_rate: 0/s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '0/s'") + kRate +
+           "; 0 switches nothing off"},
+      {"    limits: {min_request_rate: 0B/s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '0B/s'") + kRate},
+      {"    limits: {min_response_rate: 2GiB/s}\n",
+       std::string("sluice.yaml:8:33: 'min_response_rate' is '2GiB/s'") + kRate},
+      {"    limits: {min_response_rate: [1B/s]}\n",
+       std::string("sluice.yaml:8:33: 'min_response_rate' is a list") + kRate},
+      {"    timeouts: {request_body_idle: off}\n    limits: {min_request_rate: 1KiB/s}\n",
+       std::string("sluice.yaml:9:32: 'min_request_rate' is '1KiB/s'") + kRate +
+           "; 'request_body_idle' is off, and a client may as well send nothing"},
+      {"    timeouts: {response_body_idle: off}\n    limits: {min_response_rate: 1KiB/s}\n",
+       std::string("sluice.yaml:9:33: 'min_response_rate' is '1KiB/s'") + kRate +
+           "; 'response_body_idle' is off, and a client may as well send nothing"},
+  }};
+  check_added(table);
+}
+
 TEST_CASE("wrong configuration: durations", "[config][wrong]") {
   const std::array<Wrong, 15> table{{
       {"    timeouts: {connect: 5}\n",
