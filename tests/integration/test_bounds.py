@@ -223,7 +223,14 @@ class Crowd:
 
     def __init__(self, proxy, count, greeting=b"", receive_buffer=None):
         self.peers = []
-        for _ in range(count):
+        accepted = sample(page_of(proxy), "sluice_connections_accepted_total")
+        for number in range(1, count + 1):
+            # Faster than they are accepted, and the kernel drops packets of everybody.
+            if number % 250 == 0:
+                wait_until(
+                    lambda: sample(page_of(proxy), "sluice_connections_accepted_total") - accepted > number - 250,
+                    "those before them are accepted",
+                )
             peer = proxy.client(receive_buffer=receive_buffer)
             self.peers.append(peer)
             peer.send(greeting)
@@ -266,6 +273,12 @@ class Crowd:
 
 
 class CrowdTest(SluiceTest):
+    def pools_elsewhere(self, **over):
+        """As two_pools(). What an endpoint has in its own kernel is its own matter: 1.5 MiB of each answer that nobody
+        takes, unless told otherwise."""
+        blue, green = (self.origin(name, send_buffer=64 * 1024) for name in ("blue", "green"))
+        return self.sluice([service([blue.address], [green.address], **over)], workers=WORKERS)
+
     def others(self, proxy):
         others = Others(proxy)
         self.addCleanup(others.stop)
@@ -373,9 +386,7 @@ class SlowReaders(CrowdTest):
     def test_readers_of_a_hundred_megabytes_cost_little_here_and_in_the_kernel(self):
         # The kernel's mark is a share of the machine's memory: fewer readers where there is little.
         count = min(self.COUNT, tcp_pressure_pages() * 4 // self.KERNEL_KIB_EACH)
-        # What an endpoint has in its own kernel is its own matter: 1.5 MiB of each answer, unless told otherwise.
-        origins = [self.origin(name, send_buffer=64 * 1024) for name in ("blue", "green")]
-        proxy = self.sluice([service([origins[0].address], [origins[1].address])], workers=WORKERS)
+        proxy = self.pools_elsewhere()
         self.load(proxy, "--requests", 1_000, judged=False)
         idle = pss_kib(proxy)
         others = self.others(proxy)
@@ -397,7 +408,7 @@ class SlowReaders(CrowdTest):
              f" {pages} pages of {tcp_pressure_pages()}")
 
     def test_readers_with_small_windows_are_cut(self):
-        proxy = self.two_pools(timeouts={"response_body_idle": "2s"})
+        proxy = self.pools_elsewhere(timeouts={"response_body_idle": "2s"})
         others = self.others(proxy)
         crowd = self.crowd(proxy, self.COUNT, get_of(16 << 20), receive_buffer=1024)
         wait_until(lambda: sample(page_of(proxy), "sluice_connections_open") > self.COUNT // 2, "they are held")
@@ -423,7 +434,7 @@ class SlowHttpTest(CrowdTest):
     TIMEOUTS = {"request_header": "2s", "request_body_idle": "2s", "response_body_idle": "2s"}
 
     def attack(self, *mode, target="/"):
-        proxy = self.two_pools(timeouts=self.TIMEOUTS)
+        proxy = self.pools_elsewhere(timeouts=self.TIMEOUTS)
         others = self.others(proxy)
         command = ["slowhttptest", *mode, "-c", str(self.COUNT), "-r", str(self.COUNT), "-l", "5", "-v", "1",
                    "-u", f"http://{proxy.address}{target}"]
