@@ -72,8 +72,8 @@ class ProxyProcess {
   std::uint64_t descriptor_limit_ = 0;
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<proxy::AddressLimit> address_limit_;
-  const std::shared_ptr<net::DescriptorReserve> reserve_;
   std::unique_ptr<proxy::TunnelLimit> tunnel_limit_;
+  const std::shared_ptr<net::DescriptorReserve> reserve_;
   net::EventLoop control_;
   net::SocketConnector connector_;
   config::CellRegistry cells_;

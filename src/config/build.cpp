@@ -57,6 +57,7 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   }
   settings->timeouts = service.timeouts;
   settings->min_rates = service.min_rates;
+  settings->repeats = service.repeats;
   settings->head_limits = service.head_limits;
   settings->body_bytes_max = service.body_bytes_max;
   settings->max_pending = service.max_pending.value_or(0);

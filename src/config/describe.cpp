@@ -107,6 +107,7 @@ std::string expose(const model::Expose& expose) {
   if (expose.reason) words.emplace_back("reason");
   if (expose.bucket) words.emplace_back("bucket");
   if (expose.endpoint) words.emplace_back("endpoint");
+  if (expose.rescued) words.emplace_back("rescued");
   return list(words, [](const std::string& word) { return word; });
 }
 
@@ -162,6 +163,25 @@ std::string limits(const Service& service) {
       data_rate_or_off(service.min_rates.request), data_rate_or_off(service.min_rates.response));
 }
 
+std::string failures(policy::FailureSet set) {
+  std::vector<std::string> words;
+  for (const policy::Failure failure : policy::kAllFailures) {
+    if (set.has(failure)) words.emplace_back(policy::text(failure));
+  }
+  return list(words, in_quotes);
+}
+
+std::string repeats(const model::Repeats& r) {
+  return fmt::format(
+      "    retry:\n      attempts: {}\n      budget: {}\n      when: {}\n      per_try_timeout: "
+      "{}\n"
+      "      back_off: {}\n      idempotency_key: {}\n    rescue:\n      when: {}\n      budget: "
+      "{}\n",
+      r.retry.retries_max, r.retry_budget.share.percent(), failures(r.retry.when),
+      duration_or_off(r.retry.per_try_timeout), duration_or_off(r.retry.back_off),
+      r.trusts_idempotency_key ? "on" : "off", failures(r.rescue), r.rescue_budget.share.percent());
+}
+
 template <typename Number>
 std::string number_or(const std::optional<Number>& number, std::string_view none) {
   return number ? std::to_string(*number) : std::string(none);
@@ -179,7 +199,7 @@ std::string describe_service(const Config& config, const Service& s) {
   out += fmt::format("    drain: {{deadline: {}, websockets: {}}}\n",
                      core::format_duration(s.drain_deadline), model::text(s.tunnels));
   out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
-  return out + timeouts(s.timeouts) + limits(s) +
+  return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) +
          fmt::format("    circuit_breaker: {{max_pending: {}}}\n", number_or(s.max_pending, "off"));
 }
 

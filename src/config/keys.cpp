@@ -24,6 +24,7 @@ constexpr string_view kCookieName = "the name of a cookie, at most 64 characters
 constexpr string_view kTarget = "blue, green, live or candidate";
 constexpr string_view kTimeout = "a duration from 1ms to 24h such as 30s";
 constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
+constexpr string_view kPercentage = "a percentage from 0% to 100% with at most two decimals";
 constexpr string_view kDataRate = "a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
 
 constexpr string_view kAuto[] = {"auto"};
@@ -34,7 +35,16 @@ constexpr string_view kFormats[] = {"json", "combined"};
 constexpr string_view kPoolNames[] = {"blue", "green"};
 constexpr string_view kTargets[] = {"blue", "green", "live", "candidate"};
 constexpr string_view kTunnelPolicies[] = {"drain", "keep", "close"};
-constexpr string_view kExposed[] = {"pool", "generation", "reason", "bucket", "endpoint"};
+constexpr string_view kExposed[] = {"pool",   "generation", "reason",
+                                    "bucket", "endpoint",   "rescued"};
+constexpr string_view kFailureWords[] = {
+    "connect_failure", "reset_before_response", "timeout", "500", "502", "503", "504"};
+constexpr string_view kFailureList =
+    "a list of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
+constexpr string_view kFailureItem =
+    "one of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
+constexpr string_view kUsualFailures =
+    "[connect_failure, reset_before_response, timeout, 502, 503, 504]";
 constexpr string_view kBareSources[] = {"client_address", "mint_cookie"};
 
 constexpr std::uint64_t milliseconds(core::Millis duration) {
@@ -286,23 +296,30 @@ constexpr Key kServiceKeys[] = {
      .words = kOnOff,
      .fallback = "on"},
     {.name = "expose",
-     .expects = "a list of pool, generation, reason, bucket, endpoint",
+     .expects = "a list of pool, generation, reason, bucket, endpoint, rescued",
      .about = "answers carry `Sluice-Pool`, `Sluice-Generation`, ... for clients to see",
      .form = Form::Word,
      .words = kExposed,
      .fallback = "[]",
-     .item = "one of pool, generation, reason, bucket, endpoint"},
+     .item = "one of pool, generation, reason, bucket, endpoint, rescued"},
     {.name = "timeouts",
      .expects = "a map of timeouts",
      .about = "bounds in time",
      .form = Form::Map},
     {.name = "limits", .expects = "a map of limits", .about = "bounds in size", .form = Form::Map},
     later("health_check", "active checks of endpoints"),
+    {.name = "retry",
+     .expects = "a map of rules of retries",
+     .about = "when a request is sent again to its pool",
+     .form = Form::Map},
+    {.name = "rescue",
+     .expects = "a map with 'when' and 'budget'",
+     .about = "when the live pool answers what the candidate failed to answer",
+     .form = Form::Map},
     {.name = "circuit_breaker",
      .expects = "a map with 'max_pending'",
      .about = "bounds on what waits for a pool",
      .form = Form::Map},
-    later("retry", "when a request is sent again"),
     later("rate_limits", "bounds on clients"),
 };
 
@@ -377,7 +394,7 @@ constexpr Key kInitialKeys[] = {
      .words = kPoolNames,
      .fallback = "blue"},
     {.name = "split",
-     .expects = "a percentage from 0% to 100% with at most two decimals",
+     .expects = kPercentage,
      .about = "share of users that gets the other pool",
      .form = Form::Percent,
      .fallback = "0%"},
@@ -593,6 +610,65 @@ constexpr Key kServiceLimitsKeys[] = {
      .fallback = "256B/s"},
 };
 
+constexpr Key kRetryKeys[] = {
+    {.name = "attempts",
+     .expects = "a number from 0 to 10",
+     .about = "times that a request may be sent again; connects that fail are not counted",
+     .form = Form::Number,
+     .range = {0, 10},
+     .fallback = "1"},
+    {.name = "budget",
+     .expects = kPercentage,
+     .about = "of the requests in flight in the pool may be repetitions; three always may",
+     .form = Form::Percent,
+     .fallback = "20%"},
+    {.name = "when",
+     .expects = kFailureList,
+     .about = "after which failures; `timeout` is that of `per_try_timeout`",
+     .form = Form::Word,
+     .words = kFailureWords,
+     .fallback = kUsualFailures,
+     .item = kFailureItem},
+    {.name = "per_try_timeout",
+     .expects = kTimeoutOrOff,
+     .about = "from the request sent to the head of its answer, while it may be sent again; "
+              "otherwise it has `timeouts.response_header`",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "back_off",
+     .expects = "a duration from 1ms to 10s such as 25ms, or off",
+     .about = "longest pause before a second attempt at the same endpoint; doubles each time, a "
+              "random part of it is waited",
+     .form = Form::Duration,
+     .range = {1, 10 * kSecond},
+     .words = kOff,
+     .fallback = "25ms"},
+    {.name = "idempotency_key",
+     .expects = "on or off",
+     .about = "`on`: the application knows requests by their `Idempotency-Key`, so that any method "
+              "with one is safe to repeat",
+     .form = Form::Word,
+     .words = kOnOff,
+     .fallback = "off"},
+};
+
+constexpr Key kRescueKeys[] = {
+    {.name = "when",
+     .expects = kFailureList,
+     .about = "after which failures of the candidate; safe methods only",
+     .form = Form::Word,
+     .words = kFailureWords,
+     .fallback = kUsualFailures,
+     .item = kFailureItem},
+    {.name = "budget",
+     .expects = kPercentage,
+     .about = "of the requests in flight in both pools may be rescued ones; three always may",
+     .form = Form::Percent,
+     .fallback = "100%"},
+};
+
 constexpr Key kCircuitBreakerKeys[] = {
     {.name = "max_pending",
      .expects = "off or a number from 1 to 10000000",
@@ -640,16 +716,18 @@ constinit const Table kSegment{
     "services[].pins[].segment", kSegmentKeys, {1, 0}, {}, kSegmentPairs};
 constinit const Table kTimeouts{"services[].timeouts", kTimeoutsKeys};
 constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
+constinit const Table kRetry{"services[].retry", kRetryKeys};
+constinit const Table kRescue{"services[].rescue", kRescueKeys};
 constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
 }  // namespace tables
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 19> kAll{
-      &kTop,       &kProcessLimits, &kListener,      &kAdmin,         &kAdminSocket,
-      &kAdminHttp, &kAccessLog,     &kService,       &kIdentity,      &kMintCookie,
-      &kPools,     &kPool,          &kInitial,       &kDrain,         &kPin,
-      &kSegment,   &kTimeouts,      &kServiceLimits, &kCircuitBreaker};
+  static constexpr std::array<const Table*, 21> kAll{
+      &kTop,       &kProcessLimits, &kListener,      &kAdmin,      &kAdminSocket, &kAdminHttp,
+      &kAccessLog, &kService,       &kIdentity,      &kMintCookie, &kPools,       &kPool,
+      &kInitial,   &kDrain,         &kPin,           &kSegment,    &kTimeouts,    &kServiceLimits,
+      &kRetry,     &kRescue,        &kCircuitBreaker};
   return kAll;
 }
 

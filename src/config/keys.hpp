@@ -77,7 +77,7 @@ struct Table {
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
     kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
-    kServiceLimits, kCircuitBreaker;
+    kServiceLimits, kRetry, kRescue, kCircuitBreaker;
 }
 
 std::span<const Table* const> all_tables();

@@ -171,6 +171,15 @@ bool read_data_rate(Reader& in, Value value, std::uint32_t& target) {
   return true;
 }
 
+bool read_on_off(Reader& in, Value value, bool& target) {
+  if (!value.is_word()) {
+    report_bad_word(in, value);
+    return false;
+  }
+  target = value.is("on");
+  return true;
+}
+
 bool read_percent(Reader& in, Value value, core::BasisPoints& target) {
   if (value.is_scalar()) {
     if (const auto percent = core::BasisPoints::parse_percent(value.text(), "")) {

@@ -24,6 +24,7 @@ static_assert(static_cast<int>(metrics::IdentityLabel::Cookie) ==
 static_assert(static_cast<int>(metrics::IdentityLabel::MintCookie) ==
               static_cast<int>(policy::IdentityKind::MintCookie));
 static_assert(policy::kReasons <= metrics::kReasonsMax);
+static_assert(policy::kAllFailures.size() <= metrics::kFailuresMax);
 
 }  // namespace
 
@@ -113,7 +114,11 @@ void Exchange::connect() {
   state_ = State::Connecting;
   const auto picked = pick_endpoint();
   if (!picked) return no_endpoint_left();
-  occupy(*picked);
+  connect_to(*picked);
+}
+
+void Exchange::connect_to(std::size_t index) {
+  occupy(index);
   if (!needs_fresh_connection_) {
     if (H1Upstream* idle = context_.upstreams.take_idle(endpoint_->id)) {
       idle->attach(*this);
@@ -220,6 +225,9 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 }
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
+  if (const auto failure = policy::failure_of_status(response.status)) [[unlikely]] {
+    if (try_again(*failure, "the endpoint answered with a server error")) return;
+  }
   note_first_byte();
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
@@ -303,7 +311,10 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
-  connect();  // nothing was sent: any method may be tried elsewhere at once
+  count_attempt_failure(policy::Failure::Connect);
+  // Nothing was sent: any method may be tried elsewhere at once.
+  if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
+  no_endpoint_left();
 }
 
 /// Ours, not the endpoint's fault (behaviour.md §4). Once per request, so that a shortage that no
@@ -330,17 +341,23 @@ void Exchange::no_endpoint_left() {
          error_.empty() ? "no usable endpoint" : error_);
 }
 
-/// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
-/// that is adopted now, so adopt first, then take the new lease, then give back the old one
-/// (architecture.md §5).
+/// The candidate can't serve: its user gets the live pool.
 void Exchange::fall_back_to_live() {
+  counters_->fallbacks.add();
+  move_to_live(policy::Reason::Fallback);
+  connect();
+}
+
+/// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
+/// lease, then give back the old one (architecture.md §5).
+void Exchange::move_to_live(policy::Reason why) {
   Hold fresh = context_.slot.hold();
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
   const core::PoolName failed = choice_.pool;
   service_ = &fresh->service(settings().id);
   choice_.pool = service_->live;
-  choice_.reason = policy::Reason::Fallback;
+  choice_.reason = why;
   if (choice_.pool != failed) {
     tried_.reset();
     avoid_.reset();
@@ -349,8 +366,6 @@ void Exchange::fall_back_to_live() {
   hold_ = std::move(fresh);
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
-  counted.fallbacks.add();
-  connect();
 }
 
 // ================ request side ================
@@ -383,7 +398,7 @@ void Exchange::start_upload() {
 /// Keeps what was sent of a request that may be repeated, as long as it is small.
 void Exchange::hold_body(std::string_view bytes) {
   if (!is_body_held_) return;
-  if (http::is_idempotent(head.method) &&
+  if (repeatable() != policy::Repeatable::Never &&
       held_.size() + bytes.size() <= core::limits::kReplayBodyMax) {
     held_.append(bytes);
     return;
@@ -394,7 +409,8 @@ void Exchange::hold_body(std::string_view bytes) {
 
 void Exchange::replay_held_body() {
   if (held_.empty()) return;
-  std::array<std::string_view, 4> parts;
+  // One more than its bytes fill: the first chunk may begin anywhere.
+  std::array<std::string_view, core::limits::kReplayBodyMax / core::limits::kChunkSize + 1> parts;
   const std::size_t count = held_.front(parts);
   for (std::size_t i = 0; i < count; ++i) upstream_->send_body(parts[i]);
 }
@@ -476,52 +492,6 @@ std::string_view Exchange::minted_cookie() const {
   return cookie.written();
 }
 
-bool Exchange::may_retry() const {
-  using policy::BodyState;
-  using policy::ConnectionAge;
-  using policy::Repeatable;
-  const Repeatable method = http::is_safe(head.method)         ? Repeatable::Safe
-                            : http::is_idempotent(head.method) ? Repeatable::Idempotent
-                                                               : Repeatable::Never;
-  return policy::may_retry(
-      {.method = method,
-       .connection = upstream_->was_reused() ? ConnectionAge::Reused : ConnectionAge::Fresh,
-       .body = is_body_held_ ? BodyState::AbsentOrHeld : BodyState::PartlyGone,
-       .response_began = upstream_->response_began(),
-       .retries_used = retries_});
-}
-
-void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
-  error_ = reason;
-  counters_->endpoint_failures[pool_label()].add();
-  const bool is_repeatable =
-      answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
-  upstream_ = nullptr;  // it closed itself
-  if (answer_ != Answer::None) return break_answer(reason);
-  if (is_repeatable) return retry();
-  if (loss == UpstreamLoss::Malformed)
-    return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol,
-                  reason);
-  answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost,
-         reason);
-}
-
-/// On a freshly opened connection, to another endpoint when there is one; the lease and its
-/// snapshot stay.
-void Exchange::retry() {
-  ++retries_;
-  counters_->retries.add();
-  needs_fresh_connection_ = true;
-  avoid_ = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
-  informational_ = 0;
-  is_upload_paused_ = false;
-  vacate();
-  context_.loop.timers().disarm(response_timer_);
-  context_.loop.timers().disarm(upload_timer_);
-  if (upload_ == Upload::Flowing) client_.open_upload(Flow::Pause);
-  connect();
-}
-
 void Exchange::switch_protocols(const http::ResponseHead& response) {
   const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
   if (!was_asked || upload_ != Upload::Ended) {
@@ -567,6 +537,7 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
   if (expose.reason) with.exposed.reason = policy::text(choice_.reason);
   if (expose.bucket && choice_.bucket) with.exposed.bucket = digits(bucket, *choice_.bucket);
   if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
+  if (expose.rescued && rescued_from_) with.exposed.rescued = core::text(*rescued_from_);
 }
 
 // ================ timers ================
@@ -592,8 +563,12 @@ void Exchange::arm_until(net::Timer& timer, core::Instant deadline) {
 /// While the client still sends, the endpoint need not answer: its time runs from the last byte of
 /// the request.
 void Exchange::await_response() {
-  if (answer_ == Answer::None)
-    arm_until(response_timer_, after(settings().timeouts.response_header));
+  if (answer_ != Answer::None) return;
+  const core::Millis whole = settings().timeouts.response_header;
+  const core::Millis one_try = settings().repeats.retry.per_try_timeout;
+  const bool is_one_of_more = one_try > core::Millis::zero() && !is_last_attempt();
+  arm_until(response_timer_,
+            is_one_of_more ? std::min(after(one_try), after(whole)) : after(whole));
 }
 
 void Exchange::await_response_body() {
@@ -623,9 +598,12 @@ void Exchange::arm_upload_timer() {
 
 void Exchange::on_response_timeout() {
   const EventScope scope(context_.gather);
+  if (std::exchange(is_backing_off_, false)) return connect();
   if (answer_ == Answer::None) {
+    constexpr std::string_view kWhy = "the endpoint did not answer in time";
     counters_->endpoint_failures[pool_label()].add();
-    return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
+    if (try_again(policy::Failure::TimedOut, kWhy)) return;
+    return answer(504, kWhy, Refusal::EndpointTimeout);
   }
   if (context_.loop.now() >= response_end())
     return break_answer("the answer took longer than it may");

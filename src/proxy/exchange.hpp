@@ -95,6 +95,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void connect();
 
   // Connecting
+  void connect_to(std::size_t index);
   void begin_connecting();
   void end_connecting();
   std::optional<std::size_t> pick_endpoint();
@@ -105,6 +106,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void punish(const model::Endpoint& endpoint);
   void no_endpoint_left();
   void fall_back_to_live();
+  void move_to_live(policy::Reason why);
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);
@@ -112,8 +114,21 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void start_upload();
   void hold_body(std::string_view bytes);
   void replay_held_body();
-  bool may_retry() const;
-  void retry();
+
+  // When an attempt has failed
+  policy::Repeatable repeatable() const;
+  policy::FailedAttempt failed_attempt(policy::Failure failure) const;
+  bool try_again(policy::Failure failure, std::string_view why);
+  bool may_retry_now(const policy::FailedAttempt& attempt);
+  bool may_rescue_now(const policy::FailedAttempt& attempt);
+  void leave_attempt();
+  void retry(const policy::FailedAttempt& attempt);
+  void rescue();
+  bool is_last_attempt() const;
+  void count_attempt_failure(policy::Failure failure);
+  static void give_back(std::atomic<std::uint32_t>*& counted);
+
+  // The answer
   void forward_informational(const http::ResponseHead& response);
   void forward_final_head(const http::ResponseHead& response);
   http::ResponseForwarding response_forwarding(const http::ResponseHead& response);
@@ -182,7 +197,12 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool needs_fresh_connection_ = false;
   bool has_made_room_ = false;  // an idle connection was closed for want of descriptors or ports
   bool is_admitted_ = false;    // counts in the pool, until it finishes
-  std::uint8_t retries_ = 0;
+  std::uint8_t retries_ = 0;    // of the pool that it is in now ...
+  std::uint8_t retries_of_all_ = 0;  // ... and with those of the pool that it was rescued from
+  bool is_backing_off_ = false;      // the response timer ends the pause
+  std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
+  std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
+  std::optional<core::PoolName> rescued_from_;
   std::uint8_t informational_ = 0;
   bool is_response_paused_ = false;
   bool is_upload_paused_ = false;

@@ -84,6 +84,8 @@ void Exchange::finish(std::uint16_t status) {
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   tunnel_place_ = {};
+  give_back(repeats_in_);
+  give_back(rescued_in_);
   held_.clear();
   service_ = nullptr;
   counters_ = nullptr;
@@ -132,7 +134,8 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   record.duration = context_.loop.now() - started_;
   record.connect = connect_time_;
   record.first_byte = first_byte_time_;
-  record.retries = retries_;
+  record.retries = retries_of_all_;
+  if (rescued_from_) record.rescued_from = core::text(*rescued_from_);
   record.user_agent = head.fields.find(http::FieldId::UserAgent).value_or(std::string_view());
   if (context_.log.format() == LogFormat::Combined) {
     record.referer = head.fields.find("Referer").value_or(std::string_view());

@@ -162,7 +162,8 @@ class Schema:
             self.used.add(form)
             ways.append({"$ref": f"#/$defs/{form}"})
         if key["words"]:
-            ways.append({"enum": key["words"]})
+            # A word of digits is a number to YAML, unless it is quoted.
+            ways.append({"enum": key["words"] + [int(word) for word in key["words"] if word.isdigit()]})
         if form != "map" or key["words"]:
             ways.append({"$ref": "#/$defs/variable"})
         return ways[0] if len(ways) == 1 else {"anyOf": ways}

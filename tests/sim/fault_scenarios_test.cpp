@@ -48,6 +48,7 @@ TEST_CASE("sim fault: the next pipelined request begins when the answer before i
   world.run_for(milliseconds(100));
   REQUIRE(attempts(world, 0) == 1);
   CHECK(world.worker().load().leases == 0);
+  CHECK(world.worker().load().holds == 0);  // a slow reader keeps no snapshot
   CHECK(attempts(world, 1) == 0);
   client.go_on_reading();
   finish(world);

@@ -68,10 +68,15 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
   }
   settings->timeouts = options.timeouts;
   settings->min_rates = options.min_rates;
+  settings->repeats = options.repeats;
   settings->max_pending = options.max_pending;
   settings->body_bytes_max = options.body_bytes_max;
-  settings->expose = {
-      .pool = true, .generation = true, .reason = true, .bucket = true, .endpoint = true};
+  settings->expose = {.pool = true,
+                      .generation = true,
+                      .reason = true,
+                      .bucket = true,
+                      .endpoint = true,
+                      .rescued = true};
   settings->tunnels = options.tunnels;
   return settings;
 }

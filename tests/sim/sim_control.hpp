@@ -15,6 +15,7 @@ struct ServiceOptions {
   std::array<std::size_t, 2> endpoints{1, 1};
   model::Timeouts timeouts{};
   model::MinRates min_rates{};
+  model::Repeats repeats{};
   std::uint32_t requests_per_connection = 0;
   std::uint32_t max_pending = 0;
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;

@@ -72,6 +72,7 @@ struct Service {
   bool adds_via = true;
   model::Timeouts timeouts;
   model::MinRates min_rates;
+  model::Repeats repeats;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
   std::optional<std::uint32_t> max_pending;  // nullopt: off

@@ -48,7 +48,7 @@ inline constexpr std::size_t kHighWatermark = 64 * 1024;
 inline constexpr std::size_t kLowWatermark = 32 * 1024;
 static_assert(kLowWatermark * 2 <= kHighWatermark);
 /// A request body held back for one retry, or until a connection stands.
-inline constexpr std::size_t kReplayBodyMax = 16 * 1024;
+inline constexpr std::size_t kReplayBodyMax = 64 * 1024;
 
 /// A configuration: 1,024 services of 100 keys are a third of each. Depth is what the file format
 /// needs (7) with room for anchors; the YAML parser recurses, so hostile text must not choose it.

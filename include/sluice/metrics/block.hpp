@@ -54,6 +54,8 @@ std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).
 inline constexpr std::size_t kReasonsMax = 12;
+/// Likewise of policy::Failure.
+inline constexpr std::size_t kFailuresMax = 8;
 
 /// Requests are counted by their durations.
 using PoolHistograms = std::array<Histogram, kPoolLabels - 1>;  // None is not counted
@@ -70,7 +72,12 @@ struct ServiceCounters {
   std::array<Counter, kPoolLabels> tunnels;            // gauge
   std::array<Counter, kPoolLabels> endpoint_failures;  // attempts that ended without an answer
   SeenUsers users;                                     // whose pool the hash decided
+  /// Attempts that failed, whatever became of the request; by policy::Failure.
+  std::array<std::array<Counter, kFailuresMax>, kPoolLabels> attempt_failures;
   Counter retries;
+  Counter retries_over_budget;  // not made
+  Counter rescues;              // answered by the live pool instead of the candidate
+  Counter rescues_over_budget;
   Counter fallbacks;  // candidate → live
   Counter identities_too_long;
   Counter cut_requests;  // by a drain or a stop

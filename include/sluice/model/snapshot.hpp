@@ -15,6 +15,7 @@
 #include "sluice/model/pins.hpp"
 #include "sluice/model/service_table.hpp"
 #include "sluice/policy/identity.hpp"
+#include "sluice/policy/retry.hpp"
 #include "sluice/policy/split.hpp"
 
 /// The immutable runtime view that a request reads under its hold, and the few shared words beside
@@ -38,8 +39,11 @@ struct PoolCell {
   };
   explicit PoolCell(std::size_t workers) : leases(workers) {}
   std::vector<LeaseCount> leases;  // by worker
-  alignas(64) std::atomic<std::uint32_t> pending{
-      0};  // requests that wait for a connection; relaxed
+  // Of all workers; relaxed. `repeating`: requests that are sent again here. `rescuing`: those of
+  // the other pool that this one answers instead.
+  alignas(64) std::atomic<std::uint32_t> pending{0};  // requests that wait for a connection
+  std::atomic<std::uint32_t> repeating{0};
+  std::atomic<std::uint32_t> rescuing{0};
 };
 
 struct Endpoint {
@@ -88,10 +92,20 @@ struct MinRates {
   std::uint32_t response = kDefault;
 };
 
+/// When a request is sent again: in its pool, and from the candidate to the live one (G11).
+struct Repeats {
+  policy::RetryRule retry;
+  policy::Budget retry_budget{core::BasisPoints::of(2000)};
+  bool trusts_idempotency_key = false;  // a request with Idempotency-Key is safe to repeat
+  policy::FailureSet rescue = policy::kUsualFailures;
+  policy::Budget rescue_budget{core::BasisPoints::of(core::BasisPoints::kAll)};
+};
+
 /// Which Sluice-* fields answers carry.
 struct Expose {
-  bool pool = false, generation = false, reason = false, bucket = false, endpoint = false;
-  bool any() const { return pool || generation || reason || bucket || endpoint; }
+  bool pool = false, generation = false, reason = false, bucket = false, endpoint = false,
+       rescued = false;
+  bool any() const { return pool || generation || reason || bucket || endpoint || rescued; }
 };
 
 /// What the configuration says about a service: the same object in all snapshots of one
@@ -104,6 +118,7 @@ struct ServiceSettings {
   std::array<Pool, 2> pools;  // by core::index(PoolName)
   Timeouts timeouts;
   MinRates min_rates;
+  Repeats repeats;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
   std::uint32_t max_pending = 0;  // requests that wait for a connection to a pool; 0: off

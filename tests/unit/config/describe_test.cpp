@@ -109,7 +109,8 @@ config::Service service(core::Rng& rng, std::size_t number) {
               .generation = rng.below(2) == 0,
               .reason = rng.below(2) == 0,
               .bucket = rng.below(2) == 0,
-              .endpoint = rng.below(2) == 0};
+              .endpoint = rng.below(2) == 0,
+              .rescued = rng.below(2) == 0};
   s.adds_via = rng.below(2) == 0;
   s.timeouts = {.connect = duration(rng),
                 .request_header = duration(rng),
@@ -125,6 +126,21 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.head_limits.field_count = 1 + rng.below(128);
   s.head_limits.target_bytes = 64 + rng.below(960);
   if (rng.below(2) == 0) s.body_bytes_max = 1 + rng.next() % (std::uint64_t{1} << 40U);
+  const auto failures = [&rng] {
+    policy::FailureSet set;
+    for (const policy::Failure failure : policy::kAllFailures) {
+      if (rng.below(2) == 0) set.add(failure);
+    }
+    return set;
+  };
+  s.repeats = {.retry = {.retries_max = rng.below(11),
+                         .when = failures(),
+                         .per_try_timeout = duration_or_off(rng),
+                         .back_off = core::Millis(rng.below(10'001))},
+               .retry_budget = {core::BasisPoints::make(rng.below(10'001), "").value()},
+               .trusts_idempotency_key = rng.below(2) == 0,
+               .rescue = failures(),
+               .rescue_budget = {core::BasisPoints::make(rng.below(10'001), "").value()}};
   if (rng.below(2) == 0) s.max_pending = 1 + rng.below(10'000'000);
   const auto rate = [&rng](core::Millis idle) {
     return idle == core::Millis{0} || rng.below(3) == 0 ? 0 : 1 + rng.below(1U << 30U);
@@ -213,6 +229,14 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.timeouts.response_body == b.timeouts.response_body);
   CHECK(a.min_rates.request == b.min_rates.request);
   CHECK(a.max_pending == b.max_pending);
+  CHECK(a.repeats.retry.retries_max == b.repeats.retry.retries_max);
+  CHECK(a.repeats.retry.when == b.repeats.retry.when);
+  CHECK(a.repeats.retry.per_try_timeout == b.repeats.retry.per_try_timeout);
+  CHECK(a.repeats.retry.back_off == b.repeats.retry.back_off);
+  CHECK(a.repeats.retry_budget.share == b.repeats.retry_budget.share);
+  CHECK(a.repeats.trusts_idempotency_key == b.repeats.trusts_idempotency_key);
+  CHECK(a.repeats.rescue == b.repeats.rescue);
+  CHECK(a.repeats.rescue_budget.share == b.repeats.rescue_budget.share);
   CHECK(a.min_rates.response == b.min_rates.response);
   CHECK(a.timeouts.response_header == b.timeouts.response_header);
   CHECK(a.timeouts.response_body_idle == b.timeouts.response_body_idle);
@@ -322,6 +346,16 @@ services:
       body_bytes: unlimited
       min_request_rate: 256B/s
       min_response_rate: 256B/s
+    retry:
+      attempts: 1
+      budget: 20%
+      when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
+      per_try_timeout: off
+      back_off: 25ms
+      idempotency_key: off
+    rescue:
+      when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
+      budget: 100%
     circuit_breaker: {max_pending: off}
 )");
 }

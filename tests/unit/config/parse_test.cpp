@@ -272,6 +272,36 @@ TEST_CASE("config: rates and times of whole bodies arrive where they belong", "[
   CHECK(least.services[0].min_rates.response == 1U << 30U);
 }
 
+TEST_CASE("config: retries and rescue arrive where they belong", "[config][parse]") {
+  using policy::Failure;
+  const model::Repeats usual = with("").services[0].repeats;
+  CHECK(usual.retry.retries_max == 1);
+  CHECK(usual.retry.when == policy::kUsualFailures);
+  CHECK(usual.retry.per_try_timeout == 0ms);
+  CHECK(usual.retry.back_off == 25ms);
+  CHECK(usual.retry_budget.share.count() == 2000);
+  CHECK_FALSE(usual.trusts_idempotency_key);
+  CHECK(usual.rescue == policy::kUsualFailures);
+  CHECK(usual.rescue_budget.share.count() == 10'000);
+  const model::Repeats other =
+      with(
+          "    retry: {attempts: 3, budget: 12.5%, when: [timeout, \"500\", 502], "
+          "per_try_timeout: 2s, back_off: off, idempotency_key: on}\n"
+          "    rescue: {when: [], budget: 0%}\n"
+          "    expose: [rescued]\n")
+          .services[0]
+          .repeats;
+  CHECK(other.retry.retries_max == 3);
+  CHECK(other.retry.when ==
+        policy::FailureSet{Failure::TimedOut, Failure::Status500, Failure::Status502});
+  CHECK(other.retry.per_try_timeout == 2s);
+  CHECK(other.retry.back_off == 0ms);
+  CHECK(other.retry_budget.share.count() == 1250);
+  CHECK(other.trusts_idempotency_key);
+  CHECK(other.rescue.empty());
+  CHECK(other.rescue_budget.share.count() == 0);
+}
+
 TEST_CASE("config: the largest allowed values are allowed", "[config][parse]") {
   const Config c = with("    salt: " + std::string(core::limits::kSaltMax, 's') +
                         "\n    limits: {header_bytes: 16KiB, target_bytes: 15KiB}\n    drain: "
@@ -468,7 +498,7 @@ TEST_CASE("config: columns count characters", "[config][parse]") {
       "\"*.example.com\", "
       "without port\n"
       "sluice.yaml:9:14: 'ä' in 'expose', expected one of pool, generation, reason, bucket, "
-      "endpoint\n");
+      "endpoint, rescued\n");
   CHECK(problems_of("{äöü: 1, wrong: [}\n") ==
         "sluice.yaml:1:18: syntax error: a ']' or '}' that closes nothing here, expected '[' or "
         "'{' before "

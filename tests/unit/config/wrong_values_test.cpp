@@ -78,6 +78,33 @@ TEST_CASE("wrong configuration: data rates", "[config][wrong]") {
   check_added(table);
 }
 
+TEST_CASE("wrong configuration: retries and rescue", "[config][wrong]") {
+  constexpr const char* kFailure =
+      ", expected one of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
+  const std::array<Wrong, 8> table{{
+      {"    retry: {attempts: 11}\n",
+       "sluice.yaml:8:23: 'attempts' is '11', expected a number from 0 to 10"},
+      {"    retry: {budget: 101%}\n",
+       "sluice.yaml:8:21: 'budget' is '101%', expected a percentage from 0% to 100% with at most "
+       "two decimals"},
+      {"    retry: {when: [\"505\"]}\n",
+       std::string("sluice.yaml:8:20: '505' in 'when'") + kFailure + ", did you mean '500'?"},
+      {"    retry: {when: [timeout, timeout]}\n",
+       "sluice.yaml:8:29: 'timeout' is listed twice in 'when', expected it once"},
+      {"    retry: {back_off: 11s}\n",
+       "sluice.yaml:8:23: 'back_off' is '11s', expected a duration from 1ms to 10s such as 25ms, "
+       "or off"},
+      {"    retry: {idempotency_key: yes}\n",
+       "sluice.yaml:8:30: 'idempotency_key' is 'yes', expected on or off"},
+      {"    retry: off\n",
+       "sluice.yaml:8:12: 'retry' is 'off', expected a map of rules of retries"},
+      {"    rescue: {attempts: 1}\n",
+       "sluice.yaml:8:14: unknown key 'attempts' in 'rescue' of service 'shop', expected one of "
+       "when, budget; it is a key of services[].retry"},
+  }};
+  check_added(table);
+}
+
 TEST_CASE("wrong configuration: durations", "[config][wrong]") {
   const std::array<Wrong, 15> table{{
       {"    timeouts: {connect: 5}\n",
@@ -175,7 +202,7 @@ TEST_CASE("wrong configuration: percentages and words", "[config][wrong]") {
        "sluice.yaml:8:10: 'via' is 'onn', expected on or off, did you mean 'on'?"},
       {"    expose: [pol]\n",
        "sluice.yaml:8:14: 'pol' in 'expose', expected one of pool, generation, reason, bucket, "
-       "endpoint, did you mean 'pool'?"},
+       "endpoint, rescued, did you mean 'pool'?"},
       {"    expose: [pool, pool]\n",
        "sluice.yaml:8:20: 'pool' is listed twice in 'expose', expected it once"},
       {"access_log: {path: /x, format: text}\n",
