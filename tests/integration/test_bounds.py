@@ -223,7 +223,14 @@ class Crowd:
 
     def __init__(self, proxy, count, greeting=b"", receive_buffer=None):
         self.peers = []
-        for _ in range(count):
+        accepted = sample(page_of(proxy), "sluice_connections_accepted_total")
+        for number in range(1, count + 1):
+            # Faster than they are accepted, and the kernel drops packets of everybody.
+            if number % 250 == 0:
+                wait_until(
+                    lambda: sample(page_of(proxy), "sluice_connections_accepted_total") - accepted > number - 250,
+                    "those before them are accepted",
+                )
             peer = proxy.client(receive_buffer=receive_buffer)
             self.peers.append(peer)
             peer.send(greeting)
@@ -266,6 +273,12 @@ class Crowd:
 
 
 class CrowdTest(SluiceTest):
+    def pools_elsewhere(self, **over):
+        """As two_pools(). What an endpoint has in its own kernel is its own matter: 1.5 MiB of each answer that nobody
+        takes, unless told otherwise."""
+        blue, green = (self.origin(name, send_buffer=64 * 1024) for name in ("blue", "green"))
+        return self.sluice([service([blue.address], [green.address], **over)], workers=WORKERS)
+
     def others(self, proxy):
         others = Others(proxy)
         self.addCleanup(others.stop)
@@ -338,39 +351,42 @@ class SlowHeads(CrowdTest):
 
 class SlowBodies(CrowdTest):
     COUNT = connections_possible(scaled(1_000, 300, 150))
+    TIME = scaled(3, 6, 12)
     KIB_EACH = 64
     POST = b"POST /digest HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100000\r\n\r\n"
 
-    def test_bodies_byte_by_byte_cost_little_and_end_when_they_fall_silent(self):
-        proxy = self.two_pools(timeouts={"request_body_idle": "6s"})
+    def test_bodies_byte_by_byte_cost_little_and_are_cut(self):
+        proxy = self.two_pools(timeouts={"request_body_idle": f"{self.TIME}s"})
         self.load(proxy, "--requests", 1_000, judged=False)
         idle = pss_kib(proxy)
         others = self.others(proxy)
         crowd = self.crowd(proxy, self.COUNT, self.POST)
-        for _ in rounds(3):
-            crowd.each_sends(b"x")
         wait_until(lambda: total(page_of(proxy), "sluice_endpoint_requests_in_flight") >= self.COUNT, "all are at the endpoint")
         if BUILD == "release":
             held = pss_kib(proxy) - idle
             self.assertLess(held, self.COUNT * self.KIB_EACH)
             show(f"{self.COUNT} slow bodies: {held / self.COUNT:.1f} KiB each")
-        wait_until(crowd.all_ended, "they end when they fall silent", timeout=3 * PATIENCE)
+        for _ in rounds(3 * PATIENCE):
+            crowd.each_sends(b"x")
+            if crowd.all_ended():
+                break
+        self.assertTrue(crowd.all_ended(), "they are never silent, and too slow")
         others.check(self)
-        self.assertEqual({answer[:12] for answer in crowd.answers.values()}, {b"HTTP/1.1 408"})
+        answers = [answer[:12] for answer in crowd.answers.values()]
+        self.assertLessEqual(set(answers), {b"HTTP/1.1 408", b""})
+        self.assertGreater(answers.count(b"HTTP/1.1 408"), self.COUNT // 2)
         self.check_nothing_is_left(proxy)
 
 
 class SlowReaders(CrowdTest):
     COUNT = connections_possible(scaled(1_000, 200, 100))
     KIB_EACH = 160
-    KERNEL_KIB_EACH = 1536  # at most; both sides' sockets of the proxy, the reader's and the rest of the endpoint's
+    KERNEL_KIB_EACH = 1500  # at most; both sides' sockets of the proxy, the reader's and the rest of the endpoint's
 
     def test_readers_of_a_hundred_megabytes_cost_little_here_and_in_the_kernel(self):
         # The kernel's mark is a share of the machine's memory: fewer readers where there is little.
         count = min(self.COUNT, tcp_pressure_pages() * 4 // self.KERNEL_KIB_EACH)
-        # What an endpoint has in its own kernel is its own matter: 1.5 MiB of each answer, unless told otherwise.
-        origins = [self.origin(name, send_buffer=64 * 1024) for name in ("blue", "green")]
-        proxy = self.sluice([service([origins[0].address], [origins[1].address])], workers=WORKERS)
+        proxy = self.pools_elsewhere()
         self.load(proxy, "--requests", 1_000, judged=False)
         idle = pss_kib(proxy)
         others = self.others(proxy)
@@ -391,13 +407,17 @@ class SlowReaders(CrowdTest):
         show(f"{count} slow readers: {(most - idle) / count:.0f} KiB each, {pages * 4 / count:.0f} KiB each in the kernel,"
              f" {pages} pages of {tcp_pressure_pages()}")
 
-    def test_readers_with_small_windows_who_stop_reading_are_cut(self):
-        proxy = self.two_pools(timeouts={"response_body_idle": "2s"})
+    def test_readers_with_small_windows_are_cut(self):
+        proxy = self.pools_elsewhere(timeouts={"response_body_idle": "2s"})
         others = self.others(proxy)
         crowd = self.crowd(proxy, self.COUNT, get_of(16 << 20), receive_buffer=1024)
-        for _ in rounds(2):
+        wait_until(lambda: sample(page_of(proxy), "sluice_connections_open") > self.COUNT // 2, "they are held")
+
+        def are_gone():
             crowd.each_reads(1)
-        wait_until(lambda: total(page_of(proxy), "sluice_connections_open") <= 8, "nobody is left but the others", timeout=3 * PATIENCE)
+            return sample(page_of(proxy), "sluice_connections_open") <= 8
+
+        wait_until(are_gone, "nobody is left but the others", timeout=3 * PATIENCE)
         others.check(self)
         self.check_nothing_is_left(proxy)
 
@@ -414,7 +434,7 @@ class SlowHttpTest(CrowdTest):
     TIMEOUTS = {"request_header": "2s", "request_body_idle": "2s", "response_body_idle": "2s"}
 
     def attack(self, *mode, target="/"):
-        proxy = self.two_pools(timeouts=self.TIMEOUTS)
+        proxy = self.pools_elsewhere(timeouts=self.TIMEOUTS)
         others = self.others(proxy)
         command = ["slowhttptest", *mode, "-c", str(self.COUNT), "-r", str(self.COUNT), "-l", "5", "-v", "1",
                    "-u", f"http://{proxy.address}{target}"]
