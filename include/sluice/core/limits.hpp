@@ -116,6 +116,12 @@ inline constexpr std::chrono::milliseconds kTunnelCutGrace{1000};
 inline constexpr std::chrono::milliseconds kPenaltyFirst{1000};
 inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 
+/// What an origin may say of itself beside one word; shown in status.
+inline constexpr std::size_t kDependenciesMax = 8;
+/// The share, in thousandths, that an endpoint gets at once when it comes back: with less a service
+/// of few requests would not warm it up at all.
+inline constexpr std::uint32_t kSlowStartLeast = 100;
+
 /// Timer wheel of a worker: never early, at most one tick late; later deadlines wait in the last
 /// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};
