@@ -60,6 +60,7 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version, Notices& 
       worker_count_(count_workers(config_)),
       control_(clock_, random_seed()),
       connector_(control_),
+      commands_(control_),
       cells_(worker_count_),
       identity_status_(config_.identity_files, clock_.wall()),
       parts_(config::build_static(config_, cells_)),
@@ -102,7 +103,8 @@ core::Status ProxyProcess::start(control::StateSource source) {
                                 .connector = connector_,
                                 .loop = control_.core(),
                                 .workers = std::move(ports),
-                                .notice = [this](const std::string& line) { notice(line); }},
+                                .notice = [this](const std::string& line) { notice(line); },
+                                .commands = &commands_},
       std::move(*state));
   controller_->start();
   watch_identity_files();

@@ -16,6 +16,7 @@
 #include "control/state_store.hpp"
 #include "net/event_loop.hpp"
 #include "net/listen_socket.hpp"
+#include "net/process_runner.hpp"
 #include "net/signals.hpp"
 #include "net/system_clock.hpp"
 #include "net/thread_resolver.hpp"
@@ -72,6 +73,7 @@ class ProxyProcess {
   std::unique_ptr<proxy::AddressLimit> address_limit_;
   net::EventLoop control_;
   net::SocketConnector connector_;
+  net::ProcessRunner commands_;
   config::CellRegistry cells_;
   IdentityStatus identity_status_;
   // Lists and services with names: replaced when their files or addresses change, then republished

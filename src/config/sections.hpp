@@ -34,6 +34,11 @@ void read_timeouts(Reader& in, Value value, const std::string& service_label,
 void read_service_limits(Reader& in, Value value, const std::string& service_label,
                          Service& service);
 
+void read_health_check(Reader& in, Value value, const std::string& service_label,
+                       policy::HealthCheck& check);
+void read_outliers(Reader& in, Value value, const std::string& service_label,
+                   policy::OutlierPolicy& outliers);
+
 /// The name of a header field; `Sluice-*` is refused, as such fields of clients are removed before
 /// anyone looks.
 bool read_header_name(Reader& in, Value value, std::string& target);

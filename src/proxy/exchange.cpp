@@ -194,6 +194,7 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
   note_first_byte();
+  note_answer(response.status);
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
   client_.send_head(response, response_forwarding(response));
@@ -245,7 +246,7 @@ policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
 }
 
 std::optional<std::size_t> Exchange::pick_endpoint() {
-  const auto role = is_candidate() ? policy::PoolRole::Candidate : policy::PoolRole::Live;
+  const policy::PoolRole role = model::role_of(*service_, choice_.pool);
   const auto view = [this](std::size_t index) { return view_endpoint(index); };
   const auto pick = [&] {
     return policy::pick_endpoint(pool().endpoints.size(), view, role, context_.loop.now(),
@@ -272,7 +273,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   connecting_ = nullptr;
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
-  counters_->endpoint_failures[pool_label()].add();
+  note_failure(policy::FailureKind::Connect);
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
@@ -297,10 +298,30 @@ void Exchange::punish(const model::Endpoint& endpoint) {
                                std::memory_order_relaxed);
 }
 
+/// Counted in the pool, and in the endpoint's own word, which passive health looks at.
+void Exchange::note_failure(policy::FailureKind kind) {
+  counters_->endpoint_failures[pool_label()].add();
+  policy::report_failure(endpoint_->cell->failures, kind, settings().outliers);
+}
+
+/// A failure that is an answer is no failure of the pool's counters: those count what the endpoint
+/// left undone.
+void Exchange::note_answer(std::uint16_t status) {
+  if (!settings().outliers.is_on()) return;
+  if (status >= 500) {
+    policy::report_failure(endpoint_->cell->failures, policy::FailureKind::Status,
+                           settings().outliers);
+  } else {
+    policy::report_success(endpoint_->cell->failures);
+  }
+}
+
 void Exchange::no_endpoint_left() {
-  if (is_candidate()) return fall_back_to_live();
+  const bool falls_back = is_candidate() && settings().on_pool_down == model::OnPoolDown::Fallback;
+  if (falls_back) return fall_back_to_live();
   if (error_.empty()) error_ = "no usable endpoint";
-  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint);
+  answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
+         Refusal::NoEndpoint);
 }
 
 /// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
@@ -465,7 +486,7 @@ bool Exchange::may_retry() const {
 
 void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
-  counters_->endpoint_failures[pool_label()].add();
+  note_loss(loss);
   const bool is_repeatable =
       answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
   upstream_ = nullptr;  // it closed itself
@@ -474,6 +495,17 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   if (loss == UpstreamLoss::Malformed)
     return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol);
   answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost);
+}
+
+/// A reused connection that dies before its answer has most likely idled out: no sign of ill
+/// health.
+void Exchange::note_loss(UpstreamLoss loss) {
+  const bool is_stale = upstream_->was_reused() && !upstream_->response_began();
+  if (is_stale && loss != UpstreamLoss::Malformed) {
+    counters_->endpoint_failures[pool_label()].add();
+  } else {
+    note_failure(policy::FailureKind::Broken);
+  }
 }
 
 /// On a freshly opened connection, to another endpoint when there is one; the lease and its
@@ -499,6 +531,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                   Refusal::EndpointProtocol);
   }
   note_first_byte();
+  note_answer(response.status);
   http::ResponseForwarding with{.adds_via = settings().adds_via,
                                 .date = context_.date.value(),
                                 .request_id = request_id_,
@@ -568,7 +601,7 @@ void Exchange::arm_upload_timer() {
 void Exchange::on_response_timeout() {
   const EventScope scope(context_.gather);
   if (answer_ == Answer::None) {
-    counters_->endpoint_failures[pool_label()].add();
+    note_failure(policy::FailureKind::Timeout);
     return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
   }
   if (is_response_paused_ && client_.queued() < last_client_queue_) {  // slow, but reading

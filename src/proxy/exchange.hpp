@@ -95,6 +95,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void vacate();
   void make_room_or_refuse();
   void punish(const model::Endpoint& endpoint);
+  void note_failure(policy::FailureKind kind);
+  void note_loss(UpstreamLoss loss);
+  void note_answer(std::uint16_t status);
   void no_endpoint_left();
   void fall_back_to_live();
 

@@ -73,6 +73,10 @@ struct Service {
   model::Timeouts timeouts;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
+  policy::HealthCheck health_check;
+  policy::OutlierPolicy outliers;
+  core::Millis slow_start{10'000};  // 0: off
+  model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
   Position at;
 };
 

@@ -116,11 +116,26 @@ inline constexpr std::chrono::milliseconds kTunnelCutGrace{1000};
 inline constexpr std::chrono::milliseconds kPenaltyFirst{1000};
 inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 
+/// Health checks under way at once, all services together; more wait for their turn. Each is a
+/// socket and the head of an answer.
+inline constexpr std::size_t kHealthChecksMax = 64;
+/// Of a check's answer, when a text is looked for in its body; a longer body is judged by so much.
+inline constexpr std::size_t kHealthBodyMax = 64 * 1024;
 /// What an origin may say of itself beside one word; shown in status.
 inline constexpr std::size_t kDependenciesMax = 8;
+/// How often failures that workers have counted are looked at, and how often the share of an
+/// endpoint that came back grows. Until then the penalty of failed connects keeps requests away.
+inline constexpr std::chrono::milliseconds kHealthLook{100};
 /// The share, in thousandths, that an endpoint gets at once when it comes back: with less a service
 /// of few requests would not warm it up at all.
 inline constexpr std::uint32_t kSlowStartLeast = 100;
+/// `path` and `body` of a health check, and the words of a hook.
+inline constexpr std::size_t kHealthPathMax = 1024;
+inline constexpr std::size_t kHealthTextMax = 256;
+inline constexpr std::size_t kHookWordsMax = 32;
+inline constexpr std::size_t kHookWordMax = 4096;
+/// Hooks that run at once, all services together; more wait. Each is a process.
+inline constexpr std::size_t kHooksMax = 8;
 
 /// Timer wheel of a worker: never early, at most one tick late; later deadlines wait in the last
 /// slot and are re-placed.

@@ -79,15 +79,15 @@ core::Millis first_check_in(const HealthCheck& check, core::Rng& rng);
 /// One whole answer to an HTTP check.
 struct CheckAnswer {
   std::uint16_t status = 0;
-  unsigned report_lines = 0;  // fields `Sluice-Health`; one is read, more are unreadable
-  std::string_view report;    // value of the first
-  bool has_body_text = true;  // HealthCheck::body was found
+  unsigned report_lines = 0;     // fields `Sluice-Health`; one is read, more are unreadable
+  std::string_view report = {};  // value of the first
+  bool has_body_text = true;     // HealthCheck::body was found
 };
 
 struct CheckResult {
   Finding finding = Finding::Pass;
-  std::string why;  // for a person; empty: it passed
-  std::optional<SelfReport> report;
+  std::string why = {};  // for a person; empty: it passed
+  std::optional<SelfReport> report = std::nullopt;
   bool is_report_unreadable = false;  // it is ignored whole; status and body decide
 };
 /// An origin's own word counts whatever its status is: many answer 503 while they drain. `ready`

@@ -14,7 +14,7 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
       {"    colour: blue\n",
        "sluice.yaml:8:5: unknown key 'colour' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits"},
+       "timeouts, limits, health_check, outlier_detection, slow_start, on_pool_down"},
       {"wokers: 2\n", "sluice.yaml:8:1: unknown key 'wokers' in the file, did you mean 'workers'?"},
       {"unknown: 1\n",
        "sluice.yaml:8:1: unknown key 'unknown' in the file, expected one of workers, limits, "
@@ -69,7 +69,8 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    connect: 1s\n",
        "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits; it is a key of services[].timeouts"},
+       "timeouts, limits, health_check, outlier_detection, slow_start, on_pool_down; it is a key "
+       "of services[].timeouts"},
       {"deadline: 5s\n",
        "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
@@ -81,7 +82,9 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    workers: 2\n",
        "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits; it is a key of the top level"},
+       "timeouts, limits, health_check, outlier_detection, slow_start, on_pool_down; it is a key "
+       "of "
+       "the top level"},
       {"    initial: {deadline: 5s}\n",
        "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "
        "live, split; it is a key of services[].drain"},
@@ -94,9 +97,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
 }
 
 TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
-  const std::array<Wrong, 6> table{{
-      {"    health_check: {path: /healthz}\n",
-       "sluice.yaml:8:5: 'health_check' is not supported by this version, in service 'shop'"},
+  const std::array<Wrong, 5> table{{
       {"    circuit_breaker: {}\n",
        "sluice.yaml:8:5: 'circuit_breaker' is not supported by this version, in service 'shop'"},
       {"    retry: {attempts: 1}\n",

@@ -146,10 +146,11 @@ TEST_CASE("health: first checks are spread over one fast interval", "[policy][he
 
 TEST_CASE("health: a status is good from one end of the range to the other", "[policy][health]") {
   const HealthCheck check = check_of(2, 3);
-  for (const std::uint16_t status : {200, 204, 299}) {
+  for (const std::uint16_t status : std::initializer_list<std::uint16_t>{200, 204, 299}) {
     CHECK(judge(check, CheckAnswer{.status = status}).finding == Finding::Pass);
   }
-  for (const std::uint16_t status : {100, 199, 300, 404, 500, 503}) {
+  for (const std::uint16_t status :
+       std::initializer_list<std::uint16_t>{100, 199, 300, 404, 500, 503}) {
     CHECK(judge(check, CheckAnswer{.status = status}).finding == Finding::Fail);
   }
   CHECK(judge(check, CheckAnswer{.status = 500}).why == "status 500, expected 200-299");
