@@ -158,10 +158,11 @@ void HealthChecker::follow() {
       }
     }
   }
-  for (const auto& [id, endpoint] : watched_) {
-    if (!there.contains(id)) remove(*endpoint);
-  }
-  std::erase_if(watched_, [&](const auto& entry) { return !there.contains(entry.first); });
+  std::erase_if(watched_, [&](const auto& entry) {
+    const bool is_gone = !there.contains(entry.first);
+    if (is_gone && entry.second->probe.is_running()) --running_;  // it ends with its endpoint
+    return is_gone;
+  });
   start_waiting();
 }
 
@@ -179,12 +180,6 @@ void HealthChecker::add(core::ServiceId service, core::PoolName pool,
   if (!policies.check.is_on) return;
   deps_.loop.timers().arm(
       added.timer, deps_.loop.now() + policy::first_check_in(policies.check, deps_.loop.rng()));
-}
-
-void HealthChecker::remove(Watched& endpoint) {
-  if (!endpoint.probe.is_running()) return;
-  endpoint.probe.cancel();
-  --running_;
 }
 
 // ---- checks ----

@@ -64,7 +64,6 @@ class HealthChecker {
   class Watched;
 
   void add(core::ServiceId service, core::PoolName pool, const model::Endpoint& endpoint);
-  void remove(Watched& endpoint);
   // Checks
   void on_due(Watched& endpoint);
   void start_waiting();

@@ -1,6 +1,7 @@
 """Health of endpoints with the real binary: killed, hung, failing and back again; what origins say of themselves; hooks;
 a candidate without a usable endpoint."""
 
+import contextlib
 import json
 import os
 import re
@@ -327,6 +328,22 @@ class Ejections(HealthTest):
         self.assertEqual(self.statuses(proxy, 50), [200] * 50)
         self.assertEqual(self.events(proxy, broken.address)[-1]["broken"], 2)
         self.assertEqual(self.events(proxy, silent.address)[-1]["timeouts"], 2)
+
+    def test_a_reused_connection_that_died_is_no_failure_of_its_endpoint(self):
+        def one_answer_per_connection(peer):
+            with contextlib.suppress(EOFError, OSError):
+                peer.head()
+                peer.send(plain_answer())
+                peer.head()  # and closes without an answer
+
+        origin, ill = self.scripted(one_answer_per_connection), Patient(self)
+        proxy = self.proxy([origin, ill], outlier_detection={"consecutive_failures": 1, "base_ejection_time": "1h", "max_ejection_time": "1h"})
+        self.assertEqual(self.statuses(proxy, 60), [200] * 60)
+        self.assertGreater(sample(page_of(proxy), "sluice_retries_total", service="shop"), 0)
+        # One look sees both: when it has seen this one the other one's turn is over.
+        ill.page = b"500 Internal Server Error"
+        wait_until(lambda: self.statuses(proxy, 4) and "ejected" in self.states(proxy, ill), "the ejection")
+        self.assertEqual(self.states(proxy, origin), [])
 
     def test_without_the_section_nothing_is_ejected(self):
         well, ill = Patient(self), Patient(self)

@@ -404,6 +404,33 @@ TEST_CASE("health checker: endpoints that come are checked, those that go are le
   CHECK(s.view(1).state == "up");
 }
 
+TEST_CASE("health checker: checks of endpoints that go give their places to others",
+          "[control][health]") {
+  Scene s;
+  s.check();
+  s.check().timeout = 60s;
+  s.answer_all_with(kOk);
+  s.start();
+  for (std::size_t i = 0; i < core::limits::kHealthChecksMax; ++i) {
+    const auto port = static_cast<std::uint16_t>(10'000 + i);
+    s.peers.modes[port] = HealthPeers::Mode::Silent;
+    auto other = std::make_shared<model::ServiceSettings>(*s.parts.services[0]);
+    model::Endpoint& changing = other->pools[0].endpoints[1];
+    changing.text = "127.0.0.1:" + std::to_string(port);
+    const auto entry = s.cells.endpoint("shop", PoolName::Blue, changing.text);
+    changing.id = entry.id;
+    changing.cell = entry.cell;
+    changing.address.port = port;
+    s.parts.services[0] = other;
+    s.checker->follow();
+    s.advance(1050ms);
+    CHECK(s.peers.connects_to[port] == 1);
+  }
+  const unsigned before = s.peers.connects_to[9001];
+  s.advance(11s);
+  CHECK(s.peers.connects_to[9001] >= before + 2);
+}
+
 TEST_CASE("health checker: an endpoint that fails in a row is ejected, and comes back slowly",
           "[control][health][ejection]") {
   Scene s;
