@@ -280,10 +280,12 @@ TEST_CASE("breaker: an outcome of an earlier state says nothing", "[policy][brea
   CHECK(s.breaker().probes_out == 1);
   s.leave(probe, Outcome::Success);
   CHECK(s.breaker().probes_good == 1);
+  const BreakerTicket second = s.probe();
   const Breaker half_open = s.breaker();
   CHECK(policy::after_outcome(half_open, early, Outcome::Failure, {}, s.now, s.policy) ==
         half_open);
-  for (int i = 0; i < 2; ++i) s.leave(s.probe(), Outcome::Success);
+  s.leave(second, Outcome::Success);
+  s.leave(s.probe(), Outcome::Success);
   REQUIRE(s.state() == State::Closed);
   s.leave(early, Outcome::Failure);
   s.leave(probe, Outcome::Failure);
