@@ -47,7 +47,7 @@ Controller::Controller(Deps deps, StartState start)
                 }),
       health_({.services = deps_.parts.services,
                .loop = deps_.loop,
-               .connector = deps_.connector,
+               .connector = deps_.checks != nullptr ? *deps_.checks : deps_.connector,
                .commands = deps_.commands,
                .events = reporter_.log(),
                .in_force = [this](core::ServiceId id, core::PoolName name) -> const model::Pool& {

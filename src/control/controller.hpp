@@ -55,6 +55,7 @@ class Controller {
     std::vector<model::WorkerPort*> workers;
     std::function<void(const std::string&)> notice;  // one line for the log; may be empty
     net::CommandRunner* commands = nullptr;          // for hooks; nullptr: none runs
+    net::Connector* checks = nullptr;                // of health checks; nullptr: `connector`
   };
   Controller(Deps deps, StartState start);
   Controller(const Controller&) = delete;

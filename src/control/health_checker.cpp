@@ -55,7 +55,7 @@ class HealthChecker::Watched final : public ProbeEvents {
   std::string reason;
   std::optional<policy::SelfReport> report;
   bool is_report_unreadable = false;
-  std::uint64_t passed = 0, failed = 0;  // checks
+  std::uint64_t passed = 0, failed = 0, skipped = 0;  // checks
   std::uint64_t ejections = 0, kept = 0;
 
  private:
@@ -65,6 +65,20 @@ class HealthChecker::Watched final : public ProbeEvents {
   HealthProbe probe;
   net::MemberTimer<Watched, &Watched::on_timer> timer{*this};
 };
+
+std::uint64_t& HealthChecker::count_of(Watched& endpoint, Finding finding) {
+  switch (finding) {
+    case Finding::Pass:
+      return endpoint.passed;
+    case Finding::Skipped:
+      return endpoint.skipped;
+    case Finding::Fail:
+    case Finding::Drain:
+    case Finding::Down:
+      return endpoint.failed;
+  }
+  core::unreachable();
+}
 
 namespace {
 
@@ -109,6 +123,7 @@ std::string_view cause_of(const policy::CheckResult& result) {
   switch (result.finding) {
     case Finding::Pass:
     case Finding::Fail:
+    case Finding::Skipped:
       return "checks";
     case Finding::Down:
       return "down";
@@ -211,7 +226,7 @@ void HealthChecker::on_finding(Watched& endpoint, policy::CheckResult result) {
   --running_;
   const Health before = endpoint.health;
   endpoint.health = policy::after_finding(before, result.finding, endpoint.policies.check);
-  ++(result.finding == Finding::Pass ? endpoint.passed : endpoint.failed);
+  ++count_of(endpoint, result.finding);
   const bool has_turned = endpoint.health.state != before.state;
   if (has_turned) tell_turn(endpoint, before.state, result);
   if (!result.why.empty()) endpoint.reason = result.why;
@@ -460,12 +475,14 @@ void HealthChecker::write_metrics(metrics::Exposition& out) const {
   each("sluice_health_checks_total", MetricType::Counter, "Health checks, by result.",
        [&](const Watched& e) {
          labels(e, [&](auto service, auto pool, auto text) {
-           out.sample(
-               {{"service", service}, {"pool", pool}, {"endpoint", text}, {"result", "passed"}},
-               e.passed);
-           out.sample(
-               {{"service", service}, {"pool", pool}, {"endpoint", text}, {"result", "failed"}},
-               e.failed);
+           const auto write_result = [&](std::string_view result, std::uint64_t count) {
+             out.sample(
+                 {{"service", service}, {"pool", pool}, {"endpoint", text}, {"result", result}},
+                 count);
+           };
+           write_result("passed", e.passed);
+           write_result("failed", e.failed);
+           write_result("skipped", e.skipped);
          });
        });
   each("sluice_endpoint_ejections_total", MetricType::Counter,

@@ -31,7 +31,7 @@ class HealthChecker {
   struct Deps {
     const Services& services;  // as configured; elements may be replaced, then follow()
     net::Loop& loop;
-    net::Connector& connector;
+    net::Connector& connector;               // of the checks
     net::CommandRunner* commands = nullptr;  // nullptr: no hook runs
     EventLog& events;
     /// The pool as requests see it, with what operators have decided.
@@ -69,6 +69,7 @@ class HealthChecker {
   void start_waiting();
   void arm_next(Watched& endpoint);
   void on_finding(Watched& endpoint, policy::CheckResult result);
+  static std::uint64_t& count_of(Watched& endpoint, policy::Finding finding);
   // What workers have counted, and what time brings
   void look();
   void arm_look();

@@ -80,6 +80,8 @@ void HealthProbe::send_request() {
 
 void HealthProbe::on_connect_failed(net::ConnectError error) {
   connecting_ = nullptr;
+  // Ours, not the endpoint's fault (behaviour.md §4).
+  if (error == net::ConnectError::LocalResources) return end({.finding = policy::Finding::Skipped});
   fail("no connection: " + std::string(net::text(error)));
 }
 

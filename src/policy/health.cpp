@@ -53,6 +53,8 @@ Health after_finding(Health health, Finding finding, const HealthCheck& check) {
       return {.state = State::Draining};
     case Finding::Down:
       return {.state = State::Down, .passes = 0, .failures = check.unhealthy_after};
+    case Finding::Skipped:
+      return health;
   }
   core::unreachable();
 }

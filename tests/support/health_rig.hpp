@@ -15,7 +15,7 @@ namespace sluice::test {
 /// so that a test can look at what was done to it.
 class HealthPeers final : public net::Connector {
  public:
-  enum class Mode { Accepts, Refuses, Silent };
+  enum class Mode { Accepts, Refuses, Silent, NoResources };
 
   explicit HealthPeers(net::Loop& loop) : loop_(loop) {}
 
@@ -80,6 +80,8 @@ class HealthPeers final : public net::Connector {
     net::ConnectEvents* events = std::exchange(attempt.events, nullptr);
     if (events == nullptr) return;
     if (mode == Mode::Refuses) return events->on_connect_failed(net::ConnectError::Refused);
+    if (mode == Mode::NoResources)
+      return events->on_connect_failed(net::ConnectError::LocalResources);
     attempt.is_connected = true;
     events->on_connected(attempt.transport);
   }

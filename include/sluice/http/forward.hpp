@@ -88,7 +88,7 @@ struct ResponseForwarding {
   std::string_view set_cookie{};  // whole value of a minted cookie; then Cache-Control: private is
                                   // added when needed
   struct Exposed {                // each is written when not empty
-    std::string_view pool, generation, reason, bucket, endpoint;
+    std::string_view pool, generation, reason, bucket, endpoint, rescued;
   } exposed{};
 };
 

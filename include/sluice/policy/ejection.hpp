@@ -15,7 +15,7 @@ struct OutlierPolicy {
   std::uint32_t consecutive_failures = 0;  // 0: off
   core::Millis base_time{10'000};          // of the first ejection; doubles with each further one
   core::Millis max_time{300'000};
-  core::BasisPoints max_ejected = *core::BasisPoints::make(5000, "");  // of a pool's endpoints
+  core::BasisPoints max_ejected = core::BasisPoints::of(5000);  // of a pool's endpoints
 
   bool is_on() const { return consecutive_failures != 0; }
 };

@@ -28,23 +28,23 @@ struct HealthCheck {
   std::uint16_t status_most = 299;
   std::string body = {};  // text that the answer's body contains; empty: any body
   core::Millis interval{5000};
-  core::Millis fast_interval{1000};  // while in doubt; never above `interval`
-  core::BasisPoints jitter = *core::BasisPoints::make(1000, "");  // of an interval, either way
-  core::Millis timeout{2000};         // of one check, the connect included
+  core::Millis fast_interval{1000};                        // while in doubt; never above `interval`
+  core::BasisPoints jitter = core::BasisPoints::of(1000);  // of an interval, either way
+  core::Millis timeout{2000};                              // of one check, the connect included
   std::uint32_t healthy_after = 2;    // passes in a row that bring an endpoint back
   std::uint32_t unhealthy_after = 3;  // failures in a row that take it out
-  std::optional<core::BasisPoints> memory_limit =
-      core::BasisPoints::make(9000, "").value();  // nullopt: off
-  std::vector<std::string> hook = {};             // a program and its arguments; empty: none
+  std::optional<core::BasisPoints> memory_limit = core::BasisPoints::of(9000);  // nullopt: off
+  std::vector<std::string> hook = {};  // a program and its arguments; empty: none
   core::Millis hook_timeout{30'000};
 };
 
 /// What one check found.
 enum class Finding : std::uint8_t {
   Pass,
-  Fail,   // no answer, or not the expected one
-  Drain,  // it asks for no new requests, or its memory is above the limit
-  Down,   // it says itself that it is down
+  Fail,     // no answer, or not the expected one
+  Drain,    // it asks for no new requests, or its memory is above the limit
+  Down,     // it says itself that it is down
+  Skipped,  // it could not be asked for want of something of ours: says nothing of it
 };
 
 /// Of one endpoint, and how often in a row the last finding came (at most as often as it matters).

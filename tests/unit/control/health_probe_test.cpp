@@ -167,6 +167,15 @@ TEST_CASE("health probe: ends of the connection before the answer are failures",
   CHECK(p.result->why.starts_with("no connection: "));
 }
 
+TEST_CASE("health probe: what is missing here is no failure of the endpoint", "[control][health]") {
+  Probe p;
+  p.peers.modes[9001] = HealthPeers::Mode::NoResources;
+  p.start();
+  REQUIRE(p.result);
+  CHECK(p.result->finding == Finding::Skipped);
+  CHECK(p.result->why.empty());
+}
+
 TEST_CASE("health probe: its time covers connection and answer", "[control][health]") {
   Probe p;
   p.check.timeout = 1000ms;

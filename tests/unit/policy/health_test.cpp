@@ -90,6 +90,13 @@ TEST_CASE("health: its own word counts at once, and the way back is that of pass
   CHECK(after(down, {Finding::Drain}, check).state == State::Draining);
 }
 
+TEST_CASE("health: a check that could not be made says nothing", "[policy][health]") {
+  const HealthCheck check = check_of(2, 3);
+  const Health doubted = after(kUp, {kFail, kFail}, check);
+  CHECK(policy::after_finding(doubted, Finding::Skipped, check) == doubted);
+  CHECK(after(doubted, {Finding::Skipped, kFail}, check).state == State::Down);
+}
+
 TEST_CASE("health: it is in doubt while one more finding may turn it", "[policy][health]") {
   const HealthCheck check = check_of(2, 3);
   CHECK(policy::is_in_doubt({}));
