@@ -24,9 +24,8 @@ struct BreakerPolicy {
   std::uint32_t window_seconds = 10;  // 1 to kBreakerSlots; the current second is one of them
   std::uint32_t min_requests = 20;    // in the window, before it is judged
   std::optional<core::BasisPoints> error_rate =
-      core::BasisPoints::make(5000, "").value();  // at which it opens; nullopt: off
-  std::optional<core::BasisPoints> slow_rate =
-      core::BasisPoints::make(5000, "").value();  // likewise
+      core::BasisPoints::of(5000);  // at which it opens; nullopt: off
+  std::optional<core::BasisPoints> slow_rate = core::BasisPoints::of(5000);  // likewise
   core::Millis open_for{5000};         // first cool-down, at least 1 s; doubles up to ...
   core::Millis open_most{300'000};     // ... this
   std::uint32_t half_open_probes = 3;  // 1 to kBreakerProbesMost

@@ -295,3 +295,25 @@ TEST_CASE("explain: in the live pool a penalty only ranks, and none in use is a 
   CHECK(model::sentence_of(e).ends_with(
       "; but no endpoint of blue is in use, so Sluice answers 503 itself"));
 }
+
+TEST_CASE("explain: a candidate that its health has taken out falls back, or is a 503",
+          "[model][explain]") {
+  Scene scene;
+  scene.input.now = core::Instant(core::Millis(5000));
+  scene.endpoint(PoolName::Green).cell->health = policy::HealthWord::out().word();
+  const Explanation fallback = scene.user("user-2");
+  CHECK(fallback.choice->reason == Reason::Fallback);
+  CHECK_FALSE(fallback.answer);
+  scene.settings().on_pool_down = model::OnPoolDown::Fail;
+  const Explanation fail = scene.user("user-2");
+  CHECK(fail.choice->pool == PoolName::Green);
+  REQUIRE(fail.answer);
+  CHECK(fail.answer->status == 503);
+  CHECK(model::sentence_of(fail).ends_with(
+      "; but no endpoint of green is in use, so Sluice answers 503 itself"));
+  // Nobody else takes these users, so a penalty only ranks.
+  scene.endpoint(PoolName::Green).cell->health = 0;
+  scene.endpoint(PoolName::Green).cell->penalty =
+      policy::Penalty().after_failure(scene.input.now).word();
+  CHECK_FALSE(scene.user("user-2").answer);
+}
