@@ -71,6 +71,12 @@ inline constexpr std::size_t kWorkersMax = 64;
 /// all of them.
 inline constexpr std::size_t kPinsPerServiceMax = 256;
 inline constexpr std::size_t kPinValuesMax = 256;
+/// Requests per period, and at once, of one key.
+inline constexpr std::uint32_t kRateMax = 1'000'000;
+/// Keys that the table of one limit is made for: 64 MiB at most.
+inline constexpr std::size_t kLimitKeysLeast = 64;
+inline constexpr std::size_t kLimitKeysMax = 4 * 1024 * 1024;
+
 /// A file of identities: seven million of 36 octets. While it is read it is in memory twice.
 inline constexpr std::size_t kIdentityFileMax = 256 * 1024 * 1024;
 static_assert(kIdentityFileMax < UINT32_MAX / 2);  // offsets are 32 bit
