@@ -179,6 +179,8 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.get("timeouts")) read_timeouts(in, *v, label, service.timeouts);
   if (const auto v = section.get("limits")) read_service_limits(in, *v, label, service);
   if (const auto v = section.get("pins")) read_pins(in, *v, label, service, config.identity_files);
+  if (const auto v = section.get("rate_limits"))
+    read_rate_limits(in, *v, label, service.rate_limits);
   const bool is_whole = in.problem_count() == problems_before;
   if (is_whole) check_live_pool(in, item.node->at, label, service);
 }

@@ -87,9 +87,7 @@ std::uint32_t InFlightTable::in_flight(std::uint64_t hash) const {
 }
 
 std::size_t InFlightTable::count() const {
-  std::size_t count = 0;
-  buckets_.each([&count](std::uint64_t word) { count += word != 0 ? 1 : 0; });
-  return count;
+  return buckets_.count([](std::uint64_t word) { return word != 0; });
 }
 
 }  // namespace sluice::policy

@@ -17,8 +17,12 @@ static_assert(sizeof(KeyBuckets::Bucket) == 64 && std::atomic<std::uint64_t>::is
 
 }  // namespace
 
+std::size_t KeyBuckets::bytes_for(std::size_t keys) {
+  return std::bit_ceil(keys * 2) * sizeof(Word);
+}
+
 KeyBuckets::KeyBuckets(std::size_t keys)
-    : mask_(std::bit_ceil(keys * 2) / kWords - 1), buckets_(std::make_unique<Bucket[]>(mask_ + 1)) {
+    : mask_(bytes_for(keys) / sizeof(Bucket) - 1), buckets_(std::make_unique<Bucket[]>(mask_ + 1)) {
   ENSURE(keys >= core::limits::kLimitKeysLeast && keys <= core::limits::kLimitKeysMax,
          "the size of a table is within its bounds");
 }

@@ -1,6 +1,7 @@
 #include "sluice/policy/rate_limit.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "sluice/core/ensure.hpp"
 #include "sluice/core/limits.hpp"
@@ -13,7 +14,7 @@ namespace {
 __extension__ using Wide = unsigned __int128;
 
 constexpr std::chrono::microseconds kTickLeast{8};
-constexpr std::uint64_t kTicksPerRequestMost = std::uint64_t{1} << 16U;
+constexpr unsigned kLog2OfTicksMost = 16;
 // How far the clocks of two workers that charge the same key may be apart: one of them may have
 // been stopped between its look at the clock and its charge.
 constexpr std::chrono::seconds kClocksApart{60};
@@ -22,19 +23,29 @@ std::uint64_t nanos(core::Nanos time) {
   return static_cast<std::uint64_t>(std::max(time, core::Nanos::zero()).count());
 }
 
-std::uint64_t ticks_per_request(Rate rate) {
+unsigned log2_of_ticks(Rate rate) {
   ENSURE(rate.count > 0 && rate.count <= core::limits::kRateMax, "a rate is within its bounds");
-  std::uint64_t ticks = kTicksPerRequestMost;
-  while (ticks > 1 && nanos(rate.period) / rate.count / ticks < nanos(kTickLeast)) ticks /= 2;
-  return ticks;
+  unsigned log2 = kLog2OfTicksMost;
+  while (log2 > 0 && ((nanos(rate.period) / rate.count) >> log2) < nanos(kTickLeast)) --log2;
+  return log2;
 }
 
 }  // namespace
 
+std::string text(Rate rate) {
+  using std::chrono::hours;
+  const std::string_view unit = rate.period == std::chrono::seconds(1)   ? "s"
+                                : rate.period == std::chrono::minutes(1) ? "min"
+                                : rate.period == hours(1)                ? "h"
+                                                                         : "d";
+  return std::to_string(rate.count).append("/").append(unit);
+}
+
 RatePolicy::RatePolicy(Rate rate, std::uint32_t burst)
     : rate_(rate),
       burst_(burst),
-      per_request_(ticks_per_request(rate)),
+      shift_(log2_of_ticks(rate)),
+      per_request_(std::uint64_t{1} << shift_),
       scale_(rate.count * per_request_),
       full_(burst * per_request_),
       most_ahead_(full_ + nanos(kClocksApart) / 1000) {  // a tick is at least 1 us
@@ -42,7 +53,8 @@ RatePolicy::RatePolicy(Rate rate, std::uint32_t burst)
   ENSURE(rate.period >= std::chrono::seconds(1) && rate.period <= std::chrono::hours(24),
          "a rate is per second, minute, hour or day");
 }
-static_assert((kTicksPerRequestMost * core::limits::kRateMax + 60'000'000) < RatePolicy::kTatMask);
+static_assert((std::uint64_t{core::limits::kRateMax} << kLog2OfTicksMost) + 60'000'000 <
+              RatePolicy::kTatMask);
 
 std::uint64_t RatePolicy::tick_at(core::Instant now) const {
   const Wide scaled = Wide{nanos(now.time_since_epoch())} * scale_;
@@ -56,10 +68,9 @@ core::Nanos RatePolicy::duration_of(std::uint64_t ticks) const {
 
 RateVerdict RatePolicy::verdict(bool is_admitted, std::uint64_t debt) const {
   if (!is_admitted) return {false, 0, duration_of(debt + per_request_ - full_)};
-  const std::uint64_t left = (full_ - std::min(debt, full_)) / per_request_;
+  const std::uint32_t left = this->left(debt);
   const std::uint64_t debt_of_one_more = full_ - std::min(full_, (left + 1) * per_request_);
-  return {true, static_cast<std::uint32_t>(left),
-          duration_of(debt - std::min(debt, debt_of_one_more))};
+  return {true, left, duration_of(debt - std::min(debt, debt_of_one_more))};
 }
 
 RateVerdict RatePolicy::standing(const Step& step) const {

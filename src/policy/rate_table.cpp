@@ -84,7 +84,7 @@ RateTable::Look RateTable::look(const RatePolicy& policy, std::uint64_t hash,
                                 std::uint64_t now) const {
   const std::uint64_t tag = tag_of(hash);
   const auto [first, second] = buckets_.buckets_of(hash);
-  Look look;
+  Look look{};
   look.place = find(*first, tag, look.word);
   if (look.place == nullptr) look.place = find(*second, tag, look.word);
   if (look.place != nullptr) {
@@ -134,11 +134,8 @@ void RateTable::refund(const RatePolicy& policy, std::uint64_t hash) {
 }
 
 std::size_t RateTable::count(const RatePolicy& policy, std::uint64_t now) const {
-  std::size_t count = 0;
-  buckets_.each([&](std::uint64_t word) {
-    if (tag_in(word) != 0 && policy.debt(tat_in(word), now) != 0) ++count;
-  });
-  return count;
+  return buckets_.count(
+      [&](std::uint64_t word) { return tag_in(word) != 0 && policy.debt(tat_in(word), now) != 0; });
 }
 
 }  // namespace sluice::policy

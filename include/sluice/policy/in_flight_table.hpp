@@ -33,7 +33,7 @@ class InFlightTable {
 
   /// Of one key.
   std::uint32_t in_flight(std::uint64_t hash) const;
-  /// Keys that have requests. Linear in the size.
+  /// Keys that have requests: as RateTable::count().
   std::size_t count() const;
   std::size_t places() const { return buckets_.places(); }
 

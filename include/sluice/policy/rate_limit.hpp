@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 #include "sluice/core/clock.hpp"
 
@@ -13,6 +14,8 @@ struct Rate {
   core::Nanos period{0};    // one second, minute, hour or day
   friend bool operator==(const Rate&, const Rate&) = default;
 };
+/// `100/s`, as it stands in a configuration.
+std::string text(Rate rate);
 
 /// What one request was told, or would be told.
 struct RateVerdict {
@@ -56,9 +59,9 @@ class RatePolicy {
     return ahead > most_ahead_ ? 0 : ahead;
   }
   struct Step {
-    bool is_admitted = false;
-    std::uint64_t next_tat = 0;  // when admitted
-    std::uint64_t debt = 0;      // after the request; refused: unchanged
+    bool is_admitted;
+    std::uint64_t next_tat;  // when admitted
+    std::uint64_t debt;      // after the request; refused: unchanged
   };
   /// What one more request does to the TAT.
   Step step(std::uint64_t tat, std::uint64_t now) const {
@@ -68,6 +71,10 @@ class RatePolicy {
   }
   /// The TAT as if a request that step() admitted had not come.
   std::uint64_t take_back(std::uint64_t tat) const { return (tat - per_request_) & kTatMask; }
+  /// Requests that may follow at once for who owes `debt`.
+  std::uint32_t left(std::uint64_t debt) const {
+    return debt >= full_ ? 0 : static_cast<std::uint32_t>((full_ - debt) >> shift_);
+  }
   /// In words of time, for who owes `debt` and was admitted or not.
   RateVerdict verdict(bool is_admitted, std::uint64_t debt) const;
   /// The same for who only looks: `left` requests may come now, the one of `step` among them.
@@ -76,6 +83,7 @@ class RatePolicy {
  private:
   Rate rate_;
   std::uint32_t burst_;
+  unsigned shift_;             // log2 of the next
   std::uint64_t per_request_;  // ticks
   std::uint64_t scale_;        // ticks per period
   std::uint64_t full_;         // ticks of the whole burst

@@ -31,10 +31,10 @@ class RateTable {
       return policy.verdict(step.is_admitted, step.debt);
     }
     RatePolicy::Step step;
-    std::atomic<std::uint64_t>* place = nullptr;
-    std::uint64_t word = 0;  // that stood there
-    bool is_new = false;     // the key has no place yet
-    bool evicts = false;     // and takes that of a key that still owes something
+    std::atomic<std::uint64_t>* place;
+    std::uint64_t word;  // that stood there
+    bool is_new;         // the key has no place yet
+    bool evicts;         // and takes that of a key that still owes something
   };
   /// Changes nothing. `hash` is a keyed hash of the key; `now` of policy.tick_at().
   Look look(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
@@ -46,7 +46,7 @@ class RateTable {
   /// As if a request that charge() admitted had not come.
   void refund(const RatePolicy& policy, std::uint64_t hash);
 
-  /// Keys that owe something. Linear in the size.
+  /// Keys that owe something: about, in a table for more than 65,536. At most 0.1 ms.
   std::size_t count(const RatePolicy& policy, std::uint64_t now) const;
   std::size_t places() const { return buckets_.places(); }
 

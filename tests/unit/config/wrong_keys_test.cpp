@@ -14,7 +14,7 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
       {"    colour: blue\n",
        "sluice.yaml:8:5: unknown key 'colour' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits"},
+       "timeouts, limits, rate_limits"},
       {"wokers: 2\n", "sluice.yaml:8:1: unknown key 'wokers' in the file, did you mean 'workers'?"},
       {"unknown: 1\n",
        "sluice.yaml:8:1: unknown key 'unknown' in the file, expected one of workers, limits, "
@@ -69,7 +69,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    connect: 1s\n",
        "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits; it is a key of services[].timeouts"},
+       "timeouts, limits, rate_limits; it is a key of services[].timeouts"},
       {"deadline: 5s\n",
        "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
@@ -77,11 +77,12 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"name: shop\n",
        "sluice.yaml:8:1: unknown key 'name' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
-       "listeners[] and services[] and services[].identity[].mint_cookie"},
+       "listeners[] and services[] and services[].identity[].mint_cookie and "
+       "services[].rate_limits[]"},
       {"    workers: 2\n",
        "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits; it is a key of the top level"},
+       "timeouts, limits, rate_limits; it is a key of the top level"},
       {"    initial: {deadline: 5s}\n",
        "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "
        "live, split; it is a key of services[].drain"},
@@ -94,15 +95,13 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
 }
 
 TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
-  const std::array<Wrong, 6> table{{
+  const std::array<Wrong, 5> table{{
       {"    health_check: {path: /healthz}\n",
        "sluice.yaml:8:5: 'health_check' is not supported by this version, in service 'shop'"},
       {"    circuit_breaker: {}\n",
        "sluice.yaml:8:5: 'circuit_breaker' is not supported by this version, in service 'shop'"},
       {"    retry: {attempts: 1}\n",
        "sluice.yaml:8:5: 'retry' is not supported by this version, in service 'shop'"},
-      {"    rate_limits: []\n",
-       "sluice.yaml:8:5: 'rate_limits' is not supported by this version, in service 'shop'"},
       {"admin: {http: {bind: 127.0.0.1:9901, token_file: /t}}\n",
        "sluice.yaml:8:38: 'token_file' is not supported by this version, in 'admin.http'"},
       {"access_log: {path: /x, format: common}\n",

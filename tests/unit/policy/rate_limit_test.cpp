@@ -156,7 +156,8 @@ TEST_CASE("rate: the edges of the clock", "[policy][rate]") {
     CHECK(policy.tick_at(Instant{-5s}) == 0);
     Key at_the_end{policy};
     CHECK(at_the_end.burst_of(5, Instant{Nanos(std::numeric_limits<Nanos::rep>::max())}) == 2);
-    // Over the point where a TAT wraps around.
+    // Over the point where a TAT wraps around, where the clock can come to it.
+    if (rate.period == 24h) continue;
     const Instant wrap{policy.duration_of(std::uint64_t{1} << RatePolicy::kTatBits)};
     Key wrapping{policy, policy.tick_at(wrap - 1us)};
     CHECK(wrapping.burst_of(5, wrap - 1us) == 2);
