@@ -42,10 +42,10 @@ model::Pool build_pool(const std::string& service, core::PoolName name, PlacedPo
 
 std::shared_ptr<const model::RateLimits> build_limits(const Service& service, CellRegistry& cells) {
   if (service.rate_limits.empty()) return nullptr;
-  auto limits = std::make_shared<model::RateLimits>();
+  std::vector<model::RateLimit> limits;
   for (const model::LimitRule& rule : service.rate_limits)
-    limits->push_back(model::make_limit(rule, cells.limit(service.name, rule)));
-  return limits;
+    limits.push_back(model::make_limit(rule, cells.limit(service.name, rule)));
+  return std::make_shared<const model::RateLimits>(std::move(limits));
 }
 
 // Whoever knew it could choose keys that share a place. One for all limits: they share no tables.

@@ -109,7 +109,7 @@ ServiceView Controller::view_of(core::ServiceId id) const {
                    .limits = {},
                    .pools = {}};
   if (const auto& limits = in_force(id)->rate_limits) {
-    for (const model::RateLimit& limit : *limits)
+    for (const model::RateLimit& limit : limits->list)
       view.limits.push_back(view_of_limit(limit, deps_.loop.now()));
   }
   for (const model::Pool& pool : in_force(id)->pools) {

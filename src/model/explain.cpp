@@ -116,14 +116,15 @@ class Walk {
 
   void ask_limits(const RateLimits& limits) {
     const bool is_known = !out_.would_mint && !out_.identity.empty();
-    LimitedRequest request(
-        {.head = head_,
-         .client = who_.address,
-         .identity = is_known ? std::optional<std::string_view>(out_.identity) : std::nullopt,
-         .service = settings().name,
-         .pool = out_.choice->pool,
-         .is_candidate = out_.choice->pool != out_.service->live});
-    for (const RateLimit& limit : limits) {
+    const LimitedRequest::Parts parts{
+        .head = head_,
+        .client = who_.address,
+        .identity = is_known ? std::optional<std::string_view>(out_.identity) : std::nullopt,
+        .service = settings().name,
+        .pool = out_.choice->pool,
+        .is_candidate = out_.choice->pool != out_.service->live};
+    LimitedRequest request(parts);
+    for (const RateLimit& limit : limits.list) {
       if (!request.is_matched(limit.rule)) continue;
       out_.limits.push_back(asked(limit, request));
       const bool is_enforced = limit.rule.mode == LimitMode::Enforce;

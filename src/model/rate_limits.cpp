@@ -7,7 +7,6 @@
 #include "sluice/core/ensure.hpp"
 #include "sluice/http/cookies.hpp"
 #include "sluice/http/target.hpp"
-#include "sluice/model/service_table.hpp"
 
 namespace sluice::model {
 
@@ -23,16 +22,17 @@ std::string quota_item(std::string_view name, const policy::RatePolicy& policy) 
       std::chrono::duration_cast<std::chrono::seconds>(policy.rate().period).count());
   const std::uint64_t window = (period * policy.burst() + count - 1) / count;  // 1 at least
   const std::uint64_t quota = std::max<std::uint64_t>(window * count / period, policy.burst());
-  return fmt::format("\"{}\";q={};w={}", name, quota, window);
+  return fmt::format("{};q={};w={}", name, quota, window);
 }
 
+/// `name` in quotes, as it stands in fields.
 std::string policy_item(std::string_view name, const Allowance& allowance) {
-  std::string out = allowance.rate ? quota_item(name, *allowance.rate) : "";
-  if (allowance.in_flight_max == 0) return out;
+  std::string out = allowance.rate ? quota_item(name, *allowance.rate) + ", " : "";
+  if (allowance.in_flight_max == 0) return out.substr(0, out.size() - 2);
   // A name stands for one policy only.
-  return out + fmt::format("{}\"{}\";q={};qu=\"concurrent-requests\"", out.empty() ? "" : ", ",
-                           allowance.rate ? fmt::format("{}#in-flight", name) : std::string(name),
-                           allowance.in_flight_max);
+  name.remove_suffix(1);
+  return out + fmt::format("{}{}\";q={};qu=\"concurrent-requests\"", name,
+                           allowance.rate ? "#in-flight" : "", allowance.in_flight_max);
 }
 
 std::optional<policy::Rate> rate_in(const Allowance& allowance) {
@@ -129,27 +129,33 @@ bool LimitCell::fits(const LimitRule& rule) const {
 }
 
 RateLimit make_limit(LimitRule rule, std::shared_ptr<LimitCell> cell) {
-  RateLimit limit{
-      .rule = std::move(rule), .cell = std::move(cell), .log_name = {}, .policy_items = {}};
+  RateLimit limit{.rule = std::move(rule),
+                  .cell = std::move(cell),
+                  .log_name = {},
+                  .names = {},
+                  .policy_items = {}};
   const std::string& name = limit.rule.name;
   limit.log_name = limit.rule.mode == LimitMode::Shadow ? "shadow:" + name : name;
-  limit.policy_items[0] = policy_item(name, limit.rule.live);
-  limit.policy_items[1] = limit.rule.candidate
-                              ? policy_item(name + "#candidate", *limit.rule.candidate)
-                              : limit.policy_items[0];
+  limit.names[0] = fmt::format("\"{}\"", name);
+  limit.names[1] = limit.rule.candidate ? fmt::format("\"{}#candidate\"", name) : limit.names[0];
+  for (std::size_t role = 0; role < limit.names.size(); ++role)
+    limit.policy_items[role] = policy_item(limit.names[role], limit.rule.allowance(role == 1));
   return limit;
 }
 
-std::string_view budget_name(const RateLimit& limit, bool is_candidate) {
-  const std::string_view item = limit.policy_items[is_candidate ? 1 : 0];
-  return item.substr(0, item.find('"', 1) + 1);
+RateLimits::RateLimits(std::vector<RateLimit> limits) : list(std::move(limits)) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const LimitRule& rule = list[i].rule;
+    if (rule.is_announced && rule.mode == LimitMode::Enforce)
+      announced = static_cast<std::uint16_t>(announced | 1U << i);
+  }
+  for (std::size_t role = 0; role < policies.size(); ++role)
+    put_policies(*this, announced, role == 1,
+                 [&](std::string_view part) { policies[role] += part; });
 }
 
-bool LimitedRequest::is_matched(const LimitRule& rule) {
-  const bool is_method =
-      rule.methods.empty() ||
-      std::ranges::find(rule.methods, parts_.head.method_text) != rule.methods.end();
-  return is_method && (!rule.path_prefix || covers_path(*rule.path_prefix, path()));
+bool LimitedRequest::has_method_of(const LimitRule& rule) const {
+  return std::ranges::find(rule.methods, parts_.head.method_text) != rule.methods.end();
 }
 
 std::string_view LimitedRequest::path() {
@@ -187,19 +193,27 @@ std::optional<std::string_view> LimitedRequest::octets(const LimitKeyPart& part,
   core::unreachable();
 }
 
+std::optional<std::uint64_t> LimitedRequest::part_hash(const LimitKeyPart& part,
+                                                       const LimitRule& rule,
+                                                       core::HashKey hash_key) {
+  std::array<std::uint8_t, 16> buffer;
+  const auto found = part.kind == Kind::Identity ? parts_.identity : octets(part, rule, buffer);
+  if (!found || found->empty()) return std::nullopt;
+  return core::siphash_1_3(*found, hash_key);
+}
+
 std::optional<std::uint64_t> LimitedRequest::key_hash(const LimitRule& rule,
                                                       core::HashKey hash_key) {
+  if (rule.key.size() == 1) return part_hash(rule.key.front(), rule, hash_key);
   std::array<std::uint64_t, core::limits::kLimitKeyPartsMax> hashes{};
-  std::array<std::uint8_t, 16> buffer;
   std::size_t count = 0;
   for (const LimitKeyPart& part : rule.key) {
-    const auto found = octets(part, rule, buffer);
-    if (!found || found->empty()) return std::nullopt;
-    hashes[count++] = core::siphash_2_4(*found, hash_key);
+    const auto hash = part_hash(part, rule, hash_key);
+    if (!hash) return std::nullopt;
+    hashes[count++] = *hash;
   }
-  if (count == 1) return hashes[0];
   // Of the hashes and not of the octets in a row: there nobody can move the border of two parts.
-  return core::siphash_2_4({reinterpret_cast<const char*>(hashes.data()), count * sizeof hashes[0]},
+  return core::siphash_1_3({reinterpret_cast<const char*>(hashes.data()), count * sizeof hashes[0]},
                            hash_key);
 }
 

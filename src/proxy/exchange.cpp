@@ -108,12 +108,13 @@ Exchange::Next Exchange::admit() {
 Exchange::Next Exchange::ask_limits(const model::RateLimits& limits) {
   // Nobody can be told by an identity that nobody has seen before.
   const bool is_known = identity_.mint == nullptr;
-  model::LimitedRequest request({.head = head,
-                                 .client = who_.address,
-                                 .identity = is_known ? identity_.value() : std::nullopt,
-                                 .service = settings().name,
-                                 .pool = choice_.pool,
-                                 .is_candidate = is_candidate()});
+  const model::LimitedRequest::Parts parts{.head = head,
+                                           .client = who_.address,
+                                           .identity = is_known ? identity_.value() : std::nullopt,
+                                           .service = settings().name,
+                                           .pool = choice_.pool,
+                                           .is_candidate = is_candidate()};
+  model::LimitedRequest request(parts);
   if (admission_.ask(limits, request, context_.worker, context_.loop.clock())) return Next::GoOn;
   answer(429, admission_.detail(), Refusal::RateLimited);
   return Next::Answered;

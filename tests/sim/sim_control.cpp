@@ -69,10 +69,10 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
     }
   }
   if (!options.rate_limits.empty()) {
-    auto limits = std::make_shared<model::RateLimits>();
+    std::vector<model::RateLimit> limits;
     for (std::size_t i = 0; i < options.rate_limits.size(); ++i)
-      limits->push_back(model::make_limit(options.rate_limits[i], limit_cells_[i]));
-    settings->rate_limits = std::move(limits);
+      limits.push_back(model::make_limit(options.rate_limits[i], limit_cells_[i]));
+    settings->rate_limits = std::make_shared<const model::RateLimits>(std::move(limits));
   }
   settings->timeouts = options.timeouts;
   settings->body_bytes_max = options.body_bytes_max;

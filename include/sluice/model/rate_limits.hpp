@@ -13,6 +13,7 @@
 #include "sluice/http/message.hpp"
 #include "sluice/metrics/counter.hpp"
 #include "sluice/model/pins.hpp"
+#include "sluice/model/service_table.hpp"
 #include "sluice/policy/in_flight_table.hpp"
 #include "sluice/policy/rate_table.hpp"
 
@@ -116,17 +117,34 @@ struct RateLimit {
   LimitRule rule;
   std::shared_ptr<LimitCell> cell;  // never nullptr in a snapshot
   std::string log_name;             // `login`, in shadow mode `shadow:login`
+  /// What its budgets are called in fields, by the part that the pool plays: `"login"`,
+  /// `"login#candidate"`.
+  std::array<std::string, 2> names;
   /// Items of the RateLimit-Policy field, by the part that the pool plays: `"login";q=5;w=60`.
   std::array<std::string, 2> policy_items;
 };
 RateLimit make_limit(LimitRule rule, std::shared_ptr<LimitCell> cell);
 
 /// The limits of one service; all of them must admit a request.
-using RateLimits = std::vector<RateLimit>;
+struct RateLimits {
+  explicit RateLimits(std::vector<RateLimit> limits);
 
-/// `"login"`, `"login#candidate"`: by what a limit is called in fields, where each budget of its
-/// own needs a name of its own.
-std::string_view budget_name(const RateLimit& limit, bool is_candidate);
+  std::vector<RateLimit> list;
+  std::uint16_t announced = 0;  // bit by position: those that answers name
+  /// RateLimit-Policy of an answer that names all of them, by the part that the pool plays.
+  std::array<std::string, 2> policies;
+};
+/// The same for the limits of a bit set.
+template <typename Put>
+void put_policies(const RateLimits& limits, std::uint16_t which, bool is_candidate, Put put) {
+  bool is_first = true;
+  for (std::size_t i = 0; i < limits.list.size(); ++i) {
+    if ((which & (1U << i)) == 0) continue;
+    if (!is_first) put(", ");
+    is_first = false;
+    put(limits.list[i].policy_items[is_candidate ? 1 : 0]);
+  }
+}
 
 /// One request, as limits look at it. Borrows all of it. Made once per request: its path is
 /// normalised at most once.
@@ -140,23 +158,34 @@ class LimitedRequest {
     core::PoolName pool = core::PoolName::Blue;
     bool is_candidate = false;
   };
+  /// `parts` must outlive this.
   explicit LimitedRequest(const Parts& parts) : parts_(parts) {}
+  explicit LimitedRequest(Parts&&) = delete;
 
   bool is_candidate() const { return parts_.is_candidate; }
   /// By path and method.
-  bool is_matched(const LimitRule& rule);
-  bool is_exempt(const LimitRule& rule) const { return rule.exempt.contains(parts_.client); }
+  bool is_matched(const LimitRule& rule) {
+    return (rule.methods.empty() || has_method_of(rule)) &&
+           (!rule.path_prefix || covers_path(*rule.path_prefix, path()));
+  }
+  bool is_exempt(const LimitRule& rule) const {
+    const bool is_nobody = rule.exempt.networks.empty() && !rule.exempt.has_unix;
+    return !is_nobody && rule.exempt.contains(parts_.client);
+  }
   /// nullopt: a part of the key is absent, and the limit says nothing of the request.
   std::optional<std::uint64_t> key_hash(const LimitRule& rule, core::HashKey hash_key);
   /// The key for people: `identity user-1, method GET`. Empty: as nullopt above.
   std::string key_text(const LimitRule& rule);
 
  private:
+  bool has_method_of(const LimitRule& rule) const;
+  std::optional<std::uint64_t> part_hash(const LimitKeyPart& part, const LimitRule& rule,
+                                         core::HashKey hash_key);
   std::optional<std::string_view> octets(const LimitKeyPart& part, const LimitRule& rule,
                                          std::array<std::uint8_t, 16>& buffer);
   std::string_view path();
 
-  const Parts parts_;
+  const Parts& parts_;
   std::string_view path_;  // empty: not asked for yet
   std::array<char, core::limits::kRequestHeadMax> scratch_;
 };

@@ -47,6 +47,11 @@ class RatePolicy {
   Rate rate() const { return rate_; }
   std::uint32_t burst() const { return burst_; }
 
+  /// Whoever waits for one more waits at most a second.
+  bool is_one_a_second_or_more() const {
+    return rate_.period <= std::chrono::seconds(1) * rate_.count;
+  }
+
   /// The moment on this limit's axis, rounded down to a tick. Before the axis begins: its
   /// beginning.
   std::uint64_t tick_at(core::Instant now) const;

@@ -138,9 +138,9 @@ TEST_CASE("cells: a limit that nobody uses is forgotten", "[config][build]") {
       "[127.0.0.1:9]}}, rate_limits: [{name: a, key: identity, rate: 5/s}]}\n");
   CellRegistry cells(1);
   auto parts = config::build_static(c, cells);
-  const std::weak_ptr<model::LimitCell> cell = parts.services[0]->rate_limits->front().cell;
+  const std::weak_ptr<model::LimitCell> cell = parts.services[0]->rate_limits->list.front().cell;
   const auto again = config::build_static(c, cells);
-  CHECK(again.services[0]->rate_limits->front().cell == cell.lock());
+  CHECK(again.services[0]->rate_limits->list.front().cell == cell.lock());
   parts = {};
   CHECK_FALSE(cell.expired());
 }

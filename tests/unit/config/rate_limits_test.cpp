@@ -1,8 +1,8 @@
 #include <string>
 #include <vector>
 
-#include "sluice/config/limit_words.hpp"
 #include "config/values.hpp"
+#include "sluice/config/limit_words.hpp"
 #include "sluice/config/parse.hpp"
 #include "support/catch.hpp"
 #include "unit/config/wrong_config.hpp"

@@ -320,11 +320,12 @@ TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][
   address.name = "address";
   address.key = {{model::LimitKeyPart::Kind::ClientAddress, "", 1}};
   address.exempt.networks.push_back(core::Network::parse("127.0.0.0/8", "").value());
-  auto limits = std::make_shared<model::RateLimits>();
+  std::vector<model::RateLimit> list;
   for (const model::LimitRule& rule : {user, shadow, elsewhere, address}) {
-    limits->push_back(
+    list.push_back(
         model::make_limit(rule, std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, 1)));
   }
+  const auto limits = std::make_shared<const model::RateLimits>(std::move(list));
   scene.settings().rate_limits = limits;
 
   for (int i = 0; i < 3; ++i) {
@@ -342,11 +343,11 @@ TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][
 
   const auto charge = [&](std::size_t position, bool is_candidate, int count) {
     const Explanation told = scene.user(is_candidate ? "user-2" : "user-1");
-    const model::RateLimit& limit = (*limits)[position];
+    const model::RateLimit& limit = limits->list[position];
     const policy::RatePolicy& policy = *limit.rule.allowance(is_candidate).rate;
     const std::uint64_t now = policy.tick_at(scene.input.now);
     const std::uint64_t hash =
-        core::siphash_2_4(is_candidate ? "user-2" : "user-1", limit.cell->hash_key);
+        core::siphash_1_3(is_candidate ? "user-2" : "user-1", limit.cell->hash_key);
     policy::RateTable& table = *limit.cell->tables(is_candidate).rate;
     for (int i = 0; i < count; ++i) {
       auto look = table.look(policy, hash, now);

@@ -28,15 +28,25 @@ struct Request {
     REQUIRE_FALSE(refusal);
     if (*address != '\0') client = core::IpAddress::parse(address);
   }
-  LimitedRequest limited() const {
-    return LimitedRequest(
-        {.head = head, .client = client, .identity = identity, .service = "shop", .pool = pool});
+  template <typename Ask>
+  auto with(Ask ask) const {
+    const LimitedRequest::Parts parts{
+        .head = head, .client = client, .identity = identity, .service = "shop", .pool = pool};
+    LimitedRequest request(parts);
+    return ask(request);
   }
   std::optional<std::uint64_t> hash(const LimitRule& rule) const {
-    return limited().key_hash(rule, kHashKey);
+    return with([&](LimitedRequest& request) { return request.key_hash(rule, kHashKey); });
   }
-  std::string text(const LimitRule& rule) const { return limited().key_text(rule); }
-  bool matches(const LimitRule& rule) const { return limited().is_matched(rule); }
+  std::string text(const LimitRule& rule) const {
+    return with([&](LimitedRequest& request) { return request.key_text(rule); });
+  }
+  bool matches(const LimitRule& rule) const {
+    return with([&](LimitedRequest& request) { return request.is_matched(rule); });
+  }
+  bool is_exempt(const LimitRule& rule) const {
+    return with([&](LimitedRequest& request) { return request.is_exempt(rule); });
+  }
 
   std::string bytes;
   http::RequestHead head;
@@ -167,8 +177,8 @@ TEST_CASE("limit: what it is about", "[model][limits]") {
   CHECK(Request("POST /a/../%6Cogin").matches(rule));
   CHECK_FALSE(Request("POST /loginx").matches(rule));
   rule.exempt.networks.push_back(network("192.0.2.0/24"));
-  CHECK(Request("POST /login").limited().is_exempt(rule));
-  CHECK_FALSE(Request("POST /login", "", {}, "198.51.100.1").limited().is_exempt(rule));
+  CHECK(Request("POST /login").is_exempt(rule));
+  CHECK_FALSE(Request("POST /login", "", {}, "198.51.100.1").is_exempt(rule));
 }
 
 TEST_CASE("limit: how it is announced", "[model][limits]") {
@@ -198,8 +208,8 @@ TEST_CASE("limit: how it is announced", "[model][limits]") {
   CHECK(items(rule)[1] == R"("a#candidate";q=2;w=2)");
   const auto cell = std::make_shared<model::LimitCell>(rule, kHashKey, 1);
   const model::RateLimit limit = model::make_limit(rule, cell);
-  CHECK(model::budget_name(limit, false) == R"("a")");
-  CHECK(model::budget_name(limit, true) == R"("a#candidate")");
+  CHECK(limit.names[0] == R"("a")");
+  CHECK(limit.names[1] == R"("a#candidate")");
   CHECK(limit.log_name == "a");
   rule.mode = model::LimitMode::Shadow;
   CHECK(model::make_limit(rule, cell).log_name == "shadow:a");

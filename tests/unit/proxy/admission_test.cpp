@@ -25,12 +25,12 @@ model::LimitRule daily(std::string name, Kind key, std::uint32_t burst) {
 }
 
 model::RateLimits limits_of(const std::vector<model::LimitRule>& rules, std::size_t workers = 1) {
-  model::RateLimits out;
+  std::vector<model::RateLimit> out;
   for (const model::LimitRule& rule : rules) {
     out.push_back(model::make_limit(
         rule, std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, workers)));
   }
-  return out;
+  return model::RateLimits(std::move(out));
 }
 
 struct Asker {
@@ -38,13 +38,17 @@ struct Asker {
       : bytes(std::string(method) + " / HTTP/1.1\r\nHost: a\r\n\r\n") {
     REQUIRE_FALSE(http::parse_request_head(bytes, {}, head));
   }
+  model::LimitedRequest::Parts parts() const {
+    return {.head = head,
+            .client = client,
+            .identity = "user-1",
+            .service = "shop",
+            .pool = core::PoolName::Blue,
+            .is_candidate = false};
+  }
   bool ask(Admission& admission, const model::RateLimits& limits, std::size_t worker = 0) const {
-    model::LimitedRequest request({.head = head,
-                                   .client = client,
-                                   .identity = "user-1",
-                                   .service = "shop",
-                                   .pool = core::PoolName::Blue,
-                                   .is_candidate = false});
+    const auto parts_of = parts();
+    model::LimitedRequest request(parts_of);
     return admission.ask(limits, request, worker, clock);
   }
 
@@ -55,12 +59,8 @@ struct Asker {
 };
 
 std::uint32_t left(const model::RateLimit& limit, const Asker& asker) {
-  model::LimitedRequest request({.head = asker.head,
-                                 .client = asker.client,
-                                 .identity = "user-1",
-                                 .service = "shop",
-                                 .pool = core::PoolName::Blue,
-                                 .is_candidate = false});
+  const auto parts = asker.parts();
+  model::LimitedRequest request(parts);
   const policy::RatePolicy& policy = *limit.rule.live.rate;
   const auto look = limit.cell->live.rate->look(
       policy, request.key_hash(limit.rule, limit.cell->hash_key).value(),
@@ -92,15 +92,15 @@ TEST_CASE("admission: four workers charge all limits or none", "[proxy][limits]"
   CHECK(admitted.load() <= kTight);
   CHECK(admitted.load() > kTight / 2);
   const Asker asker;
-  CHECK(left(limits[0], asker) == kWide - admitted.load());
-  CHECK(left(limits[1], asker) == kWide - admitted.load());
-  CHECK(left(limits[2], asker) == kTight - admitted.load());
-  CHECK(limits[1].cell->live.in_flight->count() == 0);
+  CHECK(left(limits.list[0], asker) == kWide - admitted.load());
+  CHECK(left(limits.list[1], asker) == kWide - admitted.load());
+  CHECK(left(limits.list[2], asker) == kTight - admitted.load());
+  CHECK(limits.list[1].cell->live.in_flight->count() == 0);
   std::uint64_t counted = 0;
   std::uint64_t refused = 0;
   for (std::size_t worker = 0; worker < 4; ++worker) {
-    counted += limits[0].cell->counters[worker].admitted.read();
-    for (const model::RateLimit& limit : limits)
+    counted += limits.list[0].cell->counters[worker].admitted.read();
+    for (const model::RateLimit& limit : limits.list)
       refused += limit.cell->counters[worker].refused.read();
   }
   CHECK(counted == admitted.load());
@@ -137,7 +137,7 @@ TEST_CASE("admission: the fields of the most limits with the longest names fit",
   REQUIRE(asker.ask(admission, limits));
   http::ResponseForwarding with;
   admission.announce(with, 200);
-  CHECK(with.rate_limit_policy.find(limits.back().policy_items[0]) != std::string_view::npos);
+  CHECK(with.rate_limit_policy.find(limits.list.back().policy_items[0]) != std::string_view::npos);
   CHECK(with.rate_limit.find(";r=999999;t=86400") != std::string_view::npos);
   CHECK(with.rate_limit_policy.size() + with.rate_limit.size() < 4096);
   http::ResponseForwarding none;
@@ -153,7 +153,7 @@ TEST_CASE("admission: a full table of requests at a time admits, and counts that
   rule.live.rate.reset();
   rule.live.in_flight_max = 1;
   const model::RateLimits limits = limits_of({rule});
-  policy::InFlightTable& table = *limits[0].cell->live.in_flight;
+  policy::InFlightTable& table = *limits.list[0].cell->live.in_flight;
   std::vector<policy::InFlightTable::Ticket> others(3000);
   for (std::uint64_t i = 0; i < others.size(); ++i)
     static_cast<void>(table.take((i + 1) * 0x9E3779B97F4A7C15U, 1, others[i]));
@@ -161,7 +161,7 @@ TEST_CASE("admission: a full table of requests at a time admits, and counts that
   const Asker asker;
   Admission admission;
   CHECK(asker.ask(admission, limits));
-  CHECK(limits[0].cell->counters[0].uncounted.read() == 1);
+  CHECK(limits.list[0].cell->counters[0].uncounted.read() == 1);
   admission.end();
   CHECK(table.count() == table.places());
 }
