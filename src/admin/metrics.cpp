@@ -203,6 +203,23 @@ void write_by_service(Page& page, const metrics::Family& family,
   });
 }
 
+void write_attempt_failures(Page& page) {
+  page.out.family({"sluice_attempt_failures_total", MetricType::Counter,
+                   "Attempts that failed, whatever became of the request."});
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
+      if (kPools[pool].empty()) continue;
+      for (const policy::Failure failure : policy::kAllFailures) {
+        page.out.sample(
+            {{"service", view.name}, {"pool", kPools[pool]}, {"failure", policy::text(failure)}},
+            page.sum_of(service, [&](const metrics::ServiceCounters& of) {
+              return of.attempt_failures[pool][static_cast<std::size_t>(failure)].read();
+            }));
+      }
+    }
+  });
+}
+
 void write_total(Page& page, const metrics::Family& family,
                  metrics::Counter metrics::Block::*counter) {
   page.out.family(family);
@@ -226,8 +243,21 @@ void write_data_path(Page& page) {
                 {"sluice_endpoint_failures_total", kCounter,
                  "Attempts on an endpoint that ended without an answer."},
                 &Counters::endpoint_failures);
-  write_by_service(page, {"sluice_retries_total", kCounter, "Requests sent a second time."},
+  write_attempt_failures(page);
+  write_by_service(page, {"sluice_retries_total", kCounter, "Requests sent again to their pool."},
                    &Counters::retries);
+  write_by_service(page,
+                   {"sluice_retries_over_budget_total", kCounter,
+                    "Retries that were not made because of the budget."},
+                   &Counters::retries_over_budget);
+  write_by_service(page,
+                   {"sluice_rescues_total", kCounter,
+                    "Requests that the candidate failed and the live pool answered instead."},
+                   &Counters::rescues);
+  write_by_service(page,
+                   {"sluice_rescues_over_budget_total", kCounter,
+                    "Rescues that were not made because of the budget."},
+                   &Counters::rescues_over_budget);
   write_by_service(page,
                    {"sluice_fallbacks_total", kCounter,
                     "Requests of the candidate that the live pool took over."},

@@ -1,13 +1,13 @@
 #include "app/process_metrics.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -21,11 +21,23 @@ namespace {
 
 using metrics::MetricType;
 
+/// Empty: it can't be read.
+std::string read_all(const char* path, const net::DescriptorUse& use) {
+  const net::OwnedFd file(
+      net::make_descriptor(use, [path] { return ::open(path, O_RDONLY | O_CLOEXEC); }));
+  std::string text;
+  std::array<char, 4096> piece;
+  for (ssize_t count = 1; file.is_open() && count > 0;) {
+    count = ::read(file.get(), piece.data(), piece.size());
+    if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
 /// The fields of /proc/self/stat behind the command's name, which may hold anything (proc(5)): the
 /// first is `state`, field 3.
-std::vector<std::string> stat_fields() {
-  std::ifstream file("/proc/self/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+std::vector<std::string> stat_fields(const net::DescriptorUse& use) {
+  const std::string text = read_all("/proc/self/stat", use);
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream rest(text.substr(name_end + 1));
@@ -52,8 +64,8 @@ core::Nanos of_ticks(std::uint64_t ticks) {
   return core::Nanos{static_cast<std::int64_t>(ticks * (1'000'000'000 / per_second))};
 }
 
-std::optional<core::Nanos> boot_time() {
-  std::ifstream file("/proc/stat");
+std::optional<core::Nanos> boot_time(const net::DescriptorUse& use) {
+  std::istringstream file(read_all("/proc/stat", use));
   for (std::string line; std::getline(file, line);) {
     if (!line.starts_with("btime ")) continue;
     const auto since_epoch = whole_number(std::string_view(line).substr(6));
@@ -63,9 +75,12 @@ std::optional<core::Nanos> boot_time() {
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> open_descriptors() {
-  DIR* const directory = ::opendir("/proc/self/fd");
+std::optional<std::uint64_t> open_descriptors(const net::DescriptorUse& use) {
+  net::OwnedFd folder(net::make_descriptor(
+      use, [] { return ::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  DIR* const directory = folder.is_open() ? ::fdopendir(folder.get()) : nullptr;
   if (directory == nullptr) return std::nullopt;
+  folder.release();  // the stream's
   std::uint64_t count = 0;
   while (const dirent* entry = ::readdir(directory)) {
     if (entry->d_name[0] != '.') ++count;
@@ -76,13 +91,13 @@ std::optional<std::uint64_t> open_descriptors() {
 
 }  // namespace
 
-void write_process_metrics(metrics::Exposition& out) {
+void write_process_metrics(metrics::Exposition& out, const net::DescriptorUse& use) {
   const auto number = [&out](const metrics::Family& family, std::optional<std::uint64_t> value) {
     if (!value) return;
     out.family(family);
     out.sample(*value);
   };
-  const std::vector<std::string> stat = stat_fields();
+  const std::vector<std::string> stat = stat_fields(use);
   const auto user = field(stat, 14), system = field(stat, 15), started = field(stat, 22);
   const auto virtual_bytes = field(stat, 23), resident_pages = field(stat, 24);
   if (user && system) {
@@ -97,13 +112,13 @@ void write_process_metrics(metrics::Exposition& out) {
            *resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
   }
   number({"process_open_fds", MetricType::Gauge, "Number of open file descriptors."},
-         open_descriptors());
+         open_descriptors(use));
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     number({"process_max_fds", MetricType::Gauge, "Maximum number of open file descriptors."},
            limit.rlim_cur);
   }
-  if (const auto boot = boot_time(); boot && started) {
+  if (const auto boot = boot_time(use); boot && started) {
     out.family({"process_start_time_seconds", MetricType::Gauge,
                 "Start time of the process since unix epoch in seconds."});
     out.sample_seconds({}, *boot + of_ticks(*started));

@@ -58,8 +58,9 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version, Notices& 
       config_(std::move(config)),
       version_(std::move(version)),
       worker_count_(count_workers(config_)),
+      reserve_(std::make_shared<net::DescriptorReserve>()),
       control_(clock_, random_seed()),
-      connector_(control_),
+      connector_(control_, {reserve_, net::DescriptorClaim::Answer}),
       cells_(worker_count_),
       identity_status_(config_.identity_files, clock_.wall()),
       parts_(config::build_static(config_, cells_)),
@@ -88,7 +89,8 @@ core::Status ProxyProcess::start(control::StateSource source) {
 
   for (std::size_t i = 0; i < worker_count_; ++i) {
     workers_.push_back(
-        std::make_unique<WorkerThread>(clock_, random_seed(), control_.core().mailbox()));
+        std::make_unique<WorkerThread>(clock_, random_seed(), control_.core().mailbox(),
+                                       net::DescriptorUse{reserve_, net::DescriptorClaim::None}));
   }
   store_ = std::make_unique<control::StateStore>(directory_, control_.core().mailbox(),
                                                  state->audit_pending);
@@ -111,8 +113,8 @@ core::Status ProxyProcess::start(control::StateSource source) {
 }
 
 core::Result<control::StartState> ProxyProcess::open_state(control::StateSource source) {
-  directory_ = std::make_shared<control::StateDirectory>(std::make_shared<control::PosixFiles>(),
-                                                         config_.state_dir);
+  directory_ = std::make_shared<control::StateDirectory>(
+      std::make_shared<control::PosixFiles>(reserve_), config_.state_dir);
   control::StartRequest request;
   request.source = source;
   request.now = clock_.wall();
@@ -161,6 +163,7 @@ core::Status ProxyProcess::start_workers() {
   if (config_.connections_per_address) {
     address_limit_ = std::make_unique<proxy::AddressLimit>(*config_.connections_per_address);
   }
+  if (config_.tunnels) tunnel_limit_ = std::make_unique<proxy::TunnelLimit>(*config_.tunnels);
   for (std::size_t i = 0; i < worker_count_; ++i) {
     std::vector<net::ListenSocket> sockets;
     for (std::size_t j = 0; j < listeners_.size(); ++j)
@@ -172,6 +175,7 @@ core::Status ProxyProcess::start_workers() {
          .connections_max =
              *connections / worker_count_ + (i < *connections % worker_count_ ? 1 : 0),
          .address_limit = address_limit_.get(),
+         .tunnel_limit = tunnel_limit_.get(),
          .log = log_ == nullptr ? nullptr : &log_->queue(i),
          .log_format = config_.log_format == config::LogFormat::Json ? proxy::LogFormat::Json
                                                                      : proxy::LogFormat::Combined});
@@ -222,11 +226,12 @@ core::Status ProxyProcess::start_admin() {
   auto local = net::open_unix_listener(config_.admin_socket.path, config_.admin_socket.mode);
   if (!local) return local.error();
   admin_file_ = net::SocketFile(config_.admin_socket.path);
-  admin_local_ = accept_for(std::move(*local), admin_->local());
+  admin_local_ = accept_for(std::move(*local), admin_->local(), net::DescriptorClaim::LocalAdmin);
   if (!remote) return core::ok();
   if (core::Status listening = net::listen_all(remote->sockets); !listening) return listening;
   notice("admin.http on " + remote->address.text() + ", read-only");
-  admin_remote_ = accept_for(std::move(remote->sockets.front()), admin_->remote());
+  admin_remote_ = accept_for(std::move(remote->sockets.front()), admin_->remote(),
+                             net::DescriptorClaim::RemoteAdmin);
   return core::ok();
 }
 
@@ -271,7 +276,7 @@ void ProxyProcess::on_identity_file(IdentityWatcher::News news) {
 }
 
 void ProxyProcess::write_metrics(metrics::Exposition& out) const {
-  write_process_metrics(out);
+  write_process_metrics(out, {reserve_, net::DescriptorClaim::Answer});
   if (names_ != nullptr) names_->write_metrics(out);
   out.family({"sluice_loop_turn_seconds", metrics::MetricType::Histogram,
               "How long an event loop was busy before it waited for events again."});
@@ -287,10 +292,12 @@ void ProxyProcess::write_metrics(metrics::Exposition& out) const {
 }
 
 std::unique_ptr<net::SocketAcceptor> ProxyProcess::accept_for(net::OwnedFd socket,
-                                                              net::AcceptEvents& door) {
+                                                              net::AcceptEvents& door,
+                                                              net::DescriptorClaim claim) {
   std::vector<net::ListenSocket> sockets;
   sockets.push_back({std::move(socket), 0});
-  auto acceptor = std::make_unique<net::SocketAcceptor>(control_, std::move(sockets), door);
+  auto acceptor = std::make_unique<net::SocketAcceptor>(control_, std::move(sockets), door,
+                                                        net::DescriptorUse{reserve_, claim});
   acceptor->resume();
   return acceptor;
 }

@@ -14,6 +14,7 @@
 #include "control/name_watcher.hpp"
 #include "control/start_state.hpp"
 #include "control/state_store.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/event_loop.hpp"
 #include "net/listen_socket.hpp"
 #include "net/signals.hpp"
@@ -46,7 +47,8 @@ class ProxyProcess {
   core::Status open_listeners();
   core::Status start_workers();
   core::Status start_admin();
-  std::unique_ptr<net::SocketAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door);
+  std::unique_ptr<net::SocketAcceptor> accept_for(net::OwnedFd socket, net::AcceptEvents& door,
+                                                  net::DescriptorClaim claim);
   core::Result<std::size_t> connections_max() const;
   void look_up_names();
   void on_names_changed();
@@ -70,6 +72,8 @@ class ProxyProcess {
   std::uint64_t descriptor_limit_ = 0;
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<proxy::AddressLimit> address_limit_;
+  std::unique_ptr<proxy::TunnelLimit> tunnel_limit_;
+  const std::shared_ptr<net::DescriptorReserve> reserve_;
   net::EventLoop control_;
   net::SocketConnector connector_;
   config::CellRegistry cells_;

@@ -1,13 +1,18 @@
 #include "app/worker_thread.hpp"
 
 #include <string>
+#include <utility>
 
 #include "sluice/core/thread_name.hpp"
 
 namespace sluice::app {
 
-WorkerThread::WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control)
-    : loop_(clock, seed), connector_(loop_), control_(control) {}
+WorkerThread::WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control,
+                           net::DescriptorUse descriptors)
+    : loop_(clock, seed),
+      descriptors_(std::move(descriptors)),
+      connector_(loop_, descriptors_),
+      control_(control) {}
 
 WorkerThread::~WorkerThread() {
   end();
@@ -20,7 +25,7 @@ void WorkerThread::start(model::Publication& publication, std::vector<net::Liste
     control.post([snapshot = std::move(snapshot)] {});
   };
   worker_.emplace(loop_.core(), connector_, publication, give_back, options);
-  acceptor_.emplace(loop_, std::move(sockets), *worker_);
+  acceptor_.emplace(loop_, std::move(sockets), *worker_, descriptors_);
   worker_->set_acceptor(*acceptor_);
   thread_ = std::thread([this, number = options.number] {
     core::name_thread(("worker-" + std::to_string(number)).c_str());

@@ -18,7 +18,8 @@ namespace sluice::app {
 class WorkerThread final : public model::WorkerPort {
  public:
   /// `control` is control's mailbox; it outlives this.
-  WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control);
+  WorkerThread(const core::Clock& clock, std::uint64_t seed, net::Mailbox& control,
+               net::DescriptorUse descriptors);
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
   ~WorkerThread();
@@ -46,6 +47,7 @@ class WorkerThread final : public model::WorkerPort {
   void post(std::function<void()> work) { loop_.core().mailbox().post(std::move(work)); }
 
   mutable net::EventLoop loop_;
+  const net::DescriptorUse descriptors_;
   net::SocketConnector connector_;
   net::Mailbox& control_;
   std::optional<proxy::Worker> worker_;

@@ -76,8 +76,11 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
     settings->pools[core::index(name)] = build_pool(service.name, name, std::move(placed), cells);
   }
   settings->timeouts = service.timeouts;
+  settings->min_rates = service.min_rates;
+  settings->repeats = service.repeats;
   settings->head_limits = service.head_limits;
   settings->body_bytes_max = service.body_bytes_max;
+  settings->max_pending = service.max_pending.value_or(0);
   settings->expose = service.expose;
   settings->adds_via = service.adds_via;
   settings->drain_deadline = service.drain_deadline;
@@ -267,6 +270,7 @@ std::shared_ptr<const model::Snapshot> build_snapshot(const Config& config,
   snapshot->trusted_proxies = config.trusted_proxies;
   snapshot->trusts_unix = config.trusts_unix;
   set_widest_bounds(config, *snapshot);
+  snapshot->requests_per_connection = config.requests_per_connection.value_or(0);
   std::unordered_map<std::string_view, const model::ServiceTraffic*> states;
   for (const model::ServiceTraffic& state : traffic.services) states.emplace(state.name, &state);
   snapshot->services.reserve(parts.services.size());

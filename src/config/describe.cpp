@@ -108,6 +108,7 @@ std::string expose(const model::Expose& expose) {
   if (expose.reason) words.emplace_back("reason");
   if (expose.bucket) words.emplace_back("bucket");
   if (expose.endpoint) words.emplace_back("endpoint");
+  if (expose.rescued) words.emplace_back("rescued");
   return list(words, [](const std::string& word) { return word; });
 }
 
@@ -139,21 +140,52 @@ std::string timeouts(const model::Timeouts& t) {
   line("connect", t.connect);
   line("request_header", t.request_header);
   line("request_body_idle", t.request_body_idle);
+  line("request_body", t.request_body);
   line("response_header", t.response_header);
   line("response_body_idle", t.response_body_idle);
+  line("response_body", t.response_body);
   line("keep_alive_idle", t.keep_alive_idle);
   line("endpoint_idle", t.endpoint_idle);
   line("tunnel_idle", t.tunnel_idle);
   return out;
 }
 
+std::string data_rate_or_off(std::uint32_t bytes_per_second) {
+  return bytes_per_second == 0 ? "off" : core::format_size(bytes_per_second) + "/s";
+}
+
 std::string limits(const Service& service) {
   const http::HeadLimits& head = service.head_limits;
   return fmt::format(
       "    limits:\n      header_bytes: {}\n      header_count: {}\n      target_bytes: {}\n"
-      "      body_bytes: {}\n",
+      "      body_bytes: {}\n      min_request_rate: {}\n      min_response_rate: {}\n",
       core::format_size(head.head_bytes), head.field_count, core::format_size(head.target_bytes),
-      service.body_bytes_max ? core::format_size(*service.body_bytes_max) : "unlimited");
+      service.body_bytes_max ? core::format_size(*service.body_bytes_max) : "unlimited",
+      data_rate_or_off(service.min_rates.request), data_rate_or_off(service.min_rates.response));
+}
+
+std::string failures(policy::FailureSet set) {
+  std::vector<std::string> words;
+  for (const policy::Failure failure : policy::kAllFailures) {
+    if (set.has(failure)) words.emplace_back(policy::text(failure));
+  }
+  return list(words, in_quotes);
+}
+
+std::string repeats(const model::Repeats& r) {
+  return fmt::format(
+      "    retry:\n      attempts: {}\n      budget: {}\n      when: {}\n      per_try_timeout: "
+      "{}\n"
+      "      back_off: {}\n      idempotency_key: {}\n    rescue:\n      when: {}\n      budget: "
+      "{}\n",
+      r.retry.retries_max, r.retry_budget.share.percent(), failures(r.retry.when),
+      duration_or_off(r.retry.per_try_timeout), duration_or_off(r.retry.back_off),
+      r.trusts_idempotency_key ? "on" : "off", failures(r.rescue), r.rescue_budget.share.percent());
+}
+
+template <typename Number>
+std::string number_or(const std::optional<Number>& number, std::string_view none) {
+  return number ? std::to_string(*number) : std::string(none);
 }
 
 std::string limit_key(const model::LimitKeyPart& part) {
@@ -211,18 +243,19 @@ std::string describe_service(const Config& config, const Service& s) {
   out += fmt::format("    drain: {{deadline: {}, websockets: {}}}\n",
                      core::format_duration(s.drain_deadline), model::text(s.tunnels));
   out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
-  return out + timeouts(s.timeouts) + limits(s) + rate_limits(s);
-}
-
-template <typename Number>
-std::string number_or(const std::optional<Number>& number, std::string_view none) {
-  return number ? std::to_string(*number) : std::string(none);
+  return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) +
+         fmt::format("    circuit_breaker: {{max_pending: {}}}\n",
+                     number_or(s.max_pending, "off")) +
+         rate_limits(s);
 }
 
 std::string describe_process(const Config& c) {
   std::string out = fmt::format("workers: {}\n", number_or(c.workers, "auto"));
-  out += fmt::format("limits: {{connections: {}, connections_per_address: {}}}\n",
-                     number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"));
+  out += fmt::format(
+      "limits: {{connections: {}, connections_per_address: {}, requests_per_connection: {}, "
+      "tunnels: {}}}\n",
+      number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"),
+      number_or(c.requests_per_connection, "off"), number_or(c.tunnels, "off"));
   out += "listeners:\n";
   for (const Listener& l : c.listeners) {
     const std::string mode = l.bind.is_unix() ? fmt::format(", mode: \"{:04o}\"", l.mode) : "";

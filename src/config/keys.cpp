@@ -24,6 +24,8 @@ constexpr string_view kCookieName = "the name of a cookie, at most 64 characters
 constexpr string_view kTarget = "blue, green, live or candidate";
 constexpr string_view kTimeout = "a duration from 1ms to 24h such as 30s";
 constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, or off";
+constexpr string_view kPercentage = "a percentage from 0% to 100% with at most two decimals";
+constexpr string_view kDataRate = "a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
 
 constexpr string_view kAuto[] = {"auto"};
 constexpr string_view kOff[] = {"off"};
@@ -33,7 +35,16 @@ constexpr string_view kFormats[] = {"json", "combined"};
 constexpr string_view kPoolNames[] = {"blue", "green"};
 constexpr string_view kTargets[] = {"blue", "green", "live", "candidate"};
 constexpr string_view kTunnelPolicies[] = {"drain", "keep", "close"};
-constexpr string_view kExposed[] = {"pool", "generation", "reason", "bucket", "endpoint"};
+constexpr string_view kExposed[] = {"pool",   "generation", "reason",
+                                    "bucket", "endpoint",   "rescued"};
+constexpr string_view kFailureWords[] = {
+    "connect_failure", "reset_before_response", "timeout", "500", "502", "503", "504"};
+constexpr string_view kFailureList =
+    "a list of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
+constexpr string_view kFailureItem =
+    "one of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
+constexpr string_view kUsualFailures =
+    "[connect_failure, reset_before_response, timeout, 502, 503, 504]";
 constexpr string_view kBareSources[] = {"client_address", "mint_cookie"};
 constexpr string_view kModes[] = {"enforce", "shadow"};
 constexpr string_view kBareParts[] = {"identity", "client_address", "method", "service", "pool"};
@@ -48,6 +59,7 @@ constexpr std::uint64_t kSecond = 1'000;
 constexpr std::uint64_t kHour = 3'600 * kSecond;
 constexpr std::uint64_t kDay = 24 * kHour;
 constexpr Range kTimeoutRange{1, kDay};
+constexpr Range kDataRateRange{1, 1ULL << 30U};
 constexpr Range kConnections{1, 10'000'000};
 constexpr std::uint64_t kPathMax = 4096;  // PATH_MAX of Linux
 // sun_path holds 107 bytes (unix(7)); the socket is made under a temporary name that is a little
@@ -126,6 +138,20 @@ constexpr Key kProcessLimitsKeys[] = {
     {.name = "connections_per_address",
      .expects = "off or a number from 1 to 10000000",
      .about = "clients at once from one address; more are closed at once and counted",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "requests_per_connection",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "after so many answers a client's connection ends; the last answer says so",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "tunnels",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "upgraded connections (WebSocket) at once; a request for one more gets a 503",
      .form = Form::Number,
      .range = kConnections,
      .words = kOff,
@@ -275,19 +301,30 @@ constexpr Key kServiceKeys[] = {
      .words = kOnOff,
      .fallback = "on"},
     {.name = "expose",
-     .expects = "a list of pool, generation, reason, bucket, endpoint",
+     .expects = "a list of pool, generation, reason, bucket, endpoint, rescued",
      .about = "answers carry `Sluice-Pool`, `Sluice-Generation`, ... for clients to see",
      .form = Form::Word,
      .words = kExposed,
      .fallback = "[]",
-     .item = "one of pool, generation, reason, bucket, endpoint"},
+     .item = "one of pool, generation, reason, bucket, endpoint, rescued"},
     {.name = "timeouts",
      .expects = "a map of timeouts",
      .about = "bounds in time",
      .form = Form::Map},
     {.name = "limits", .expects = "a map of limits", .about = "bounds in size", .form = Form::Map},
     later("health_check", "active checks of endpoints"),
-    later("circuit_breaker", "bounds on a failing pool"),
+    {.name = "retry",
+     .expects = "a map of rules of retries",
+     .about = "when a request is sent again to its pool",
+     .form = Form::Map},
+    {.name = "rescue",
+     .expects = "a map with 'when' and 'budget'",
+     .about = "when the live pool answers what the candidate failed to answer",
+     .form = Form::Map},
+    {.name = "circuit_breaker",
+     .expects = "a map with 'max_pending'",
+     .about = "bounds on what waits for a pool",
+     .form = Form::Map},
     {.name = "rate_limits",
      .expects = "a list of at most 16 limits",
      .about = "how many requests a user, an address or another key may send; all limits that match "
@@ -296,7 +333,6 @@ constexpr Key kServiceKeys[] = {
      .fallback = "[]",
      .item = "a map with 'name', 'key' and 'rate'",
      .items = {0, limits::kRateLimitsPerServiceMax}},
-    later("retry", "when a request is sent again"),
 };
 
 constexpr Key kIdentityKeys[] = {
@@ -370,7 +406,7 @@ constexpr Key kInitialKeys[] = {
      .words = kPoolNames,
      .fallback = "blue"},
     {.name = "split",
-     .expects = "a percentage from 0% to 100% with at most two decimals",
+     .expects = kPercentage,
      .about = "share of users that gets the other pool",
      .form = Form::Percent,
      .fallback = "0%"},
@@ -494,6 +530,13 @@ constexpr Key kTimeoutsKeys[] = {
      .range = kTimeoutRange,
      .words = kOff,
      .fallback = "30s"},
+    {.name = "request_body",
+     .expects = kTimeoutOrOff,
+     .about = "from a request's first byte to its last, however fast it comes",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "response_header",
      .expects = kTimeoutOrOff,
      .about = "from the request sent to the head of its answer",
@@ -508,6 +551,13 @@ constexpr Key kTimeoutsKeys[] = {
      .range = kTimeoutRange,
      .words = kOff,
      .fallback = "30s"},
+    {.name = "response_body",
+     .expects = kTimeoutOrOff,
+     .about = "from the head of an answer to its last byte, however fast it goes",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "keep_alive_idle",
      .expects = kTimeout,
      .about = "of a client's idle connection",
@@ -555,6 +605,100 @@ constexpr Key kServiceLimitsKeys[] = {
      .range = {1, kSizeMax},
      .words = kUnlimited,
      .fallback = "unlimited"},
+    {.name = "min_request_rate",
+     .expects = kDataRate,
+     .about = "of a request's body: each byte buys the time it takes at this rate, at most "
+              "`request_body_idle` in advance",
+     .form = Form::DataRate,
+     .range = kDataRateRange,
+     .words = kOff,
+     .fallback = "256B/s"},
+    {.name = "min_response_rate",
+     .expects = kDataRate,
+     .about = "of a client that lets an answer wait, likewise with `response_body_idle`",
+     .form = Form::DataRate,
+     .range = kDataRateRange,
+     .words = kOff,
+     .fallback = "256B/s"},
+};
+
+constexpr Key kRetryKeys[] = {
+    {.name = "attempts",
+     .expects = "a number from 0 to 10",
+     .about = "times that a request may be sent again; connects that fail are not counted",
+     .form = Form::Number,
+     .range = {0, 10},
+     .fallback = "1"},
+    {.name = "budget",
+     .expects = kPercentage,
+     .about = "of the requests in flight in the pool may be repetitions; three always may",
+     .form = Form::Percent,
+     .fallback = "20%"},
+    {.name = "when",
+     .expects = kFailureList,
+     .about = "after which failures; `timeout` is that of `per_try_timeout`",
+     .form = Form::Word,
+     .words = kFailureWords,
+     .fallback = kUsualFailures,
+     .item = kFailureItem},
+    {.name = "per_try_timeout",
+     .expects = kTimeoutOrOff,
+     .about = "from the request sent to the head of its answer, while it may be sent again; "
+              "otherwise it has `timeouts.response_header`",
+     .form = Form::Duration,
+     .range = kTimeoutRange,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "back_off",
+     .expects = "a duration from 1ms to 10s such as 25ms, or off",
+     .about = "longest pause before a second attempt at the same endpoint; doubles each time, a "
+              "random part of it is waited",
+     .form = Form::Duration,
+     .range = {1, 10 * kSecond},
+     .words = kOff,
+     .fallback = "25ms"},
+    {.name = "idempotency_key",
+     .expects = "on or off",
+     .about = "`on`: the application knows requests by their `Idempotency-Key`, so that any method "
+              "with one is safe to repeat",
+     .form = Form::Word,
+     .words = kOnOff,
+     .fallback = "off"},
+};
+
+constexpr Key kRescueKeys[] = {
+    {.name = "when",
+     .expects = kFailureList,
+     .about = "after which failures of the candidate; safe methods only",
+     .form = Form::Word,
+     .words = kFailureWords,
+     .fallback = kUsualFailures,
+     .item = kFailureItem},
+    {.name = "budget",
+     .expects = kPercentage,
+     .about = "of the requests in flight in both pools may be rescued ones; three always may",
+     .form = Form::Percent,
+     .fallback = "100%"},
+};
+
+constexpr Key kCircuitBreakerKeys[] = {
+    {.name = "max_pending",
+     .expects = "off or a number from 1 to 10000000",
+     .about = "requests that wait for a connection to one of the pools, on all workers; one more "
+              "gets a 503 at once",
+     .form = Form::Number,
+     .range = kConnections,
+     .words = kOff,
+     .fallback = "off"},
+    later("max_connections", "connections to a pool"),
+    later("window", "what the rates are measured over"),
+    later("min_requests", "how many it takes to judge a pool"),
+    later("error_rate", "of failures that opens it"),
+    later("slow_call", "what counts as slow"),
+    later("slow_rate", "of slow answers that opens it"),
+    later("open_for", "how long it stays open"),
+    later("half_open_probes", "requests that try a pool"),
+    later("fallback", "where the candidate's users go"),
 };
 
 constexpr Key rate_key(string_view about) {
@@ -706,6 +850,9 @@ constinit const Table kSegment{
     "services[].pins[].segment", kSegmentKeys, {1, 0}, {}, kSegmentPairs};
 constinit const Table kTimeouts{"services[].timeouts", kTimeoutsKeys};
 constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
+constinit const Table kRetry{"services[].retry", kRetryKeys};
+constinit const Table kRescue{"services[].rescue", kRescueKeys};
+constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
 constinit const Table kRateLimit{"services[].rate_limits[]", kRateLimitKeys, {}, {}, {}, kBounds};
 constinit const Table kLimitKey{"services[].rate_limits[].key[]", kLimitKeyKeys, {1, 1}};
 constinit const Table kLimitCandidate{
@@ -715,13 +862,14 @@ constinit const Table kLimitMatch{"services[].rate_limits[].match", kLimitMatchK
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 22> kAll{
+  static constexpr std::array<const Table*, 25> kAll{
       &kTop,        &kProcessLimits, &kListener,
       &kAdmin,      &kAdminSocket,   &kAdminHttp,
       &kAccessLog,  &kService,       &kIdentity,
       &kMintCookie, &kPools,         &kPool,
       &kInitial,    &kDrain,         &kPin,
       &kSegment,    &kTimeouts,      &kServiceLimits,
+      &kRetry,      &kRescue,        &kCircuitBreaker,
       &kRateLimit,  &kLimitKey,      &kLimitCandidate,
       &kLimitMatch};
   return kAll;

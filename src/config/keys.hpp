@@ -16,6 +16,7 @@ enum class Form {
   Number,         // digits, within `range`
   Duration,       // within `range`, in milliseconds
   Size,           // within `range`, in bytes
+  DataRate,       // a size and `/s`, within `range`, in bytes a second
   Percent,        // of 100, at most two decimals
   Word,           // one of `words` and nothing else
   Text,           // printable, at most range.most bytes when that is given
@@ -79,7 +80,8 @@ struct Table {
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
     kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
-    kServiceLimits, kRateLimit, kLimitKey, kLimitMatch, kLimitCandidate;
+    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kRateLimit, kLimitKey, kLimitMatch,
+    kLimitCandidate;
 }
 
 std::span<const Table* const> all_tables();

@@ -22,6 +22,12 @@ void read_process_limits(Reader& in, Value value, Draft& draft) {
   if (const auto v = limits.get("connections_per_address")) {
     read_number_or_word(in, *v, config.connections_per_address);
   }
+  if (const auto v = limits.get("requests_per_connection")) {
+    read_number_or_word(in, *v, config.requests_per_connection);
+  }
+  if (const auto v = limits.get("tunnels")) {
+    read_number_or_word(in, *v, config.tunnels);
+  }
 }
 
 void read_access_log(Reader& in, Value value, Config& config) {

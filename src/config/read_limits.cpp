@@ -17,12 +17,14 @@ struct TimeoutKey {
   std::string_view name;
   core::Millis Timeouts::*member;
 };
-constexpr std::array<TimeoutKey, 8> kTimeoutKeys{{
+constexpr std::array<TimeoutKey, 10> kTimeoutKeys{{
     {"connect", &Timeouts::connect},
     {"request_header", &Timeouts::request_header},
     {"request_body_idle", &Timeouts::request_body_idle},
+    {"request_body", &Timeouts::request_body},
     {"response_header", &Timeouts::response_header},
     {"response_body_idle", &Timeouts::response_body_idle},
+    {"response_body", &Timeouts::response_body},
     {"keep_alive_idle", &Timeouts::keep_alive_idle},
     {"endpoint_idle", &Timeouts::endpoint_idle},
     {"tunnel_idle", &Timeouts::tunnel_idle},
@@ -52,6 +54,14 @@ void read_body_bytes(Reader& in, Value value, std::optional<std::uint64_t>& targ
   if (read_size(in, value, bytes)) target = bytes;
 }
 
+void read_min_rate(Reader& in, std::optional<Value> value, core::Millis idle,
+                   std::string_view idle_key, std::uint32_t& target) {
+  if (!value || !read_data_rate(in, *value, target)) return;
+  if (target == 0 || idle != core::Millis{0}) return;
+  report_bad(in, *value,
+             fmt::format("; '{}' is off, and a client may as well send nothing", idle_key));
+}
+
 }  // namespace
 
 void read_timeouts(Reader& in, Value value, const std::string& service_label, Timeouts& timeouts) {
@@ -66,6 +76,10 @@ void read_service_limits(Reader& in, Value value, const std::string& service_lab
                          Service& service) {
   const Section section(in, value, tables::kServiceLimits,
                         fmt::format("'limits' of {}", service_label));
+  read_min_rate(in, section.get("min_request_rate"), service.timeouts.request_body_idle,
+                "request_body_idle", service.min_rates.request);
+  read_min_rate(in, section.get("min_response_rate"), service.timeouts.response_body_idle,
+                "response_body_idle", service.min_rates.response);
   http::HeadLimits& head = service.head_limits;
   if (const auto v = section.get("header_bytes")) read_header_bytes(in, *v, head);
   if (const auto v = section.get("header_count")) {
@@ -75,6 +89,18 @@ void read_service_limits(Reader& in, Value value, const std::string& service_lab
   head.target_bytes = std::min(head.target_bytes, head.head_bytes);  // the default in a small head
   if (const auto v = section.get("target_bytes")) read_target_bytes(in, *v, head);
   if (const auto v = section.get("body_bytes")) read_body_bytes(in, *v, service.body_bytes_max);
+}
+
+void read_circuit_breaker(Reader& in, Value value, const std::string& service_label,
+                          Service& service) {
+  const Section section(in, value, tables::kCircuitBreaker,
+                        fmt::format("'circuit_breaker' of {}", service_label));
+  if (const auto v = section.get("max_pending")) read_number_or_word(in, *v, service.max_pending);
+}
+
+void settle_min_rates(Service& service) {
+  if (service.timeouts.request_body_idle == core::Millis{0}) service.min_rates.request = 0;
+  if (service.timeouts.response_body_idle == core::Millis{0}) service.min_rates.response = 0;
 }
 
 }  // namespace sluice::config

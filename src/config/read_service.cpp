@@ -25,11 +25,6 @@ void read_name(Reader& in, Value value, std::string& name) {
   }
 }
 
-void report_listed_twice(Reader& in, Value item, std::string_view text) {
-  in.report(*item.node,
-            fmt::format("'{}' is listed twice in '{}', expected it once", text, item.key->name));
-}
-
 void read_hosts(Reader& in, Value list, std::vector<std::string>& hosts) {
   for (const Value item : items_of(in, list)) {
     const auto host = item.is_scalar() ? normal_host(item.text()) : std::nullopt;
@@ -71,24 +66,17 @@ void read_listener_names(Reader& in, Value list, const std::vector<Listener>& li
   }
 }
 
-void read_via(Reader& in, Value value, bool& adds_via) {
-  if (value.is_word()) {
-    adds_via = value.is("on");
-  } else {
-    report_bad_word(in, value);
-  }
-}
-
 void read_expose(Reader& in, Value list, model::Expose& expose) {
   struct Field {
     std::string_view word;
     bool model::Expose::*member;
   };
-  static constexpr std::array<Field, 5> kFields{{{"pool", &model::Expose::pool},
+  static constexpr std::array<Field, 6> kFields{{{"pool", &model::Expose::pool},
                                                  {"generation", &model::Expose::generation},
                                                  {"reason", &model::Expose::reason},
                                                  {"bucket", &model::Expose::bucket},
-                                                 {"endpoint", &model::Expose::endpoint}}};
+                                                 {"endpoint", &model::Expose::endpoint},
+                                                 {"rescued", &model::Expose::rescued}}};
   for (const Value item : items_of(in, list)) {
     const auto field =
         std::ranges::find_if(kFields, [&](const Field& f) { return item.is(f.word); });
@@ -137,6 +125,11 @@ void check_live_pool(Reader& in, Place at, const std::string& label, const Servi
 
 }  // namespace
 
+void report_listed_twice(Reader& in, Value item, std::string_view text) {
+  in.report(*item.node,
+            fmt::format("'{}' is listed twice in '{}', expected it once", text, item.key->name));
+}
+
 bool read_path_prefix(Reader& in, Value value, std::string& target) {
   const auto prefix = value.is_scalar() ? normal_path_prefix(value.text()) : std::nullopt;
   if (!prefix) {
@@ -174,10 +167,14 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.require("pools")) read_pools(in, *v, label, service);
   if (const auto v = section.get("initial")) read_initial(in, *v, label, service);
   if (const auto v = section.get("drain")) read_drain(in, *v, label, service);
-  if (const auto v = section.get("via")) read_via(in, *v, service.adds_via);
+  if (const auto v = section.get("via")) read_on_off(in, *v, service.adds_via);
   if (const auto v = section.get("expose")) read_expose(in, *v, service.expose);
   if (const auto v = section.get("timeouts")) read_timeouts(in, *v, label, service.timeouts);
   if (const auto v = section.get("limits")) read_service_limits(in, *v, label, service);
+  settle_min_rates(service);
+  if (const auto v = section.get("retry")) read_retry(in, *v, label, service.repeats);
+  if (const auto v = section.get("rescue")) read_rescue(in, *v, label, service.repeats);
+  if (const auto v = section.get("circuit_breaker")) read_circuit_breaker(in, *v, label, service);
   if (const auto v = section.get("pins")) read_pins(in, *v, label, service, config.identity_files);
   if (const auto v = section.get("rate_limits"))
     read_rate_limits(in, *v, label, service.rate_limits);

@@ -33,8 +33,18 @@ void read_rate_limits(Reader& in, Value list, const std::string& service_label,
                       std::vector<model::LimitRule>& limits);
 void read_timeouts(Reader& in, Value value, const std::string& service_label,
                    model::Timeouts& timeouts);
+/// After `timeouts`: with some of them off, some limits can't hold.
 void read_service_limits(Reader& in, Value value, const std::string& service_label,
                          Service& service);
+void read_retry(Reader& in, Value value, const std::string& service_label, model::Repeats& repeats);
+void read_rescue(Reader& in, Value value, const std::string& service_label,
+                 model::Repeats& repeats);
+void read_circuit_breaker(Reader& in, Value value, const std::string& service_label,
+                          Service& service);
+/// A rate bounds silence: where silence is not bounded, the default is off too.
+void settle_min_rates(Service& service);
+
+void report_listed_twice(Reader& in, Value item, std::string_view text);
 
 /// The name of a header field; `Sluice-*` is refused, as such fields of clients are removed before
 /// anyone looks.

@@ -150,6 +150,36 @@ bool read_size(Reader& in, Value value, std::uint64_t& target) {
   return true;
 }
 
+bool read_data_rate(Reader& in, Value value, std::uint32_t& target) {
+  if (value.is_word()) {
+    target = 0;
+    return true;
+  }
+  constexpr std::string_view kPerSecond = "/s";
+  std::string_view size_text = value.is_scalar() ? std::string_view(value.text()) : "";
+  if (!size_text.ends_with(kPerSecond)) {
+    report_bad(in, value, value.is_scalar() ? "; a rate ends in /s" : "");
+    return false;
+  }
+  size_text.remove_suffix(kPerSecond.size());
+  const auto size = core::parse_size(size_text, "");
+  if (!size || !is_within(value.key->range, *size)) {
+    report_bad(in, value, unit_hint(size_text));
+    return false;
+  }
+  target = static_cast<std::uint32_t>(*size);
+  return true;
+}
+
+bool read_on_off(Reader& in, Value value, bool& target) {
+  if (!value.is_word()) {
+    report_bad_word(in, value);
+    return false;
+  }
+  target = value.is("on");
+  return true;
+}
+
 bool read_percent(Reader& in, Value value, core::BasisPoints& target) {
   if (value.is_scalar()) {
     if (const auto percent = core::BasisPoints::parse_percent(value.text(), "")) {

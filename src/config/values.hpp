@@ -24,6 +24,10 @@ bool read_number_or_word(Reader& in, Value value, std::optional<std::uint32_t>& 
 /// A word of the key (off) means 0.
 bool read_duration(Reader& in, Value value, core::Millis& target);
 bool read_size(Reader& in, Value value, std::uint64_t& target);
+/// In bytes a second. A word of the key (off) means 0.
+bool read_data_rate(Reader& in, Value value, std::uint32_t& target);
+/// Of a key whose words are on and off.
+bool read_on_off(Reader& in, Value value, bool& target);
 bool read_percent(Reader& in, Value value, core::BasisPoints& target);
 bool read_pool_name(Reader& in, Value value, core::PoolName& target);
 /// Not empty, no control characters.

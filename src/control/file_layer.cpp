@@ -1,5 +1,6 @@
 #include "control/file_layer.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
@@ -8,7 +9,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -66,10 +66,15 @@ PosixFiles::~PosixFiles() {
   if (lock_file_ >= 0) ::close(lock_file_);
 }
 
+int PosixFiles::open_file(const std::string& path, int how) {
+  return net::make_descriptor(use_, [&] {
+    return uninterrupted([&] { return ::open(path.c_str(), how | O_CLOEXEC, kFileMode); });
+  });
+}
+
 core::Result<int> PosixFiles::open(const std::string& path, OpenMode mode) {
   const int how = mode == OpenMode::Truncate ? O_TRUNC : O_APPEND;
-  const int file = uninterrupted(
-      [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, kFileMode); });
+  const int file = open_file(path, O_WRONLY | O_CREAT | how);
   if (file < 0) return failed("open", path);
   return file;
 }
@@ -109,7 +114,7 @@ core::Status PosixFiles::unlink(const std::string& path) {
 }
 
 core::Status PosixFiles::sync_directory(const std::string& path) {
-  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int directory = open_file(path, O_RDONLY | O_DIRECTORY);
   if (directory < 0) return failed("open", path);
   core::Status synced = checked(uninterrupted([&] { return ::fsync(directory); }), "fsync", path);
   ::close(directory);
@@ -123,13 +128,19 @@ core::Status PosixFiles::make_directory(const std::string& path) {
 
 core::Result<std::vector<std::string>> PosixFiles::names(const std::string& directory) {
   std::vector<std::string> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    found.push_back(entry->path().filename());
+  const int file = open_file(directory, O_RDONLY | O_DIRECTORY);
+  if (file < 0 && errno == ENOENT) return found;
+  DIR* const stream = file < 0 ? nullptr : ::fdopendir(file);
+  if (stream == nullptr) return failed("opendir", directory);
+  for (errno = 0; const dirent* entry = ::readdir(stream);) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") found.emplace_back(name);
   }
-  if (!error || error == std::errc::no_such_file_or_directory) return found;
-  return core::Error{core::ErrorCode::Io, directory, "opendir: " + error.message()};
+  const bool is_whole = errno == 0;
+  const core::Error error = failed("readdir", directory);
+  ::closedir(stream);
+  if (!is_whole) return error;
+  return found;
 }
 
 core::Result<std::optional<std::uint64_t>> PosixFiles::size(const std::string& path) {
@@ -150,7 +161,7 @@ core::Result<std::optional<FileIdentity>> PosixFiles::identity(const std::string
 }
 
 core::Result<std::string> PosixFiles::read(const std::string& path, ByteRange range) {
-  const int file = uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+  const int file = open_file(path, O_RDONLY);
   if (file < 0) return failed("open", path);
   std::string bytes(range.length, '\0');
   std::size_t filled = 0;

@@ -1,11 +1,13 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "net/descriptor_reserve.hpp"
 #include "sluice/core/result.hpp"
 
 namespace sluice::control {
@@ -86,9 +88,11 @@ class OpenFile {
   std::string path_;
 };
 
+/// `reserve`: what the files are opened with when there is no descriptor left; nullptr: nothing.
 class PosixFiles final : public FileLayer {
  public:
-  PosixFiles() = default;
+  explicit PosixFiles(std::shared_ptr<net::DescriptorReserve> reserve = nullptr)
+      : use_{std::move(reserve), net::DescriptorClaim::State} {}
   PosixFiles(const PosixFiles&) = delete;
   PosixFiles& operator=(const PosixFiles&) = delete;
   ~PosixFiles() override;
@@ -110,6 +114,9 @@ class PosixFiles final : public FileLayer {
   core::Status lock(const std::string& path) override;
 
  private:
+  int open_file(const std::string& path, int how);
+
+  const net::DescriptorUse use_;
   int lock_file_ = -1;
 };
 

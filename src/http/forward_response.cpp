@@ -66,6 +66,7 @@ void write_exposed(HeadWriter& out, const ResponseForwarding::Exposed& exposed) 
   if (!exposed.reason.empty()) out.field("Sluice-Reason", exposed.reason);
   if (!exposed.bucket.empty()) out.field("Sluice-Bucket", exposed.bucket);
   if (!exposed.endpoint.empty()) out.field("Sluice-Endpoint", exposed.endpoint);
+  if (!exposed.rescued.empty()) out.field("Sluice-Rescued", exposed.rescued);
 }
 
 void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseForwarding& with) {

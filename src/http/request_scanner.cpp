@@ -185,12 +185,15 @@ MaybeRefusal read_host(const ControlFields& fields, RequestHead& out) {
   return {};
 }
 
+bool has_body(const Framing& framing) {
+  return framing.kind == BodyKind::Chunked || framing.length > 0;
+}
+
 /// RFC 9110 §10.1.1. Without a body there is nothing to wait for, so the expectation is dropped.
 MaybeRefusal read_expect(const ControlFields& fields, RequestHead& out) {
   if (fields.expectations == 0 || out.version == Version::Http10) return {};
   if (!fields.expects_only_continue) return Refusal{417, "unknown expectation"};
-  const bool has_body = out.framing.kind == BodyKind::Chunked || out.framing.length > 0;
-  if (has_body) out.expect = Expectation::Continue;
+  if (has_body(out.framing)) out.expect = Expectation::Continue;
   return {};
 }
 
@@ -239,6 +242,9 @@ MaybeRefusal judge(RequestHead& out) {
   if (const MaybeRefusal refusal = read_host(fields, out)) return refusal;
   if (const MaybeRefusal refusal = judge_framing(fields, out.version, BodyKind::None, out.framing))
     return refusal;
+  if (out.method == Method::Trace && has_body(out.framing)) {
+    return Refusal{400, "TRACE with a body"};  // RFC 9110 §9.3.8: we must not send one either
+  }
   if (fields.other_options > core::limits::kConnectionOptionsMax) {
     return Refusal{400, "too many Connection options"};
   }

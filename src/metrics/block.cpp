@@ -44,6 +44,10 @@ std::string_view text(Refusal refusal) {
       return "no_endpoint";
     case Refusal::LocalResources:
       return "local_resources";
+    case Refusal::TunnelLimit:
+      return "tunnel_limit";
+    case Refusal::PendingLimit:
+      return "pending_limit";
     case Refusal::Cut:
       return "cut";
     case Refusal::EndpointLost:

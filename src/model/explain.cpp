@@ -279,6 +279,7 @@ std::string why_chosen(const Explanation& e, const policy::PoolChoice& choice) {
     case Reason::NoIdentity:
       return fmt::format("{}, so {}, the live pool", why_no_identity(e), pool);
     case Reason::Fallback:
+    case Reason::Rescue:
       break;  // nothing chooses it at first
   }
   core::unreachable();

@@ -29,8 +29,7 @@ Peer peer_of(const RawAddress& raw) {
 }
 
 bool is_out_of_resources(int error_number) {
-  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
-         error_number == ENOMEM;
+  return is_out_of_descriptors(error_number) || error_number == ENOBUFS || error_number == ENOMEM;
 }
 
 }  // namespace
@@ -63,8 +62,8 @@ struct SocketAcceptor::Watcher final : SocketWatcher, Reapable {
 };
 
 SocketAcceptor::SocketAcceptor(EventLoop& loop, std::vector<ListenSocket> sockets,
-                               AcceptEvents& events)
-    : loop_(loop), events_(events) {
+                               AcceptEvents& events, DescriptorUse use)
+    : loop_(loop), events_(events), use_(std::move(use)) {
   for (ListenSocket& each : sockets) {
     auto* watcher = new Watcher(*this, std::move(each));
     // In the set from the beginning: what changes there later needs no memory, so it can't fail.
@@ -116,8 +115,10 @@ void SocketAcceptor::accept_some(Watcher& watcher) {
 
 SocketAcceptor::Accepted SocketAcceptor::accept_one(Watcher& watcher) {
   RawAddress raw;
-  OwnedFd socket(
-      ::accept4(watcher.socket.get(), raw.get(), &raw.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  // The kernel looks for a free descriptor before it looks for a connection.
+  OwnedFd socket(make_descriptor(use_, [&] {
+    return ::accept4(watcher.socket.get(), raw.get(), &raw.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  }));
   if (!socket.is_open()) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Accepted::QueueEmpty;
     if (is_out_of_resources(errno)) return Accepted::OutOfResources;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "net/acceptor.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/event_loop.hpp"
 #include "net/owned_fd.hpp"
 
@@ -18,9 +19,13 @@ struct ListenSocket {
 
 /// Acceptor over listening sockets, TCP or Unix. Begins paused: resume() starts it, when all
 /// sockets of all workers listen. Loop thread only except the counters.
+///
+/// Out of descriptors or memory it rests: connections wait in the kernel meanwhile. `use` says what
+/// it may take of the reserve before it does.
 class SocketAcceptor final : public Acceptor {
  public:
-  SocketAcceptor(EventLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events);
+  SocketAcceptor(EventLoop& loop, std::vector<ListenSocket> sockets, AcceptEvents& events,
+                 DescriptorUse use = {});
   SocketAcceptor(const SocketAcceptor&) = delete;
   SocketAcceptor& operator=(const SocketAcceptor&) = delete;
   ~SocketAcceptor();
@@ -50,6 +55,7 @@ class SocketAcceptor final : public Acceptor {
 
   EventLoop& loop_;
   AcceptEvents& events_;
+  const DescriptorUse use_;
   std::vector<Watcher*> watchers_;  // each goes at the end of the turn of its closing
   State state_ = State::Paused;
   bool is_watching_ = false;

@@ -57,12 +57,12 @@ class Attempt final : public PendingConnect, public Reapable, private SocketWatc
  public:
   Attempt(EventLoop& loop, ConnectEvents& events) : loop_(loop), events_(events) {}
 
-  void start(const core::SocketAddress& address, core::Nanos timeout);
+  void start(const core::SocketAddress& address, core::Nanos timeout, const DescriptorUse& use);
   void cancel() override { finish(); }
   void reap() override { delete this; }
 
  private:
-  void begin(const core::SocketAddress& address);
+  void begin(const core::SocketAddress& address, const DescriptorUse& use);
   void on_socket(std::uint32_t ready) override;
   void settle_later(int error_number);
   void settle();
@@ -79,16 +79,19 @@ class Attempt final : public PendingConnect, public Reapable, private SocketWatc
   MemberDeferred<Attempt, &Attempt::settle> later_{*this};
 };
 
-void Attempt::start(const core::SocketAddress& address, core::Nanos timeout) {
+void Attempt::start(const core::SocketAddress& address, core::Nanos timeout,
+                    const DescriptorUse& use) {
   loop_.core().timers().arm(timer_, loop_.core().now() + timeout);
-  begin(address);
+  begin(address, use);
 }
 
-void Attempt::begin(const core::SocketAddress& address) {
+void Attempt::begin(const core::SocketAddress& address, const DescriptorUse& use) {
   const core::Result<RawAddress> raw = to_raw(address);
   if (!raw) return settle_later(ENOENT);
   peer_ = *raw;
-  socket_.reset(::socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  socket_.reset(make_descriptor(use, [this] {
+    return ::socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  }));
   if (!socket_.is_open()) return settle_later(errno);
   if (peer_.family() != AF_UNIX) set_stream_options(socket_.get());
   if (::connect(socket_.get(), peer_.get(), peer_.size) == 0) return settle_later(0);
@@ -139,7 +142,7 @@ OwnedFd Attempt::finish() {
 PendingConnect* SocketConnector::connect(const core::SocketAddress& address, core::Nanos timeout,
                                          ConnectEvents& events) {
   auto* attempt = new Attempt(loop_, events);  // frees itself
-  attempt->start(address, timeout);
+  attempt->start(address, timeout, use_);
   return attempt;
 }
 

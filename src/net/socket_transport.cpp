@@ -1,5 +1,7 @@
 #include "net/socket_transport.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -229,6 +231,14 @@ void SocketTransport::write(std::span<const std::string_view> parts) {
   }
   append_from(queue_, parts, static_cast<std::size_t>(sent));
   settle(0);
+}
+
+std::size_t SocketTransport::untaken() const {
+  int in_kernel = 0;
+  // tcp(7), unix(7): SIOCOUTQ. Of a Unix socket it counts the buffers, not the bytes; they shrink
+  // alike.
+  if (::ioctl(fd_, SIOCOUTQ, &in_kernel) != 0 || in_kernel < 0) in_kernel = 0;
+  return queue_.size() + static_cast<std::size_t>(in_kernel);
 }
 
 void SocketTransport::flush() {

@@ -39,6 +39,7 @@ class SocketTransport final : public Transport, private SocketWatcher, private D
   using Transport::write;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return queue_.size(); }
+  std::size_t untaken() const override;
   void shutdown_write() override;
   void close() override;
   void reset() override;

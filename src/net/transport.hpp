@@ -59,6 +59,9 @@ class Transport {
   void write(std::string_view bytes) { write(std::span(&bytes, 1)); }
   /// Bytes that wait here for the socket. The caller pauses its source above kHighWatermark.
   virtual std::size_t queued() const = 0;
+  /// queued(), and what the kernel holds that the peer has not acknowledged: how far a peer is
+  /// behind. Asks the kernel.
+  virtual std::size_t untaken() const = 0;
   /// FIN after everything queued has been handed to the kernel. Idempotent.
   virtual void shutdown_write() = 0;
   /// Ends both directions; what is still queued here is dropped.

@@ -41,6 +41,8 @@ std::string_view text(Reason reason) {
       return "no_identity";
     case Reason::Fallback:
       return "fallback";
+    case Reason::Rescue:
+      return "rescue";
   }
   core::unreachable();
 }

@@ -32,6 +32,7 @@ struct LogRecord {
   std::optional<std::uint16_t> bucket;
   std::optional<std::uint64_t> generation;
   unsigned retries = 0;
+  std::string_view rescued_from;  // the pool that failed it
   std::string_view user_agent;
   std::string_view referer;     // of `combined` only
   std::string_view protocol;    // as the client named it; of `combined` only

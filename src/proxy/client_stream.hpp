@@ -40,6 +40,8 @@ class ClientStream {
   virtual void open_upload(Flow flow) = 0;
   /// Bytes that wait for the client.
   virtual std::size_t queued() const = 0;
+  /// The same with what is under way and not acknowledged. Asks the kernel.
+  virtual std::size_t untaken() const = 0;
   /// Bytes that arrived behind the request, for a tunnel. Valid until the end of the turn.
   virtual std::string_view unread() const = 0;
   /// After a 101 was sent: gives the connection away. The stream ends without touching it.

@@ -16,6 +16,7 @@ namespace sluice::proxy {
 class UpstreamPool;
 class Tunnel;
 struct TunnelTag;
+class TunnelLimit;
 
 /// What the objects of one worker share. Owned by the worker, outlives them all. Worker thread
 /// only.
@@ -31,7 +32,8 @@ struct Context {
   metrics::Block& metrics;
   LeaseList& leases;
   core::IntrusiveList<Tunnel, TunnelTag>& tunnels;
-  bool is_stopping = false;  // answers say Connection: close; idle connections are gone
+  TunnelLimit* tunnel_limit = nullptr;  // of the process; nullptr: off
+  bool is_stopping = false;             // answers say Connection: close; idle connections are gone
 };
 
 }  // namespace sluice::proxy

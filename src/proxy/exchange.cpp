@@ -24,6 +24,7 @@ static_assert(static_cast<int>(metrics::IdentityLabel::Cookie) ==
 static_assert(static_cast<int>(metrics::IdentityLabel::MintCookie) ==
               static_cast<int>(policy::IdentityKind::MintCookie));
 static_assert(policy::kReasons <= metrics::kReasonsMax);
+static_assert(policy::kAllFailures.size() <= metrics::kFailuresMax);
 
 }  // namespace
 
@@ -94,6 +95,13 @@ Exchange::Next Exchange::identify_user() {
 
 /// Breakers join here; a refusal takes no lease.
 Exchange::Next Exchange::admit() {
+  if (TunnelLimit* const limit = context_.tunnel_limit; limit != nullptr && !head.upgrade.empty()) {
+    if (!limit->enter()) {
+      answer(503, "there are as many tunnels as there may be", Refusal::TunnelLimit);
+      return Next::Answered;
+    }
+    tunnel_place_ = TunnelPlace(*limit);
+  }
   if (const model::RateLimits* limits = settings().rate_limits.get()) {
     if (ask_limits(*limits) == Next::Answered) return Next::Answered;
   }
@@ -124,20 +132,41 @@ void Exchange::connect() {
   state_ = State::Connecting;
   const auto picked = pick_endpoint();
   if (!picked) return no_endpoint_left();
-  occupy(*picked);
+  connect_to(*picked);
+}
+
+void Exchange::connect_to(std::size_t index) {
+  occupy(index);
   if (!needs_fresh_connection_) {
     if (H1Upstream* idle = context_.upstreams.take_idle(endpoint_->id)) {
       idle->attach(*this);
       return start_forwarding(*idle);
     }
   }
+  begin_connecting();
+}
+
+/// As many as wait for connections of this pool already may be all that can wait.
+void Exchange::begin_connecting() {
+  std::atomic<std::uint32_t>& pending = pool().cell->pending;
+  const std::uint32_t most = settings().max_pending;
+  if (pending.fetch_add(1, std::memory_order_relaxed) >= most && most != 0) {
+    pending.fetch_sub(1, std::memory_order_relaxed);
+    return answer(503, "as many requests wait for a connection to this pool as may",
+                  Refusal::PendingLimit);
+  }
   connect_started_ = context_.loop.now();
   connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
 }
 
+void Exchange::end_connecting() {
+  connecting_ = nullptr;
+  pool().cell->pending.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void Exchange::on_connected(net::Transport& transport) {
   const EventScope scope(context_.gather);
-  connecting_ = nullptr;
+  end_connecting();
   connect_time_ = context_.loop.now() - connect_started_;
   counters_->endpoint_connects[pool_label()].observe(*connect_time_);
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
@@ -172,8 +201,10 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (most && bytes_in_ > *most)
     return answer(413, "the request body is too large", Refusal::TooLarge);
   hold_body(bytes);
+  upload_deadline_ =
+      policy::extended(upload_deadline_, upload_rule(), bytes.size(), context_.loop.now());
   arm_upload_timer();
-  if (answer_ == Answer::HeadSent) arm_response_timer(settings().timeouts.response_body_idle);
+  if (answer_ == Answer::HeadSent) await_response_body();
   if (upstream_ != nullptr) upstream_->send_body(bytes);
 }
 
@@ -181,7 +212,7 @@ void Exchange::on_request_flushed() {
   if (state_ != State::Forwarding || is_upload_paused_ || upload_ != Upload::Flowing) return;
   if (upstream_->queued() <= core::limits::kHighWatermark) return;
   is_upload_paused_ = true;
-  context_.loop.timers().disarm(upload_timer_);
+  arm_upload_timer();
   await_response();  // now it is the endpoint's turn: it must read or answer
   client_.open_upload(Flow::Pause);
 }
@@ -190,6 +221,7 @@ void Exchange::on_upstream_drained() {
   if (!is_upload_paused_ || upstream_->queued() > core::limits::kLowWatermark) return;
   is_upload_paused_ = false;
   if (answer_ == Answer::None) context_.loop.timers().disarm(response_timer_);
+  upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
 }
@@ -211,23 +243,26 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 }
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
+  if (const auto failure = policy::failure_of_status(response.status)) [[unlikely]] {
+    if (try_again(*failure, "the endpoint answered with a server error")) return;
+  }
   note_first_byte();
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
   client_.send_head(response, response_forwarding(response));
-  arm_response_timer(settings().timeouts.response_body_idle);
 }
 
 void Exchange::on_response_body(std::string_view bytes) {
   bytes_out_ += bytes.size();
   client_.send_body(bytes);
-  arm_response_timer(settings().timeouts.response_body_idle);
 }
 
+/// Of an answer that goes on: one that came whole needs no more time.
 void Exchange::on_response_flushed() {
+  await_response_body();
   if (is_response_paused_ || client_.queued() <= core::limits::kHighWatermark) return;
   is_response_paused_ = true;
-  last_client_queue_ = client_.queued();
+  untaken_ = client_.untaken();
   upstream_->pause_response(Flow::Pause);
 }
 
@@ -236,7 +271,7 @@ void Exchange::on_client_drained() {
       client_.queued() > core::limits::kLowWatermark)
     return;
   is_response_paused_ = false;
-  arm_response_timer(settings().timeouts.response_body_idle);
+  await_response_body();
   upstream_->pause_response(Flow::Run);
 }
 
@@ -287,14 +322,17 @@ void Exchange::vacate() {
 
 void Exchange::on_connect_failed(net::ConnectError error) {
   const EventScope scope(context_.gather);
-  connecting_ = nullptr;
+  end_connecting();
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
   counters_->endpoint_failures[pool_label()].add();
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
-  connect();  // nothing was sent: any method may be tried elsewhere at once
+  count_attempt_failure(policy::Failure::Connect);
+  // Nothing was sent: any method may be tried elsewhere at once.
+  if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
+  no_endpoint_left();
 }
 
 /// Ours, not the endpoint's fault (behaviour.md §4). Once per request, so that a shortage that no
@@ -317,14 +355,20 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 
 void Exchange::no_endpoint_left() {
   if (is_candidate()) return fall_back_to_live();
-  if (error_.empty()) error_ = "no usable endpoint";
-  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint);
+  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint,
+         error_.empty() ? "no usable endpoint" : error_);
 }
 
-/// The candidate can't serve: its user gets the live pool. A pool is chosen only under the snapshot
-/// that is adopted now, so adopt first, then take the new lease, then give back the old one
-/// (architecture.md §5).
+/// The candidate can't serve: its user gets the live pool.
 void Exchange::fall_back_to_live() {
+  counters_->fallbacks.add();
+  move_to_live(policy::Reason::Fallback);
+  connect();
+}
+
+/// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
+/// lease, then give back the old one (architecture.md §5).
+void Exchange::move_to_live(policy::Reason why) {
   Hold fresh = context_.slot.hold();
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
@@ -332,7 +376,7 @@ void Exchange::fall_back_to_live() {
   admission_.stay_with(settings().rate_limits);  // judged once, for the pool that was chosen first
   service_ = &fresh->service(settings().id);
   choice_.pool = service_->live;
-  choice_.reason = policy::Reason::Fallback;
+  choice_.reason = why;
   if (choice_.pool != failed) {
     tried_.reset();
     avoid_.reset();
@@ -341,8 +385,6 @@ void Exchange::fall_back_to_live() {
   hold_ = std::move(fresh);
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
-  counted.fallbacks.add();
-  connect();
 }
 
 // ================ request side ================
@@ -367,6 +409,7 @@ void Exchange::start_upload() {
   upload_ = Upload::Flowing;
   is_upload_open_ = true;
   is_upload_paused_ = false;
+  upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
 }
@@ -374,7 +417,7 @@ void Exchange::start_upload() {
 /// Keeps what was sent of a request that may be repeated, as long as it is small.
 void Exchange::hold_body(std::string_view bytes) {
   if (!is_body_held_) return;
-  if (http::is_idempotent(head.method) &&
+  if (repeatable() != policy::Repeatable::Never &&
       held_.size() + bytes.size() <= core::limits::kReplayBodyMax) {
     held_.append(bytes);
     return;
@@ -385,13 +428,13 @@ void Exchange::hold_body(std::string_view bytes) {
 
 void Exchange::replay_held_body() {
   if (held_.empty()) return;
-  std::array<std::string_view, 4> parts;
+  // One more than its bytes fill: the first chunk may begin anywhere.
+  std::array<std::string_view, core::limits::kReplayBodyMax / core::limits::kChunkSize + 1> parts;
   const std::size_t count = held_.front(parts);
   for (std::size_t i = 0; i < count; ++i) upstream_->send_body(parts[i]);
 }
 
 void Exchange::on_request_broken(std::string_view reason) {
-  error_ = reason;
   if (answer_ != Answer::None) return break_answer(reason);
   refuse({400, reason});
 }
@@ -419,7 +462,8 @@ void Exchange::forward_informational(const http::ResponseHead& response) {
 }
 
 bool Exchange::closes_client() const {
-  return !head.keep_alive || upload_ != Upload::Ended || context_.is_stopping;
+  return !head.keep_alive || upload_ != Upload::Ended || is_last_of_connection ||
+         context_.is_stopping;
 }
 
 http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead& response) {
@@ -468,50 +512,6 @@ std::string_view Exchange::minted_cookie() const {
   return cookie.written();
 }
 
-bool Exchange::may_retry() const {
-  using policy::BodyState;
-  using policy::ConnectionAge;
-  using policy::Repeatable;
-  const Repeatable method = http::is_safe(head.method)         ? Repeatable::Safe
-                            : http::is_idempotent(head.method) ? Repeatable::Idempotent
-                                                               : Repeatable::Never;
-  return policy::may_retry(
-      {.method = method,
-       .connection = upstream_->was_reused() ? ConnectionAge::Reused : ConnectionAge::Fresh,
-       .body = is_body_held_ ? BodyState::AbsentOrHeld : BodyState::PartlyGone,
-       .response_began = upstream_->response_began(),
-       .retries_used = retries_});
-}
-
-void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
-  error_ = reason;
-  counters_->endpoint_failures[pool_label()].add();
-  const bool is_repeatable =
-      answer_ == Answer::None && loss != UpstreamLoss::Malformed && may_retry();
-  upstream_ = nullptr;  // it closed itself
-  if (answer_ != Answer::None) return break_answer(reason);
-  if (is_repeatable) return retry();
-  if (loss == UpstreamLoss::Malformed)
-    return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol);
-  answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost);
-}
-
-/// On a freshly opened connection, to another endpoint when there is one; the lease and its
-/// snapshot stay.
-void Exchange::retry() {
-  ++retries_;
-  counters_->retries.add();
-  needs_fresh_connection_ = true;
-  avoid_ = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
-  informational_ = 0;
-  is_upload_paused_ = false;
-  vacate();
-  context_.loop.timers().disarm(response_timer_);
-  context_.loop.timers().disarm(upload_timer_);
-  if (upload_ == Upload::Flowing) client_.open_upload(Flow::Pause);
-  connect();
-}
-
 void Exchange::switch_protocols(const http::ResponseHead& response) {
   const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
   if (!was_asked || upload_ != Upload::Ended) {
@@ -536,7 +536,8 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                           .limit_tickets = admission_.tickets_for_tunnel(settings().rate_limits),
                           .from_client = client_.unread(),
                           .from_endpoint = upstream_->unread(),
-                          .started = started_};
+                          .started = started_,
+                          .place = tunnel_place_};
   endpoint_ = nullptr;  // the tunnel counts in the cell from now on
   Tunnel::start(context_, start, lease_, client_, *std::exchange(upstream_, nullptr));
   finish(101);
@@ -557,52 +558,98 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
   if (expose.reason) with.exposed.reason = policy::text(choice_.reason);
   if (expose.bucket && choice_.bucket) with.exposed.bucket = digits(bucket, *choice_.bucket);
   if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
+  if (expose.rescued && rescued_from_) with.exposed.rescued = core::text(*rescued_from_);
 }
 
 // ================ timers ================
 
-/// `off` disarms: what was armed for another phase must not end this one.
-void Exchange::arm_response_timer(core::Millis timeout) {
-  if (timeout > core::Millis::zero()) {
-    context_.loop.timers().arm(response_timer_, context_.loop.now() + timeout);
+namespace {
+/// `off`: a deadline that never comes.
+constexpr core::Instant kNever = core::Instant::max();
+}  // namespace
+
+core::Instant Exchange::after(core::Millis timeout) const {
+  return timeout > core::Millis::zero() ? context_.loop.now() + timeout : kNever;
+}
+
+/// What was armed for another phase must not end this one.
+void Exchange::arm_until(net::Timer& timer, core::Instant deadline) {
+  if (deadline != kNever) {
+    context_.loop.timers().arm(timer, deadline);
   } else {
-    context_.loop.timers().disarm(response_timer_);
+    context_.loop.timers().disarm(timer);
   }
 }
 
 /// While the client still sends, the endpoint need not answer: its time runs from the last byte of
 /// the request.
 void Exchange::await_response() {
-  if (answer_ == Answer::None) arm_response_timer(settings().timeouts.response_header);
+  if (answer_ != Answer::None) return;
+  const core::Millis whole = settings().timeouts.response_header;
+  const core::Millis one_try = settings().repeats.retry.per_try_timeout;
+  const bool is_one_of_more = one_try > core::Millis::zero() && !is_last_attempt();
+  arm_until(response_timer_,
+            is_one_of_more ? std::min(after(one_try), after(whole)) : after(whole));
+}
+
+void Exchange::await_response_body() {
+  arm_until(response_timer_,
+            std::min(after(settings().timeouts.response_body_idle), response_end()));
+}
+
+core::Instant Exchange::response_end() const {
+  const core::Millis whole = settings().timeouts.response_body;
+  return whole > core::Millis::zero() ? started_ + *first_byte_time_ + whole : kNever;
+}
+
+/// Once the application answers while it still receives, the two talk at a pace of their own.
+policy::PaceRule Exchange::upload_rule() const {
+  return {settings().timeouts.request_body_idle,
+          answer_ == Answer::None ? settings().min_rates.request : 0};
 }
 
 void Exchange::arm_upload_timer() {
-  const core::Millis timeout = settings().timeouts.request_body_idle;
   if (upload_ != Upload::Flowing) return;
-  if (timeout > core::Millis::zero()) {
-    context_.loop.timers().arm(upload_timer_, context_.loop.now() + timeout);
-  } else {
-    context_.loop.timers().disarm(upload_timer_);
-  }
+  const model::Timeouts& timeouts = settings().timeouts;
+  const bool is_client_asked = !is_upload_paused_ && timeouts.request_body_idle.count() > 0;
+  const bool has_end = timeouts.request_body.count() > 0;
+  arm_until(upload_timer_, std::min(is_client_asked ? upload_deadline_ : kNever,
+                                    has_end ? started_ + timeouts.request_body : kNever));
 }
 
 void Exchange::on_response_timeout() {
   const EventScope scope(context_.gather);
+  if (std::exchange(is_backing_off_, false)) return connect();
   if (answer_ == Answer::None) {
+    constexpr std::string_view kWhy = "the endpoint did not answer in time";
     counters_->endpoint_failures[pool_label()].add();
-    return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
+    if (try_again(policy::Failure::TimedOut, kWhy)) return;
+    return answer(504, kWhy, Refusal::EndpointTimeout);
   }
-  if (is_response_paused_ && client_.queued() < last_client_queue_) {  // slow, but reading
-    last_client_queue_ = client_.queued();
-    return arm_response_timer(settings().timeouts.response_body_idle);
-  }
-  break_answer(is_response_paused_ ? "the client stopped reading" : "the endpoint stopped sending");
+  if (context_.loop.now() >= response_end())
+    return break_answer("the answer took longer than it may");
+  if (is_response_paused_) return on_download_timeout();
+  break_answer("the endpoint stopped sending");
+}
+
+/// A slow client goes on for as long as it takes enough.
+void Exchange::on_download_timeout() {
+  const std::size_t before = std::exchange(untaken_, client_.untaken());
+  const core::Nanos bought =
+      policy::time_bought(download_rule(), before - std::min(before, untaken_));
+  if (bought == core::Nanos::zero()) return break_answer("the client stopped reading");
+  arm_until(response_timer_, std::min(context_.loop.now() + bought, response_end()));
 }
 
 void Exchange::on_upload_timeout() {
   const EventScope scope(context_.gather);
   if (upload_ == Upload::Waiting)
     return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
+  if (is_upload_paused_) {
+    counters_->endpoint_failures[pool_label()].add();
+    return answer(504, "the endpoint did not take the request body in time",
+                  Refusal::EndpointTimeout);
+  }
   answer(408, "the request body did not arrive in time", Refusal::RequestTimeout);
 }
 

@@ -10,9 +10,11 @@
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
 #include "proxy/origin.hpp"
+#include "proxy/tunnel_limit.hpp"
 #include "proxy/upstream_stream.hpp"
 #include "sluice/model/decision.hpp"
 #include "sluice/policy/balance.hpp"
+#include "sluice/policy/pace.hpp"
 #include "sluice/policy/retry.hpp"
 
 namespace sluice::proxy {
@@ -42,13 +44,17 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   /// Filled by the client stream before on_request_head(); its views must stay valid until the
   /// exchange has finished.
   http::RequestHead head;
+  /// The connection ends with this request's answer, whatever the client wants
+  /// (`limits.requests_per_connection`).
+  bool is_last_of_connection = false;
 
   bool is_finished() const { return state_ == State::Finished; }
-  /// How long the client may stand still while the answer is sent; 0: for ever. Of the service,
-  /// until the exchange ends.
-  core::Millis body_idle_timeout() const {
-    return service_ != nullptr ? settings().timeouts.response_body_idle
-                               : model::Timeouts{}.response_body_idle;
+  /// How slowly the client may take the answer; `idle` 0: as it likes. Of the service, until the
+  /// exchange ends.
+  policy::PaceRule download_rule() const {
+    if (service_ == nullptr)
+      return {model::Timeouts{}.response_body_idle, model::MinRates::kDefault};
+    return {settings().timeouts.response_body_idle, settings().min_rates.response};
   }
 
   // ---- from the client stream ----
@@ -91,6 +97,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void connect();
 
   // Connecting
+  void connect_to(std::size_t index);
+  void begin_connecting();
+  void end_connecting();
   std::optional<std::size_t> pick_endpoint();
   policy::EndpointView view_endpoint(std::size_t index) const;
   void occupy(std::size_t index);
@@ -99,6 +108,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void punish(const model::Endpoint& endpoint);
   void no_endpoint_left();
   void fall_back_to_live();
+  void move_to_live(policy::Reason why);
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);
@@ -106,8 +116,21 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void start_upload();
   void hold_body(std::string_view bytes);
   void replay_held_body();
-  bool may_retry() const;
-  void retry();
+
+  // When an attempt has failed
+  policy::Repeatable repeatable() const;
+  policy::FailedAttempt failed_attempt(policy::Failure failure) const;
+  bool try_again(policy::Failure failure, std::string_view why);
+  bool may_retry_now(const policy::FailedAttempt& attempt);
+  bool may_rescue_now(const policy::FailedAttempt& attempt);
+  void leave_attempt();
+  void retry(const policy::FailedAttempt& attempt);
+  void rescue();
+  bool is_last_attempt() const;
+  void count_attempt_failure(policy::Failure failure);
+  static void give_back(std::atomic<std::uint32_t>*& counted);
+
+  // The answer
   void forward_informational(const http::ResponseHead& response);
   void forward_final_head(const http::ResponseHead& response);
   http::ResponseForwarding response_forwarding(const http::ResponseHead& response);
@@ -116,7 +139,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void switch_protocols(const http::ResponseHead& response);
 
   // Ends
-  void answer(std::uint16_t status, std::string_view detail, std::optional<metrics::Refusal> why);
+  void answer(std::uint16_t status, std::string_view detail, std::optional<metrics::Refusal> why,
+              std::string_view error = {});
   void refuse(const http::Refusal& refusal);
   void answer_as_last_hop(const http::Refusal& own);
   void break_answer(std::string_view why);
@@ -128,10 +152,15 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   LogRecord log_record(std::uint16_t status) const;
 
   // Timers
-  void arm_response_timer(core::Millis timeout);
+  void arm_until(net::Timer& timer, core::Instant deadline);
+  core::Instant after(core::Millis timeout) const;
   void await_response();
+  void await_response_body();
+  core::Instant response_end() const;
+  policy::PaceRule upload_rule() const;
   void arm_upload_timer();
   void on_response_timeout();
+  void on_download_timeout();
   void on_upload_timeout();
 
   const model::ServiceSettings& settings() const { return *service_->settings; }
@@ -160,6 +189,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::array<char, 36> request_id_buffer_;
   Admission admission_;
   PoolLease lease_;
+  TunnelPlace tunnel_place_;  // of a request that asks for an upgrade
 
   // The attempt that runs
   net::PendingConnect* connecting_ = nullptr;
@@ -170,7 +200,12 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool needs_fresh_connection_ = false;
   bool has_made_room_ = false;  // an idle connection was closed for want of descriptors or ports
   bool is_admitted_ = false;    // counts in the pool, until it finishes
-  std::uint8_t retries_ = 0;
+  std::uint8_t retries_ = 0;    // of the pool that it is in now ...
+  std::uint8_t retries_of_all_ = 0;  // ... and with those of the pool that it was rescued from
+  bool is_backing_off_ = false;      // the response timer ends the pause
+  std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
+  std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
+  std::optional<core::PoolName> rescued_from_;
   std::uint8_t informational_ = 0;
   bool is_response_paused_ = false;
   bool is_upload_paused_ = false;
@@ -188,7 +223,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::optional<core::Nanos> first_byte_time_;
   std::string_view error_;  // static text
 
-  std::size_t last_client_queue_ = 0;  // progress of a slow client between two timer checks
+  core::Instant upload_deadline_{};  // moves with each byte of the body
+  std::size_t untaken_ = 0;          // by a slow client, at the last check
   net::MemberTimer<Exchange, &Exchange::on_response_timeout> response_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
 };

@@ -7,7 +7,6 @@ namespace sluice::proxy {
 using metrics::Refusal;
 
 void Exchange::refuse(const http::Refusal& refusal) {
-  error_ = refusal.reason;
   answer(refusal.status, refusal.reason, refusal_of(refusal.status));
 }
 
@@ -16,8 +15,11 @@ void Exchange::answer_as_last_hop(const http::Refusal& own) {
   answer(200, own.reason, std::nullopt);
 }
 
-void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why) {
-  if (error_.empty() && why) error_ = detail;
+/// `error` for the log when it knows more than the client is told. What an attempt before died of
+/// is over.
+void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why,
+                      std::string_view error) {
+  if (why) error_ = error.empty() ? detail : error;
   drop_upstream();
   if (answer_ != Answer::None) return break_answer(detail);
   LocalReply reply{.status = status, .detail = detail};
@@ -64,7 +66,10 @@ void Exchange::cut(model::CutCause cause, core::Nanos) {
 }
 
 void Exchange::drop_upstream() {
-  if (connecting_ != nullptr) std::exchange(connecting_, nullptr)->cancel();
+  if (connecting_ != nullptr) {
+    connecting_->cancel();
+    end_connecting();
+  }
   if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->abort();
 }
 
@@ -80,6 +85,9 @@ void Exchange::finish(std::uint16_t status) {
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   admission_.end();
+  tunnel_place_ = {};
+  give_back(repeats_in_);
+  give_back(rescued_in_);
   held_.clear();
   service_ = nullptr;
   counters_ = nullptr;
@@ -128,7 +136,8 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   record.duration = context_.loop.now() - started_;
   record.connect = connect_time_;
   record.first_byte = first_byte_time_;
-  record.retries = retries_;
+  record.retries = retries_of_all_;
+  if (rescued_from_) record.rescued_from = core::text(*rescued_from_);
   record.user_agent = head.fields.find(http::FieldId::UserAgent).value_or(std::string_view());
   if (context_.log.format() == LogFormat::Combined) {
     record.referer = head.fields.find("Referer").value_or(std::string_view());

@@ -29,9 +29,9 @@ H1Session::H1Session(Context& context, Home& home, net::Transport& transport,
 
 void H1Session::enter_idle() {
   state_ = State::Idle;
-  idle_since_ = context_.loop.now();
-  core::ListNode<SessionTag>::unlink();
-  home_.idle.push_back(*this);
+  waits_since_ = context_.loop.now();
+  progress_ = 0;
+  move_to(home_.idle);
   context_.metrics.connections_idle.add();
   arm(context_.slot.peek().keep_alive_idle);
   update_reading();
@@ -66,8 +66,7 @@ void H1Session::on_read(std::string_view bytes) {
 void H1Session::begin_request() {
   if (state_ == State::Idle) context_.metrics.connections_idle.subtract();
   state_ = State::Head;
-  core::ListNode<SessionTag>::unlink();
-  home_.busy.push_back(*this);
+  move_to(home_.busy);
   request_ = home_.requests.make(context_, *this, home_.requests);
   is_own_answer_ = false;
   arm(context_.slot.peek().request_header_timeout);
@@ -83,19 +82,36 @@ void H1Session::take_head(std::string_view bytes) {
   const auto size = request_->head_end.find(all);
   switch (http::head_progress(size, all.size(), limits)) {
     case http::HeadProgress::Whole:
-      if (!is_first) return on_head(*size, {});
+      if (!is_first) {
+        move_to(home_.busy);
+        return on_head(*size, {});
+      }
       store(bytes.substr(0, *size));
       return on_head(*size, bytes.substr(*size));
     case http::HeadProgress::Partial:
-      if (is_first) store(bytes);
+      if (is_first) {
+        store(bytes);
+        wait_for_head();
+      }
       return update_reading();
     case http::HeadProgress::Oversized:
       break;
   }
+  move_to(home_.busy);
   state_ = State::Busy;
   context_.loop.timers().disarm(timer_);
   request_->exchange.on_refused_head(
       http::oversized_request_head(all.substr(0, limits.head_bytes)));
+}
+
+void H1Session::wait_for_head() {
+  waits_since_ = context_.loop.now();
+  move_to(home_.slow_heads);
+}
+
+void H1Session::move_to(List& list) {
+  core::ListNode<SessionTag>::unlink();
+  list.push_back(*this);
 }
 
 void H1Session::on_head(std::size_t head_size, std::string_view rest) {
@@ -111,6 +127,7 @@ void H1Session::on_head(std::size_t head_size, std::string_view rest) {
     exchange.on_refused_head(*refusal);
   } else {
     start_body();
+    exchange.is_last_of_connection = served_ + 1 == context_.slot.peek().requests_per_connection;
     exchange.on_request_head(head_size);
   }
   take_body(rest);
@@ -357,7 +374,9 @@ ReleasedClient H1Session::release_transport() {
 /// The exchange may be on the stack: what follows happens at the end of the turn.
 void H1Session::end_exchange(Ending ending) {
   ending_ = ending;
-  flush_timeout_ms_ = static_cast<std::uint32_t>(request_->exchange.body_idle_timeout().count());
+  const policy::PaceRule rule = request_->exchange.download_rule();
+  flush_timeout_ms_ = static_cast<std::uint32_t>(rule.idle.count());
+  flush_rate_ = rule.bytes_per_second;
   context_.loop.defer(request_->turn_end);
 }
 
@@ -367,16 +386,30 @@ void H1Session::on_turn_end() {
   if (!request_->exchange.is_finished()) return pump_upload();
   if (transport_ == nullptr || ending_ == Ending::Abort) return close();
   if (ending_ == Ending::Close) return start_flushing();
-  has_served_ = true;
-  if (queued() != 0) return await_sending();
+  ++served_;
+  if (queued() != 0) return await_taking(State::Sending);
   next_request();
 }
 
-void H1Session::await_sending() {
-  state_ = State::Sending;
-  progress_ = static_cast<std::uint32_t>(queued());
+/// The answer is complete and some of it waits for the client: `state` is Sending or Flushing.
+void H1Session::await_taking(State state) {
+  state_ = state;
+  progress_ = static_cast<std::uint32_t>(untaken());
   arm(core::Millis(flush_timeout_ms_));
   update_reading();
+}
+
+/// A slow client is waited for as long as it takes enough.
+void H1Session::check_taking() {
+  const auto now_untaken = static_cast<std::uint32_t>(untaken());
+  const std::uint32_t before = std::exchange(progress_, now_untaken);
+  const core::Nanos bought = policy::time_bought({core::Millis(flush_timeout_ms_), flush_rate_},
+                                                 before - std::min(before, now_untaken));
+  if (bought > core::Nanos::zero())
+    return context_.loop.timers().arm(timer_, context_.loop.now() + bought);
+  context_.metrics.answers_not_taken.add();
+  ending_ = Ending::Abort;
+  close();
 }
 
 void H1Session::next_request() {
@@ -400,8 +433,7 @@ void H1Session::next_request() {
 void H1Session::start_flushing() {
   context_.gather.flush();
   state_ = State::Flushing;
-  core::ListNode<SessionTag>::unlink();
-  home_.busy.push_back(*this);
+  move_to(home_.busy);
   if (request_ != nullptr) {
     is_last_request_ = may_send_no_more();
     context_.loop.retire(*std::exchange(request_, nullptr));
@@ -409,9 +441,7 @@ void H1Session::start_flushing() {
   if (is_last_request_ && transport_->queued() == 0) return close();
   transport_->shutdown_write();
   if (transport_->queued() == 0) return start_lingering();
-  progress_ = static_cast<std::uint32_t>(transport_->queued());
-  arm(core::Millis(flush_timeout_ms_));
-  update_reading();
+  await_taking(State::Flushing);
 }
 
 /// An endpoint's answer to a request without a body, behind which old clients send an empty line
@@ -450,13 +480,35 @@ void H1Session::close() {
   context_.loop.retire(*this);
 }
 
+/// To a client that has yet to take its answer from the kernel it is not idle; and what it does not
+/// take a FIN would leave with the kernel for minutes more.
+void H1Session::end_idle() {
+  const std::size_t left = flush_timeout_ms_ == 0 ? 0 : untaken();
+  if (left == 0) return close();
+  if (progress_ != 0) return check_taking();
+  progress_ = static_cast<std::uint32_t>(left);
+  arm(core::Millis(flush_timeout_ms_));
+}
+
+/// A client that has yet to take its answer would lose it to the RST that a request on its way
+/// would be met with: such a one is waited for as behind an answer that ends the connection.
 void H1Session::close_idle() {
-  if (state_ == State::Idle) close();
+  if (state_ != State::Idle) return;
+  if (served_ == 0 || untaken() == 0) return close();
+  context_.metrics.connections_idle.subtract();
+  start_flushing();
+}
+
+void H1Session::refuse_slow_head() {
+  const EventScope scope(context_.gather);
+  state_ = State::Busy;
+  request_->exchange.on_head_timeout();
+  close();
 }
 
 void H1Session::begin_stop() {
   if (state_ != State::Idle) return;
-  if (has_served_) return close_idle();
+  if (served_ > 0) return close_idle();
   arm(core::limits::kLingerTimeMax);  // its request may be on the way: it waited in the accept
                                       // queue
 }
@@ -502,21 +554,15 @@ void H1Session::on_error(net::TransportError) {
 void H1Session::on_timeout() {
   const EventScope scope(context_.gather);
   switch (state_) {
-    case State::Head: {
+    case State::Head:
+      move_to(home_.busy);
       state_ = State::Busy;
       return request_->exchange.on_head_timeout();
-    }
     case State::Sending:
     case State::Flushing:
-      if (transport_->queued() < progress_) {  // slow, but reading
-        progress_ = static_cast<std::uint32_t>(transport_->queued());
-        return arm(core::Millis(flush_timeout_ms_));
-      }
-      context_.metrics.answers_not_taken.add();
-      ending_ = Ending::Abort;
-      return close();
+      return check_taking();
     case State::Idle:
-      return close_idle();
+      return end_idle();
     case State::Lingering:
       return close();
     case State::Busy:

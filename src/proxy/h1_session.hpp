@@ -58,12 +58,13 @@ class H1Session final : public ClientStream,
                         public core::ListNode<SessionTag> {
  public:
   using List = core::IntrusiveList<H1Session, SessionTag>;
-  /// Places and lists of one worker; a session moves itself between `idle` (longest idle first) and
-  /// `busy`.
+  /// Places and lists of one worker; a session moves itself between them. `idle` and `slow_heads`:
+  /// the one that waits longest first.
   struct Home {
     net::Slab<H1Session> sessions;
     net::Slab<H1Request> requests;
     List idle;
+    List slow_heads;  // what came first was not the whole head
     List busy;
   };
 
@@ -72,9 +73,12 @@ class H1Session final : public ClientStream,
   const Origin& origin() const { return ticket_.origin(); }
   /// No request is on it. Since when: for eviction at the connection limit.
   bool is_idle() const { return state_ == State::Idle; }
-  core::Instant idle_since() const { return idle_since_; }
+  /// Idle, or with a head that has begun and not ended: since when.
+  core::Instant waits_since() const { return waits_since_; }
   /// Closes if no request is on it.
   void close_idle();
+  /// One of `slow_heads`: answers 408 and closes without waiting for more, as its place is needed.
+  void refuse_slow_head();
   /// The proxy stops: an idle one closes now, a fresh one has a second to send its request, others
   /// end with their answer.
   void begin_stop();
@@ -93,6 +97,7 @@ class H1Session final : public ClientStream,
   void abort() override;
   void open_upload(Flow flow) override;
   std::size_t queued() const override { return transport_ == nullptr ? 0 : transport_->queued(); }
+  std::size_t untaken() const override { return transport_ == nullptr ? 0 : transport_->untaken(); }
   std::string_view unread() const override;
   ReleasedClient release_transport() override;
 
@@ -112,6 +117,8 @@ class H1Session final : public ClientStream,
   void begin_request();
   void take_head(std::string_view bytes);
   void on_head(std::size_t head_size, std::string_view rest);
+  void wait_for_head();
+  void move_to(List& list);
   void start_body();
   void take_body(std::string_view bytes);
   void take_more();
@@ -126,10 +133,13 @@ class H1Session final : public ClientStream,
   void end_exchange(Ending ending);
   void await_sending();
   void next_request();
+  void await_taking(State state);
+  void check_taking();
   void start_flushing();
   bool may_send_no_more() const;
   void start_lingering();
   void close();
+  void end_idle();
   void on_timeout();
   void arm(core::Millis timeout);
 
@@ -137,10 +147,13 @@ class H1Session final : public ClientStream,
   Home& home_;
   net::Transport* transport_;  // nullptr once closed or given away
   H1Request* request_ = nullptr;
-  core::Instant idle_since_{};
-  std::uint32_t flush_timeout_ms_ = 0;  // response_body_idle of the last request's service
-  // Sending, Flushing: bytes queued at the last check. Lingering: bytes discarded.
+  core::Instant waits_since_{};
+  std::uint32_t flush_timeout_ms_ = 0;  // of the last request's service ...
+  std::uint32_t flush_rate_ = 0;        // ... how slowly its answer may be taken
+  // Sending, Flushing, Idle for long: bytes not taken at the last check, 0 before the first.
+  // Lingering: bytes discarded.
   std::uint32_t progress_ = 0;
+  std::uint32_t served_ = 0;  // requests that were answered, and the connection went on
   State state_ = State::Idle;
   Ending ending_ = Ending::KeepAlive;
   http::BodyCoding coding_ = http::BodyCoding::None;
@@ -149,7 +162,6 @@ class H1Session final : public ClientStream,
   bool has_peer_ended_ = false;   // its FIN was read, and with it everything before
   bool is_last_request_ = false;  // the client said so, and all that it has sent was read
   bool is_own_answer_ = false;    // of the last request: Sluice answered it, no endpoint
-  bool has_served_ = false;       // at least one request was answered
   ConnectionTicket ticket_;
   net::MemberTimer<H1Session, &H1Session::on_timeout> timer_{*this};
 };

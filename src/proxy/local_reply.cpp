@@ -57,6 +57,8 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
     case Refusal::NoEndpoint:
       return "destination_unavailable";
     case Refusal::LocalResources:
+    case Refusal::TunnelLimit:
+    case Refusal::PendingLimit:
       return "connection_limit_reached";
     case Refusal::Cut:
     case Refusal::EndpointLost:

@@ -14,6 +14,7 @@ Tunnel::Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, Rel
                net::Transport& upstream)
     : context_(context),
       ticket_(std::move(client.ticket)),
+      place_(std::move(start.place)),
       cell_(start.cell),
       counters_(context.metrics.services[start.settings.id.raw]),
       pool_(core::index(start.pool)),

@@ -10,6 +10,7 @@
 #include "proxy/admission.hpp"
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
+#include "proxy/tunnel_limit.hpp"
 #include "proxy/upstream_stream.hpp"
 
 namespace sluice::proxy {
@@ -24,6 +25,7 @@ struct TunnelStart {
   std::string_view from_client;    // bytes that came behind the request
   std::string_view from_endpoint;  // bytes that came behind the 101
   core::Instant started;
+  TunnelPlace& place;  // taken over
 };
 
 /// Bytes both ways after a 101, without HTTP: half-close is relayed, each direction pauses its
@@ -85,6 +87,7 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
   ConnectionTicket ticket_;
   PoolLease lease_;
   LimitTickets limit_tickets_;
+  const TunnelPlace place_;
   const std::shared_ptr<model::EndpointCell> cell_;  // a tunnel outlives its snapshot
   metrics::ServiceCounters& counters_;
   const std::size_t pool_;

@@ -20,7 +20,8 @@ Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& p
                .log = log_,
                .metrics = metrics_,
                .leases = leases_,
-               .tunnels = tunnels_},
+               .tunnels = tunnels_,
+               .tunnel_limit = options.tunnel_limit},
       upstreams_(context_) {}
 
 Worker::~Worker() {
@@ -41,7 +42,7 @@ void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::si
       ConnectionTicket(*this, Origin(peer, static_cast<std::uint16_t>(listener))));
   if (context_.is_stopping) session->begin_stop();
   if (metrics_.connections_open.read() < options_.connections_max) return;
-  evict_idle();
+  make_room();
   if (metrics_.connections_open.read() >= options_.connections_max && acceptor_ != nullptr) {
     is_accepting_paused_ = true;
     acceptor_->pause();
@@ -51,19 +52,26 @@ void Worker::on_accept(net::Transport& transport, const net::Peer& peer, std::si
 
 /// Connections that were fresh when accepting paused have become old enough to make room since.
 void Worker::on_accepting_paused() {
-  evict_idle();
+  make_room();
   if (is_accepting_paused_)
     loop_.timers().arm(eviction_timer_, loop_.now() + core::limits::kIdleEvictionAge);
 }
 
-/// At the connection limit idle keep-alive connections make room (behaviour.md §4); at most a
-/// handful per accept.
-void Worker::evict_idle() {
+/// At the connection limit idle keep-alive connections make room, then those that have begun a head
+/// and not ended it (behaviour.md §4); at most a handful per accept.
+void Worker::make_room() {
   for (unsigned evicted = 0; evicted < core::limits::kAcceptsPerEvent; ++evicted) {
-    H1Session* oldest = home_.idle.front();
-    if (oldest == nullptr || loop_.now() - oldest->idle_since() <= core::limits::kIdleEvictionAge)
+    const auto is_old = [this](const H1Session* session) {
+      return session != nullptr &&
+             loop_.now() - session->waits_since() > core::limits::kIdleEvictionAge;
+    };
+    if (H1Session* idle = home_.idle.front(); is_old(idle)) {
+      idle->close_idle();
+    } else if (H1Session* slow = home_.slow_heads.front(); is_old(slow)) {
+      slow->refuse_slow_head();
+    } else {
       return;
-    oldest->close_idle();
+    }
   }
 }
 
@@ -134,6 +142,7 @@ void Worker::begin_stop(std::function<void()> on_empty) {
 void Worker::give_up_all() {
   const EventScope scope(gather_);
   while (H1Session* session = home_.busy.front()) session->give_up();
+  while (H1Session* session = home_.slow_heads.front()) session->give_up();
   while (H1Session* session = home_.idle.front()) session->give_up();
   tunnels_.for_each([](Tunnel& tunnel) { tunnel.give_up(); });
   upstreams_.close_idle();

@@ -23,6 +23,7 @@ struct WorkerOptions {
   std::size_t services = 0;  // of the configuration: the size of the counters
   std::size_t connections_max = 1024;
   AddressLimit* address_limit = nullptr;  // shared by all workers; nullptr: off
+  TunnelLimit* tunnel_limit = nullptr;    // likewise
   LogQueue* log = nullptr;                // nullptr: no access log
   LogFormat log_format = LogFormat::Json;
 };
@@ -65,7 +66,7 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
 
  private:
   void on_connection_ended(const net::Peer& peer) override;
-  void evict_idle();
+  void make_room();
   void on_accepting_paused();
   void report_if_empty();
 

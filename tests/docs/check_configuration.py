@@ -60,7 +60,7 @@ def sample(path, key):
     least = key["range"][0]
     value = {
         "map": lambda: minimal(path_of(path, key)), "number": lambda: least, "duration": lambda: f"{least}ms",
-        "size": lambda: f"{least}B", "percent": lambda: "1%", "word": lambda: key["words"][0], "text": lambda: "x",
+        "size": lambda: f"{least}B", "data_rate": lambda: f"{least}B/s", "percent": lambda: "1%", "word": lambda: key["words"][0], "text": lambda: "x",
         "name": lambda: "listener-1", "token": lambda: "X-A", "query_name": lambda: "q", "host": lambda: "a.example",
         "path": lambda: "/a", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
         "address_or_path": lambda: "127.0.0.1:0", "endpoint": lambda: "127.0.0.1:9001",
@@ -158,6 +158,7 @@ BAD = {
     "map": ["word", 1, None], "number": [1.5, "many", -1, None], "word": ["nope", 1, None],
     "duration": ["5", 5, 0, "0s", "1 s", "30sec", "1m1h", "-1s", "1.s", ".5s", "", True, None],
     "size": [1, "16384", "8KB", "0B", "1 KiB", "-1B", "", None],
+    "data_rate": [256, "256", "256B", "256/s", "0B/s", "1 KiB/s", "1KiB /s", "1KiB/m", "-1B/s", "/s", "", None],
     "percent": ["101%", "0.001%", "half", 101, -1, "100.01%", "1 %", "", "01%", None],
     "text": ["", "a\tb", None], "name": ["-a", ".a", "a b", "a/b", "ä", "a" * 65, "", None],
     "token": ["a b", "a:b", "a;b", "ä", "a" * 65, "", None], "query_name": ["a=b", "a b", "a&b", "a#b", "", "a" * 65, None],
@@ -258,7 +259,8 @@ class BothJudges(unittest.TestCase):
 
     def test_the_ends_of_each_range_are_good(self):
         cases = []
-        unit = {"number": lambda n: n, "duration": lambda n: f"{n}ms", "size": lambda n: f"{min(n, 10**18 - 1)}B"}
+        unit = {"number": lambda n: n, "duration": lambda n: f"{n}ms", "size": lambda n: f"{min(n, 10**18 - 1)}B",
+                "data_rate": lambda n: f"{n}B/s"}
         for path, key in all_keys():
             for end in key["range"] if key["form"] in unit else []:
                 cases.append((f"{path}.{key['name']} {end}", with_value(path, key, unit[key["form"]](end))))
@@ -272,8 +274,8 @@ class BothJudges(unittest.TestCase):
             for value in (least - 1, most + 1):
                 if key["form"] == "number":
                     numbers.append((f"{path}.{key['name']} {value}", with_value(path, key, value)))
-                elif key["form"] in ("duration", "size") and value < 2**63:
-                    text = f"{value}ms" if key["form"] == "duration" else f"{value}B"
+                elif key["form"] in ("duration", "size", "data_rate") and value < 2**63:
+                    text = str(value) + {"duration": "ms", "size": "B", "data_rate": "B/s"}[key["form"]]
                     amounts.append((f"{path}.{key['name']} {text}", with_value(path, key, text)))
         self.both_refuse(numbers)
         for label, parser, _ in self.judge(amounts):  # a pattern can't count: the schema leaves these to the parser

@@ -89,7 +89,7 @@ class Conformance(unittest.TestCase):
         found = set()
         for path in self.sources("tests/unit", "tests/sim"):
             if path.endswith("_test.cpp"):
-                for title in re.findall(r'TEST_CASE\(\s*((?:"[^"]*"\s*)+)', read(path)):
+                for title in re.findall(r'TEST_CASE(?:_METHOD\(\w+,|\()\s*((?:"[^"]*"\s*)+)', read(path)):
                     found.add("".join(re.findall(r'"([^"]*)"', title)))
         for path in self.sources("tests/integration"):
             script = re.fullmatch(r"tests/integration/(test_\w+)\.py", path)
@@ -117,6 +117,56 @@ class Conformance(unittest.TestCase):
                         self.assertTrue(names, "no test is named")
                         self.assertEqual([name for name in names if name not in tests], [])
         self.assertGreater(lines, 100)
+
+
+class Bounds(unittest.TestCase):
+    """What SECURITY.md says of the limits is what the program has."""
+
+    UNITS = {"B": 1, "Ki": 1 << 10, "KiB": 1 << 10, "MiB": 1 << 20, "ms": 1, "s": 1000, "h": 3_600_000}
+    # They pace the program's own work; nobody outside can spend more of it by them.
+    OWN_PACE = set("""kTimerTick kTimerSlots kFileLook kFileLooksMax kFileRetryLooksMax kResolveEvery kResolveRetry
+        kResolveAtStart kPersistRetryFirst kPersistRetryMax kAuditFindingsMax kAuditLooksAlike kAuditLooksMax kDrainPoll
+        kWorkerSilence kShareTick kShareWindow kForgottenServiceAge kEventHeartbeat
+        kReserveForRemote kReserveForCallers kReserveForAnswers kReserveForState""".split())
+
+    def program(self):
+        """Names with numbers: bytes or counts as they are, times in milliseconds."""
+        scale = {"milliseconds": 1, "seconds": 1000, "hours": 3_600_000}
+        found = {}
+        pattern = r"(?m)^inline constexpr ([\w:]+) (k\w+)(?:\{(.*?)\}| =\s(.*?));"
+        for kind, name, braced, assigned in re.findall(pattern, read("include/sluice/core/limits.hpp"), flags=re.S):
+            expression = (braced or assigned).replace("'", "")
+            self.assertRegex(expression, r"^[\w\s*+]+$")
+            found[name] = eval(expression, {}, found) * scale.get(kind.removeprefix("std::chrono::"), 1)
+        return found
+
+    def documented(self):
+        table = read("SECURITY.md").split("| what | bound | name |\n")[1].split("\n\n")[0]
+        for line in table.splitlines()[1:]:
+            _, bounds, names = line.strip("| ").split(" | ")
+            names = re.findall(r"`(k\w+)`", names)
+            bounds = bounds.split("; ")
+            self.assertEqual(len(names), len(bounds), line)
+            yield from zip(names, bounds)
+
+    def test_the_fixed_bounds_are_those_of_limits_hpp(self):
+        program, documented = self.program(), dict(self.documented())
+        self.assertGreater(len(program), 80)
+        for name, bound in documented.items():
+            number, _, unit = bound.partition(" ")
+            with self.subTest(name=name):
+                self.assertEqual(int(number.replace(",", "")) * self.UNITS[unit or "B"], program.get(name))
+        self.assertEqual(set(program) - set(documented) - self.OWN_PACE, set(), "bounds that SECURITY.md does not show")
+        self.assertLessEqual(self.OWN_PACE, set(program) - set(documented))
+
+    def test_the_defaults_are_those_of_the_reference(self):
+        reference = dict(re.findall(r"(?m)^\| `(\w+)` \| .*? \| `([^`]+)` \| ", read("docs/guide/configuration.md")))
+        table = read("SECURITY.md").split("| what | key | default | beyond it |\n")[1].split("\n\n")[0]
+        rows = re.findall(r"(?m)^\| .* \| `(\w+)` \| (.*?) \| .* \|$", table)
+        self.assertEqual(len(rows), len(table.splitlines()) - 1)
+        for key, default in rows:
+            with self.subTest(key=key):
+                self.assertEqual(default.replace(" ", ""), reference.get(key))
 
 
 class Metrics(unittest.TestCase):

@@ -68,6 +68,8 @@ DEFINITIONS = {
              "pattern": r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)$"},
     "rate": {"description": "requests per time: 100/s, 600/min, 5/h, 1000/d", "type": "string",
              "pattern": r"^([1-9][0-9]{0,5}|1000000)/(s|min|h|d)$"},
+    "data_rate": {"description": "a size and /s: 256B/s, 1.5KiB/s", "type": "string",
+                  "pattern": r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)/s$"},
     "percent": {"description": "0% to 100% with at most two decimals", "type": ["string", "number"], "minimum": 0, "maximum": 100,
                 "pattern": r"^(100(\.0{1,2})?|(0|[1-9][0-9]?)(\.[0-9]{1,2})?)%?$"},
     "number": {"description": "a number in quotes", "type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$"},
@@ -166,7 +168,8 @@ class Schema:
             self.used.add(form)
             ways.append({"$ref": f"#/$defs/{form}"})
         if key["words"]:
-            ways.append({"enum": key["words"]})
+            # A word of digits is a number to YAML, unless it is quoted.
+            ways.append({"enum": key["words"] + [int(word) for word in key["words"] if word.isdigit()]})
         if form != "map" or key["words"]:
             ways.append({"$ref": "#/$defs/variable"})
         return ways[0] if len(ways) == 1 else {"anyOf": ways}

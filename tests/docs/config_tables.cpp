@@ -31,6 +31,8 @@ std::string_view text(config::Form form) {
       return "duration";
     case Form::Size:
       return "size";
+    case Form::DataRate:
+      return "data_rate";
     case Form::Percent:
       return "percent";
     case Form::Word:

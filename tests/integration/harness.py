@@ -6,12 +6,14 @@ import http.client
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +30,14 @@ REPORTS = re.compile(r"Sanitizer|runtime error|invariant broken|terminate called
 
 def scaled(release, asan, tsan):
     return {"release": release, "debug": asan, "asan": asan, "tsan": tsan}[BUILD]
+
+
+def connections_possible(wanted):
+    """As many clients at once, or fewer where the descriptor limit is low: the proxy counts two for each, and its workers
+    get shares that differ a little. The caller's own soft limit is raised for them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return min(wanted, (hard - 64) // 2 * 95 // 100)
 
 
 def wait_until(condition, what, timeout=None):
@@ -271,10 +281,12 @@ def answering(peer):
 class Origin:
     """A process of test-origin."""
 
-    def __init__(self, name="blue", version="v1", port=0, log=None):
+    def __init__(self, name="blue", version="v1", port=0, log=None, send_buffer=0):
         command = [os.path.join(TOOLS, "test-origin"), "--name", name, "--version", version, "--port", str(port)]
         if log:
             command += ["--log", log]
+        if send_buffer:
+            command += ["--send-buffer", str(send_buffer)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().split()[-1]
         self.port = int(self.address.rsplit(":", 1)[1])
@@ -491,6 +503,12 @@ class SluiceTest(unittest.TestCase):
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout or 240)
         self.assertTrue(done.stdout, f"test-load said nothing: {done.stderr}")
         return json.loads(done.stdout.splitlines()[-1])["report"]
+
+
+def show(figures):
+    """What a test has measured, for whoever asks with SLUICE_SHOW=1."""
+    if os.environ.get("SLUICE_SHOW"):
+        print(figures, file=sys.stderr)
 
 
 def anonymous_kib(proxy):

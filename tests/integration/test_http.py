@@ -1,10 +1,13 @@
 """HTTP/1 on the wire, byte by byte: framing, smuggling, pipelining, 1xx, Expect, trailers, early ends, broken ends."""
 
+import errno
 import json
+import select
+import socket
 import threading
 import unittest
 
-from harness import PATIENCE, SluiceTest, plain_answer, service, wait_until
+from harness import PATIENCE, PATTERN, SluiceTest, plain_answer, poll_readable, service, wait_until
 
 
 def forever(answer):
@@ -46,6 +49,22 @@ class Smuggling(SluiceTest):
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nX:\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length : 5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: x\r\nX: y\r\n Content-Length: 5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: x\r\n\rContent-Length: 5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length\x00: 5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5 5\r\n\r\nhello",
+        b"OPTIONS / HTTP/1.1\r\nHost: x\r\nExpect:\r\n 100-continue\r\nContent-Length: 5\r\n\r\nhello",
+        b"OPTIONS / HTTP/1.1\r\nHost: x\r\nExpect:\n 100-continue\r\nContent-Length: 5\r\n\r\nhello",
+        b"TRACE / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\rX",
         b"GET / HTTP/1.1\r\n Host: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n",
         b"GET / HTTP/1.1\nHost: x\n\n",
@@ -65,13 +84,21 @@ class Smuggling(SluiceTest):
         b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
         b"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x:0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x:65536\r\n\r\n",
         b"GET / HTTP/1.1x\r\nHost: x\r\n\r\n",
         b"GET /\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ]
     REFUSED_BODIES = [b"5\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n",
                       b"-1\r\n", b"10000000000000000\r\n", b"5\r\nhello\n\n0\r\n\r\n", b"g\r\n", b"\r\n", b"5 \x00\r\nhello\r\n",
-                      b"0\r\nX: a\r\n folded\r\n\r\n", b"0\r\nBad Name: a\r\n\r\n"]
+                      b"0\r\nX: a\r\n folded\r\n\r\n", b"0\r\nBad Name: a\r\n\r\n", b"5_0\r\nhello\r\n0\r\n\r\n", b"_5\r\nhello\r\n",
+                      b"+5\r\nhello\r\n0\r\n\r\n", b"5;\nhello\r\n0\r\n\r\n", b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+                      b"5;a\x00\r\nhello\r\n0\r\n\r\n", b"5\rhello\r\n0\r\n\r\n", b"5\r\nhello\r\n\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n",
+                      b"0\n\r\n", b"0\r\n\n", b"0\r\nX: a\n\r\n", b"0\r\nX: a\rY: b\r\n\r\n", b"0\r\nX: \x00\r\n\r\n", b"0\r\nX : a\r\n\r\n",
+                      b"0\r\n: a\r\n\r\n", b"8000000000000000\r\n"]
 
     def setUp(self):
         self.seen = []
@@ -107,6 +134,7 @@ class Smuggling(SluiceTest):
             (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
             (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 17_000 + b"\r\n\r\n", 431),
             (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n\r\n", 417),
+            (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: y 100-continue\r\n\r\nhello", 417),
         ]
         for bytes_, status in cases:
             with self.subTest(bytes_[:60]), self.proxy.client() as client:
@@ -156,13 +184,38 @@ class Responses(SluiceTest):
                      b"garbage\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-",
                      b"HTTP/1.1 103 Hint\r\n\r\n" * 20 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                      b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"):
-            proxy = self.answer_with(data)
+            ended = threading.Event()
+
+            def script(peer):
+                peer.head()
+                peer.send(data)
+                if data in (b"", b"HTTP/1.1 200 OK\r\nContent-"):
+                    peer.finish_sending()  # only then is it known to be bad
+                if peer.is_closed():
+                    ended.set()
+
+            proxy = self.behind(script)
             with self.subTest(data[:70]), proxy.client() as client:
-                head, _ = client.get("/", method="POST", body=b"x")  # POST: no retry muddles the count
+                head, _ = client.get("/", method="POST")  # POST: no retry muddles the count
                 self.assertEqual(head.status, 502)
                 self.assertIn("sluice", head["proxy-status"])
+                self.assertTrue(ended.wait(PATIENCE), "the proxy ends the connection")
             self.assertEqual(self.peer.connections, 1)
             proxy.stop()
+
+    def test_an_odd_transfer_encoding_is_a_502_and_the_next_request_is_served(self):
+        odd = [b"", b"gzip", b"identity", b"chunked, gzip", b"gzip, chunked", b"chunked, chunked", b"xchunked", b"\tchunked", b"chunked;a=b",
+               b'"chunked"', b"chunked\x0b", b"\x80", b"," * 1000, b"chunked\r\nTransfer-Encoding: chunked", b"chunked\r\nContent-Length: 5"]
+
+        def answer(head, _):
+            number = int(head.line.split()[1][1:])
+            return plain_answer() if number >= len(odd) else b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n5\r\nhello\r\n0\r\n\r\n" % odd[number]
+
+        proxy = self.behind(forever(answer), top={"workers": 1})
+        with proxy.client() as client:
+            for number, coding in enumerate(odd):
+                self.assertEqual(client.get(f"/{number}", method="POST")[0].status, 502, coding)
+                self.assertEqual(client.get(f"/{len(odd)}")[0].status, 200, coding)
 
     def test_a_truncated_answer_reaches_the_client_as_a_broken_one(self):
         for data in (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
@@ -239,16 +292,19 @@ class Responses(SluiceTest):
         def answer(head, _):
             if head.line.startswith("HEAD"):
                 return plain_answer(evil)
-            return b"HTTP/1.1 204 No\r\n\r\n" + evil if "/204" in head.line else plain_answer(b"right")
+            for status in (b"204", b"304"):
+                if status.decode() in head.line:
+                    return b"HTTP/1.1 " + status + b" No\r\n\r\n" + evil
+            return plain_answer(b"right")
 
         proxy = self.behind(forever(answer), top={"workers": 1})
         with proxy.client() as client:
-            for method, target in (("HEAD", "/"), ("GET", "/204")):
+            for method, target in (("HEAD", "/"), ("GET", "/204"), ("GET", "/304")):
                 client.request(target, method=method)
-                self.assertIn(client.answer(method)[0].status, (200, 204))
+                self.assertIn(client.answer(method)[0].status, (200, 204, 304))
                 head, body = client.get("/next")
                 self.assertEqual((head.status, body), (200, b"right"))
-        self.assertEqual(self.peer.connections, 3)
+        self.assertEqual(self.peer.connections, 4)
 
     def test_trailers_pass_when_the_answer_is_chunked(self):
         proxy = self.two_pools()
@@ -324,6 +380,16 @@ class Connections(SluiceTest):
             for _ in range(50):
                 client.get()
         self.assertEqual(self.peer.connections, 1)
+
+    def test_via_on_both_ways_and_off_on_neither(self):
+        for via in (True, False):
+            seen = []
+            over = {} if via else {"via": "off"}
+            proxy = self.behind(forever(lambda head, body: seen.append(head.get("via")) or plain_answer()), **over)
+            with proxy.client() as client:
+                head, _ = client.get()
+                self.assertEqual((seen, head.get("via")), (["1.1 sluice"], "1.1 sluice") if via else ([None], None))
+            proxy.stop()
 
     def test_expect_passes_and_the_body_waits_for_the_100(self):
         order = []
@@ -486,6 +552,38 @@ class Timeouts(SluiceTest):
             head = client.head()
             with self.assertRaises((EOFError, ConnectionResetError)):
                 client.body(head)
+
+    def test_a_trickle_is_not_enough(self):
+        """Never silent for long, and too slow: a body that comes byte by byte, an answer that is taken so."""
+
+        def script(peer):
+            if "POST" in peer.head().line:
+                peer.take(100_000)  # it does not come
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            while True:
+                peer.send(PATTERN)
+
+        proxy = self.behind(script, timeouts={"request_body_idle": "1s", "response_body_idle": "1s"},
+                            limits={"min_request_rate": "100KiB/s", "min_response_rate": "100KiB/s"})
+        with proxy.client() as client:
+            client.request("/", method="POST", fields=["Content-Length: 100000"])
+            sent = 0
+            while not poll_readable(client.sock, 0.05):
+                client.send(b"x")
+                sent += 1
+                self.assertLess(sent, 1000)
+            head, _ = client.answer()
+            self.assertEqual((head.status, head["connection"]), (408, "close"))
+        with proxy.client(receive_buffer=4096) as client:
+            client.request("/")
+            self.assertEqual(client.head().status, 200)
+            broken = select.poll()
+            broken.register(client.sock, 0)  # errors alone, which come before the bytes that are unread
+            taken = 0
+            while not broken.poll(50):
+                taken += len(client.sock.recv(1))
+                self.assertLess(taken, 1000)
+            self.assertEqual(client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.ECONNRESET)
 
     def test_idle_endpoint_connections_end_before_the_endpoint_ends_them(self):
         def script(peer):

@@ -4,10 +4,10 @@ import os
 import struct
 import unittest
 
-from harness import BUILD, TOOLS, SluiceTest, anonymous_kib, service, wait_until
+from harness import BUILD, TOOLS, SluiceTest, anonymous_kib, connections_possible, page_of, sample, service, show, wait_until
 
 WARM_UP, COUNTED = 2_000, 6_000
-IDLE = 4_000
+IDLE = 10_000
 IDLE_BYTES_MAX = 0.6 * 1024
 KEPT_MAX_KIB = 1_024 + 512  # free chunks and places that a burst needs again at once, and what the heap can't give back
 
@@ -73,12 +73,15 @@ class Memory(SluiceTest):
         self.load(proxy, "--requests", 4_000, "--connections", 8)  # what a busy proxy keeps: not the connections' cost
         at_rest = anonymous_kib(proxy)
         clients = []
-        for _ in range(IDLE):
+        count = connections_possible(IDLE)
+        for _ in range(count):
             client = proxy.client()
             clients.append(client)
             client.get()
         held = anonymous_kib(proxy) - at_rest
-        self.assertLessEqual(held * 1024 / IDLE, IDLE_BYTES_MAX, f"{held} KiB for {IDLE} idle connections")
+        self.assertEqual(sample(page_of(proxy), "sluice_connections_idle"), count)
+        self.assertLessEqual(held * 1024 / count, IDLE_BYTES_MAX, f"{held} KiB for {count} idle connections")
+        show(f"{count} idle connections: {held / count:.2f} KiB each")
         for client in clients:
             client.close()
         wait_until(lambda: anonymous_kib(proxy) - at_rest <= KEPT_MAX_KIB, "the memory of closed connections is given back")

@@ -106,6 +106,21 @@ class SwitchUnderLoad(SluiceTest):
         self.assertEqual(report["reconnects"], 0, report)
         self.assertGreater(len(restarts), 8)
 
+    def test_a_kept_connection_outlives_switches(self):
+        # One is idle at each switch, one has a request on its way: neither is told to close, nor closed.
+        blue, green = self.origin("blue"), self.origin("green")
+        proxy = self.sluice([service([blue.address], [green.address])])
+        with proxy.client() as idle, proxy.client() as busy:
+            idle.get()
+            for turn in range(10):
+                pool = ("green", "blue")[turn % 2]
+                busy.request("/slow?ms=20")
+                proxy.switch(pool)
+                for head, _ in (busy.answer(), idle.get()):
+                    self.assertEqual(head.status, 200)
+                    self.assertNotIn("connection", head)
+                self.assertEqual(head["sluice-pool"], pool)
+
     def test_a_request_sent_after_the_answer_never_sees_the_old_pool(self):
         # The plainest form, without any judge: command, answer, request; on a connection that both workers may own.
         blue, green = self.origin("blue"), self.origin("green")

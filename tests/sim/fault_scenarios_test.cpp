@@ -48,6 +48,7 @@ TEST_CASE("sim fault: the next pipelined request begins when the answer before i
   world.run_for(milliseconds(100));
   REQUIRE(attempts(world, 0) == 1);
   CHECK(world.worker().load().leases == 0);
+  CHECK(world.worker().load().holds == 0);  // a slow reader keeps no snapshot
   CHECK(attempts(world, 1) == 0);
   client.go_on_reading();
   finish(world);
@@ -592,6 +593,111 @@ TEST_CASE("sim fault: at the connection limit accepting pauses, and idle connect
   finish(world);
   CHECK(status(world, 3) == 200);
   CHECK_FALSE(world.acceptor().is_paused());
+}
+
+TEST_CASE("sim fault: an idle connection that makes room does not take its last answer along",
+          "[sim][fault]") {
+  WorldOptions options = calm();
+  options.connections_max = 1;
+  SimWorld world(options);
+  // The answer is with the kernels when the next request comes, right behind the FIN.
+  SimClient& slow = ask_all(world, {get(sized(60'000)), get(sized(5))}, {.think = seconds(1)});
+  slow.stop_reading();
+  world.run_for(seconds(2));
+  ask(world, get(sized(4)));
+  world.run_for(milliseconds(10));
+  slow.say("GET /r/1 HTTP/1.1\r\nHost: a\r\n\r\n");
+  world.run_for(milliseconds(10));
+  slow.go_on_reading();
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(status(world, 2) == 200);
+}
+
+TEST_CASE("sim fault: at the connection limit heads that do not end make room, oldest first",
+          "[sim][fault]") {
+  WorldOptions options = calm();
+  options.connections_max = 2;
+  SimWorld world(options);
+  // Two that send a byte every 100 ms, the second half a second later.
+  for (const milliseconds start : {milliseconds(0), milliseconds(500)}) {
+    ask(world, get(), {.most_written = 1, .write_pause = milliseconds(100), .starts_after = start});
+  }
+  world.run_for(milliseconds(900));
+  CHECK(world.acceptor().is_paused());
+  ask(world, get(sized(4)));
+  world.run_for(milliseconds(50));
+  CHECK(status(world, 2) == 0);  // none of them is old enough
+  REQUIRE(world.run_until([&] { return status(world, 2) != 0; }, seconds(3)));
+  CHECK(status(world, 2) == 200);
+  CHECK(status(world, 1) == 0);
+  finish(world);
+  CHECK(status(world, 1) == 200);  // there was room for this one again
+  CHECK(status(world, 0) != 200);
+  REQUIRE(world.ledger().other_lines.size() == 1);
+  CHECK(world.ledger().other_lines[0].status == 408);
+}
+
+TEST_CASE("sim fault: as many heads as there are places do not keep others out", "[sim][fault]") {
+  WorldOptions options = calm();
+  options.connections_max = 20;
+  SimWorld world(options);
+  for (int i = 0; i < 60; ++i)
+    ask(world, get(), {.most_written = 1, .write_pause = milliseconds(500)});
+  world.run_for(seconds(2));
+  for (int i = 0; i < 5; ++i) ask(world, get(sized(4)));
+  const auto are_served = [&] {
+    for (unsigned number = 60; number < 65; ++number) {
+      if (status(world, number) != 200) return false;
+    }
+    return true;
+  };
+  CHECK(world.run_until(are_served, seconds(5)));  // a head may take 10 s
+  finish(world);
+}
+
+TEST_CASE("sim fault: the log says what ended a request, not what its first attempt died of",
+          "[sim][fault]") {
+  WorldOptions options = calm();
+  options.service.timeouts.response_header = seconds(2);
+  SimWorld world(options);
+  ask(world, {.answers = {{.deed = Deed::Leave}, {.deed = Deed::Silence}}});
+  finish(world);
+  CHECK(status(world, 0) == 504);
+  CHECK(line(world, 0).retries == 1);
+  CHECK(line(world, 0).error == "the endpoint did not answer in time");
+}
+
+TEST_CASE("sim fault: who would wait for a connection beyond the limit gets a 503 at once",
+          "[sim][fault]") {
+  WorldOptions options = calm();
+  options.service.max_pending = 2;
+  SimWorld world(options);
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(300)}; };
+  for (int i = 0; i < 3; ++i) ask(world, get(sized(4)));
+  world.run_for(milliseconds(100));
+  CHECK(status(world, 2) == 503);
+  CHECK(field(world, 2, "Retry-After") == "1");
+  ask(world, get(sized(4)), {.starts_after = seconds(1)});  // on a kept connection: never waits
+  finish(world);
+  for (const unsigned number : {0U, 1U, 3U}) CHECK(status(world, number) == 200);
+  CHECK(world.control().cell({0}).penalty.load() == 0);
+}
+
+TEST_CASE("sim fault: who leaves while a connection is made waits no longer", "[sim][fault]") {
+  WorldOptions options = calm();
+  options.service.max_pending = 1;
+  SimWorld world(options);
+  meet(world.origin(0), ConnectFate::Kind::NoAnswer);
+  SimClient& client = ask(world, get());
+  world.run_for(milliseconds(100));
+  client.break_off();
+  world.run_for(milliseconds(100));
+  CHECK(world.control().pool_cell(PoolName::Blue).pending.load() == 0);
+  meet(world.origin(0), ConnectFate::Kind::Accept);
+  ask(world, get(sized(4)));
+  finish(world);
+  CHECK(status(world, 1) == 200);
 }
 
 TEST_CASE("sim fault: an idle connection is not closed before its last answer has left",

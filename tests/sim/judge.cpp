@@ -90,15 +90,31 @@ class Judge {
 
   /// G10: what may not be repeated reaches one endpoint, once.
   void judge_repetition(const Entry& entry) {
-    const std::size_t most = entry.plan.is_idempotent() ? 2 : 1;
+    const bool was_rescued = !entry.lines.empty() && !entry.lines.front().rescued_from.empty();
+    if (was_rescued) judge_rescue(entry, entry.lines.front());
+    const std::size_t most = (entry.plan.is_idempotent() ? 2 : 1) * (was_rescued ? 2 : 1);
     if (entry.attempts.size() > most)
       find(entry, "reached endpoints " + std::to_string(entry.attempts.size()) + " times");
     if (!entry.plan.raw.empty() && !entry.attempts.empty()) find(entry, "was refused and sent on");
-    if (entry.attempts.size() == 2 && !entry.lines.empty() && entry.lines.front().retries != 1) {
+    if (entry.lines.empty()) return;
+    if (entry.attempts.size() > 1U + entry.lines.front().retries + (was_rescued ? 1 : 0))
       find(entry, "was repeated, and the log does not say so");
+    for (std::size_t i = 1; i < entry.attempts.size(); ++i) {
+      if (entry.attempts[i].was_reused && entry.attempts[i].pool == entry.attempts[i - 1].pool)
+        find(entry, "was repeated on a reused connection");
     }
-    const bool is_second_fresh = entry.attempts.size() < 2 || !entry.attempts[1].was_reused;
-    if (!is_second_fresh) find(entry, "was repeated on a reused connection");
+  }
+
+  /// G11: what is safe, from the one pool to the other, and never back.
+  void judge_rescue(const Entry& entry, const LogLine& line) {
+    if (!entry.plan.is_safe()) find(entry, "is not safe, and was rescued");
+    if (line.rescued_from == line.pool) find(entry, "was rescued from the pool that it went to");
+    bool has_left = false;
+    for (const Attempt& attempt : entry.attempts) {
+      const bool is_of_failed = core::text(attempt.pool) == line.rescued_from;
+      if (has_left && is_of_failed) find(entry, "went back to the pool that it was rescued from");
+      has_left = has_left || !is_of_failed;
+    }
   }
 
   static std::optional<core::PoolName> pool_of(const Message& answer) {
@@ -153,12 +169,13 @@ class Judge {
     if (!pool) return judge_own_answer(entry, answer);
     if (is_stray(answer)) return;
     // A complete message only when an endpoint sent a complete one.
+    // The last one: whoever is asked again has not passed on what came before.
     const auto sender =
-        std::find_if(entry.attempts.begin(), entry.attempts.end(), [&](const Attempt& attempt) {
+        std::find_if(entry.attempts.rbegin(), entry.attempts.rend(), [&](const Attempt& attempt) {
           return attempt.pool == *pool &&
                  (attempt.is_answer_complete || attempt.plan->status == 101);
         });
-    if (sender == entry.attempts.end())
+    if (sender == entry.attempts.rend())
       return find(entry, "got a complete answer that no endpoint has completed");
     if (answer.status() != sender->plan->status)
       find(entry, "got another status than the endpoint sent");
@@ -209,7 +226,7 @@ class Judge {
     const SimControl::Generation& held = world_.control().at(*line.generation);
     const model::ServiceTraffic& traffic = held.traffic;
     const core::PoolName pool = line.pool == "blue" ? core::PoolName::Blue : core::PoolName::Green;
-    if (line.reason == "fallback") {
+    if (line.reason == "fallback" || line.reason == "rescue") {
       if (pool != traffic.live) find(entry, "fell back to a pool that is not live");
       return;
     }
@@ -289,12 +306,23 @@ class Judge {
     if (!entry.is_faultless || entry.lines.empty() || outcome.has_client_left) return;
     const LogLine& line = entry.lines.front();
     if (was_cut(line) || line.error == "the proxy stopped") return;
+    if (is_beyond_limit(line)) return;
     if (!outcome.answer && is_lost_on_its_way(entry)) return;
     // Behind stray bytes the broken answer to another request may have been taken for its own.
     if (!outcome.answer && has_stray_surplus()) return;
     if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
     if (pool_of(*outcome.answer) || has_stray_surplus()) return;
     find(entry, "nothing went wrong, and the proxy answers itself");
+  }
+
+  /// Of tunnels, or of requests that wait for a connection: 503 on purpose.
+  bool is_beyond_limit(const LogLine& line) {
+    const bool has_pending_limit = world_.control().settings().max_pending != 0;
+    return line.status == 503 &&
+           ((world_.tunnel_limit() != nullptr &&
+             line.error == "there are as many tunnels as there may be") ||
+            (has_pending_limit &&
+             line.error == "as many requests wait for a connection to this pool as may"));
   }
 
   /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had
@@ -349,6 +377,14 @@ class Judge {
                " is left with leases: " + std::to_string(lease.count.load()));
       }
     }
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
+      const model::PoolCell& cell = control.pool_cell(pool);
+      if (const auto left = cell.pending.load(); left != 0)
+        find(std::to_string(left) + " requests are left waiting for a connection");
+      if (const auto left = cell.repeating.load() + cell.rescuing.load(); left != 0)
+        find(std::to_string(left) + " requests are left counted as repeated or rescued");
+    }
+    judge_tunnel_limit();
     if (world_.is_stopping() && world_.workers_reported_empty() != world_.workers())
       find("a stopping worker did not report that it is empty");
     std::size_t counted = 0;
@@ -358,6 +394,17 @@ class Judge {
       find("the metrics count " + std::to_string(counted) + " requests, the log has " +
            std::to_string(world_.ledger().lines));
     }
+  }
+
+  /// All places are free again, and no more than there were.
+  void judge_tunnel_limit() {
+    proxy::TunnelLimit* const limit = world_.tunnel_limit();
+    if (limit == nullptr) return;
+    std::uint32_t free = 0;
+    while (free <= world_.tunnels_max() && limit->enter()) ++free;
+    if (free != world_.tunnels_max())
+      find(std::to_string(free) + " places for tunnels are free at the end");
+    while (free-- > 0) limit->leave();
   }
 
   static std::size_t count_requests(const metrics::Block& block) {
@@ -401,14 +448,16 @@ class Judge {
   }
 
   /// Each request that got as far as a pool had one identity or none, and one choice; each fallback
-  /// is one choice more.
+  /// or rescue is one choice more. A refused tunnel has no choice.
   void judge_choices(const metrics::ServiceCounters& counters, const std::string& who) {
     std::uint64_t choices = 0, identities = 0;
     for (const auto& pool : counters.choices) {
       for (const auto& reason : pool) choices += reason.read();
     }
     for (const auto& source : counters.identities) identities += source.read();
-    if (choices != identities + counters.fallbacks.read()) {
+    const std::uint64_t refused =
+        counters.refusals[static_cast<std::size_t>(metrics::Refusal::TunnelLimit)].read();
+    if (choices + refused != identities + counters.fallbacks.read() + counters.rescues.read()) {
       find(who + "the metrics count " + std::to_string(identities) + " identities and " +
            std::to_string(choices) + " choices");
     }

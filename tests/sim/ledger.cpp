@@ -50,6 +50,7 @@ void Ledger::file_log(std::string_view text) {
     line.reason = member(line.text, "reason").value_or("");
     line.error = member(line.text, "error").value_or("");
     line.endpoint = member(line.text, "endpoint").value_or("");
+    line.rescued_from = member(line.text, "rescued_from").value_or("");
     if (const auto bucket = number(member(line.text, "bucket")))
       line.bucket = static_cast<unsigned>(*bucket);
     line.generation = number(member(line.text, "generation"));

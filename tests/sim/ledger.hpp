@@ -53,7 +53,7 @@ struct Outcome {
 struct LogLine {
   std::string text;
   unsigned status = 0;
-  std::string pool, reason, error, endpoint;
+  std::string pool, reason, error, endpoint, rescued_from;
   std::optional<unsigned> bucket;
   std::optional<std::uint64_t> generation;
   unsigned retries = 0;

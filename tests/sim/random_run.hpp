@@ -43,6 +43,7 @@ class RandomRun {
   std::size_t body_size();
 
   WorldOptions draw_world();
+  void draw_limits(WorldOptions& options) const;
   void draw_origins();
   ConnectFate draw_fate();
   void draw_clients();

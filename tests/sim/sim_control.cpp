@@ -75,9 +75,16 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
     settings->rate_limits = std::make_shared<const model::RateLimits>(std::move(limits));
   }
   settings->timeouts = options.timeouts;
+  settings->min_rates = options.min_rates;
+  settings->repeats = options.repeats;
+  settings->max_pending = options.max_pending;
   settings->body_bytes_max = options.body_bytes_max;
-  settings->expose = {
-      .pool = true, .generation = true, .reason = true, .bucket = true, .endpoint = true};
+  settings->expose = {.pool = true,
+                      .generation = true,
+                      .reason = true,
+                      .bucket = true,
+                      .endpoint = true,
+                      .rescued = true};
   settings->tunnels = options.tunnels;
   return settings;
 }
@@ -99,6 +106,7 @@ std::shared_ptr<const model::Snapshot> SimControl::make_snapshot(const Generatio
   snapshot->table = table_;
   snapshot->request_header_timeout = options_.timeouts.request_header;
   snapshot->keep_alive_idle = options_.timeouts.keep_alive_idle;
+  snapshot->requests_per_connection = options_.requests_per_connection;
   all_.push_back(snapshot);
   return snapshot;
 }

@@ -14,6 +14,10 @@ namespace sluice::sim {
 struct ServiceOptions {
   std::array<std::size_t, 2> endpoints{1, 1};
   model::Timeouts timeouts{};
+  model::MinRates min_rates{};
+  model::Repeats repeats{};
+  std::uint32_t requests_per_connection = 0;
+  std::uint32_t max_pending = 0;
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::optional<std::uint64_t> body_bytes_max{};
   bool has_minted_cookie = false;  // as the last source of identity

@@ -112,8 +112,8 @@ void OriginConnection::look_at_request() {
   if (entry_ == nullptr || reader_.done.empty() || attempt_ == nullptr) return;
   if (attempt_->is_request_complete) {
     // To the proxy an answer is complete while the bytes behind it, which belong to nothing, are
-    // still to come.
-    if (!attempt_->is_answer_complete)
+    // still to come. Those that came on their own may have been this answer to it.
+    if (!attempt_->is_answer_complete && !has_misled())
       complain("a second request before the answer to the first was complete");
     return;
   }
@@ -202,7 +202,10 @@ void OriginConnection::do_deed() {
   sent_ = 0;
   outbox_ += compose_answer(entry_->plan, plan, origin_.pool);
   answer_size_ = outbox_.size() - plan.surplus.size();
-  if (!plan.surplus.empty()) peer_.mark_surplus(answer_size_, attempt_->surplus_came_alone);
+  if (!plan.surplus.empty()) {
+    peer_.mark_surplus(answer_size_, attempt_->surplus_came_alone);
+    surplus_came_alone_ = &attempt_->surplus_came_alone;
+  }
   if (plan.status == 101 && plan.deed == Deed::Answer) {
     is_tunnel_ = true;
     outbox_ += bytes_of(side_of(origin_.pool), entry_->plan.number, entry_->plan.tunnel_down);

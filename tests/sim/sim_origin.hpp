@@ -45,6 +45,7 @@ class OriginConnection final : public Actor {
     return is_tunnel_ && outbox_.empty() && !peer_.has_ended() && ends_tunnel();
   }
   bool ends_tunnel() const;
+  bool has_misled() const { return surplus_came_alone_ != nullptr && *surplus_came_alone_; }
   void read_some();
   void write_some();
   void see_end();
@@ -62,8 +63,9 @@ class OriginConnection final : public Actor {
   Entry* entry_ = nullptr;
   Attempt* attempt_ = nullptr;
   std::string outbox_;
-  std::size_t sent_ = 0;         // of the answer
-  std::size_t answer_size_ = 0;  // without what belongs to nothing
+  std::size_t sent_ = 0;                      // of the answer
+  std::size_t answer_size_ = 0;               // without what belongs to nothing
+  const bool* surplus_came_alone_ = nullptr;  // of the attempt that it stood behind
   std::optional<core::Instant> deed_at_;
   core::Instant write_at_{};
   core::Instant idle_since_;

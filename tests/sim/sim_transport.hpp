@@ -45,6 +45,7 @@ class SimTransport final : public net::Transport, public net::Reapable, public A
   bool has_input() const override;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return queue_.size(); }
+  std::size_t untaken() const override { return queue_.size() + link_->to_peer.unread().size(); }
   void shutdown_write() override;
   void close() override;
   void reset() override;

@@ -20,6 +20,7 @@ SimWorld::Node::Node(SimWorld& world, std::size_t number, const WorldOptions& op
       proxy::WorkerOptions{.number = number,
                            .services = 1,
                            .connections_max = options.connections_max,
+                           .tunnel_limit = world.tunnel_limit(),
                            .log = &log});
   acceptor = std::make_unique<SimAcceptor>(shared, *worker);
   worker->set_acceptor(*acceptor);
@@ -28,6 +29,7 @@ SimWorld::Node::Node(SimWorld& world, std::size_t number, const WorldOptions& op
 SimWorld::SimWorld(const WorldOptions& options)
     : scheduler_(clock_, options.seed), control_(options.workers, options.service) {
   scheduler_.set_chaos(options.has_chaos);
+  if (options.tunnels_max) tunnel_limit_.emplace(tunnels_max_ = *options.tunnels_max);
   std::uint32_t id = 0;
   for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green}) {
     for (std::size_t i = 0; i < options.service.endpoints[core::index(pool)]; ++i) {

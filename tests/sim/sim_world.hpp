@@ -2,6 +2,7 @@
 #include <functional>
 #include <memory>
 
+#include "proxy/tunnel_limit.hpp"
 #include "proxy/worker.hpp"
 #include "sim/ledger.hpp"
 #include "sim/sim_acceptor.hpp"
@@ -17,6 +18,7 @@ struct WorldOptions {
   std::size_t workers = 1;
   ServiceOptions service{};
   std::size_t connections_max = 1024;
+  std::optional<std::uint32_t> tunnels_max{};  // nullopt: no limit
   bool has_chaos = true;
 };
 
@@ -43,6 +45,8 @@ class SimWorld final : public Network {
   std::size_t workers_reported_empty() const { return reported_empty_; }
   std::size_t cut_tunnels() const { return cut_tunnels_; }
   std::size_t cut_requests() const { return cut_requests_; }
+  std::uint32_t tunnels_max() const { return tunnels_max_; }
+  proxy::TunnelLimit* tunnel_limit() { return tunnel_limit_ ? &*tunnel_limit_ : nullptr; }
   std::size_t kept_tunnels() const { return kept_tunnels_; }
 
   unsigned request(RequestPlan plan) { return ledger_.add(std::move(plan)); }
@@ -129,6 +133,8 @@ class SimWorld final : public Network {
   bool is_quiet() const;
   void post_cut(const model::CutOrder& order);
 
+  std::uint32_t tunnels_max_ = 0;
+  std::optional<proxy::TunnelLimit> tunnel_limit_;
   SimClock clock_;
   Scheduler scheduler_;
   Ledger ledger_;

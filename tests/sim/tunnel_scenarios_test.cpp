@@ -52,6 +52,40 @@ TEST_CASE("sim tunnel: a slow end pauses the other one", "[sim][tunnel]") {
   CHECK(world.node().queued_most <= core::limits::kHighWatermark + core::limits::kReadBufferSize);
 }
 
+TEST_CASE("sim tunnel: one more than the limit is a 503, and each end gives its place back",
+          "[sim][tunnel]") {
+  WorldOptions options = calm();
+  options.tunnels_max = 2;
+  SimWorld world(options);
+  SimClient& first = open_tunnel(world);
+  // One that is refused by the endpoint has a place until then, a plain request needs none.
+  ask(world, {.upgrades = true, .answers = {{.status = 403, .delay = milliseconds(200)}}});
+  world.run_for(milliseconds(100));
+  ask(world, upgrade(5, 5));
+  ask(world, get(sized(4)));
+  world.run_for(milliseconds(50));
+  CHECK(status(world, 2) == 503);
+  CHECK(status(world, 3) == 200);
+  CHECK(attempts(world, 2) == 0);
+  world.run_for(milliseconds(200));
+  CHECK(status(world, 1) == 403);
+  ask(world, upgrade(5, 5), {.at_end = ClientPlan::AtEnd::Stay});
+  world.run_for(milliseconds(50));
+  CHECK(status(world, 4) == 101);
+  ask(world, upgrade(5, 5));
+  world.run_for(milliseconds(50));
+  CHECK(status(world, 5) == 503);
+  first.break_off();
+  world.run_for(milliseconds(50));
+  ask(world, upgrade(5, 5));
+  world.run_for(milliseconds(50));
+  CHECK(status(world, 6) == 101);
+  for (const auto& client : world.clients()) {
+    if (!client->is_finished()) client->leave();
+  }
+  finish(world);
+}
+
 TEST_CASE("sim tunnel: it holds a lease and no snapshot", "[sim][tunnel]") {
   SimWorld world(calm());
   SimClient& client = open_tunnel(world);

@@ -26,6 +26,7 @@ class Wire final : public net::Transport {
   using net::Transport::write;
   void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return waiting_.size(); }
+  std::size_t untaken() const override { return waiting_.size(); }
   void shutdown_write() override;
   void close() override;
   void reset() override;

@@ -28,6 +28,7 @@ class FakeTransport final : public net::Transport {
     for (const std::string_view part : parts) (takes_bytes ? sent : waiting) += part;
   }
   std::size_t queued() const override { return waiting.size(); }
+  std::size_t untaken() const override { return waiting.size(); }
   void shutdown_write() override { is_finished = true; }
   void close() override { is_closed = true; }
   void reset() override { is_closed = is_reset = true; }

@@ -72,8 +72,11 @@ struct Service {
   model::Expose expose;
   bool adds_via = true;
   model::Timeouts timeouts;
+  model::MinRates min_rates;
+  model::Repeats repeats;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
+  std::optional<std::uint32_t> max_pending;  // nullopt: off
   Position at;
 };
 
@@ -99,6 +102,8 @@ struct Config {
   std::optional<unsigned> workers;                       // nullopt: auto, one per core
   std::optional<std::uint32_t> connections;              // nullopt: auto
   std::optional<std::uint32_t> connections_per_address;  // nullopt: off
+  std::optional<std::uint32_t> requests_per_connection;  // nullopt: off
+  std::optional<std::uint32_t> tunnels;                  // nullopt: off
   std::vector<Listener> listeners;
   AdminSocket admin_socket;
   std::optional<core::SocketAddress> admin_http;

@@ -48,7 +48,7 @@ inline constexpr std::size_t kHighWatermark = 64 * 1024;
 inline constexpr std::size_t kLowWatermark = 32 * 1024;
 static_assert(kLowWatermark * 2 <= kHighWatermark);
 /// A request body held back for one retry, or until a connection stands.
-inline constexpr std::size_t kReplayBodyMax = 16 * 1024;
+inline constexpr std::size_t kReplayBodyMax = 64 * 1024;
 
 /// A configuration: 1,024 services of 100 keys are a third of each. Depth is what the file format
 /// needs (7) with room for anchors; the YAML parser recurses, so hostile text must not choose it.
@@ -218,5 +218,16 @@ inline constexpr std::chrono::hours kForgottenServiceAge{30 * 24};
 /// Descriptors kept back from the connection limit: listeners, logs, state, admin (behaviour.md
 /// §4).
 inline constexpr std::size_t kReservedDescriptors = 64;
+/// Of these, held open from the start for when all others are taken nevertheless (idle connections
+/// to endpoints, a limit that somebody lowered), by who may take them: callers over TCP, who look;
+/// callers of the admin socket; what an answer needs (the connections that a switch tries, /proc);
+/// the state file or the audit, and their directory.
+inline constexpr std::size_t kReserveForRemote = 2;
+inline constexpr std::size_t kReserveForCallers = 4;
+inline constexpr std::size_t kReserveForAnswers = 4;
+inline constexpr std::size_t kReserveForState = 2;
+inline constexpr std::size_t kDescriptorReserve =
+    kReserveForRemote + kReserveForCallers + kReserveForAnswers + kReserveForState;
+static_assert(kDescriptorReserve < kReservedDescriptors / 2);
 
 }  // namespace sluice::core::limits

@@ -18,6 +18,8 @@ class BasisPoints {
   constexpr BasisPoints() = default;
   /// Out of range: Error naming `where`.
   static Result<BasisPoints> make(std::int64_t raw, std::string_view where);
+  /// Of a constant, in hundredths of a percent.
+  static consteval BasisPoints of(std::uint16_t raw) { return BasisPoints(raw); }
   /// `12`, `12%`, `12.5`, `0.01%`: 0–100 with at most two decimals (behaviour.md §1).
   static Result<BasisPoints> parse_percent(std::string_view text, std::string_view where);
 

@@ -90,7 +90,7 @@ struct ResponseForwarding {
   std::string_view rate_limit{};  // whole values of these two fields
   std::string_view rate_limit_policy{};
   struct Exposed {  // each is written when not empty
-    std::string_view pool, generation, reason, bucket, endpoint;
+    std::string_view pool, generation, reason, bucket, endpoint, rescued;
   } exposed{};
 };
 

@@ -43,16 +43,20 @@ enum class Refusal : std::uint8_t {
   RateLimited,        // 429
   NoEndpoint,         // 503: none of the live pool could be reached
   LocalResources,     // 503: no descriptor, port or memory for a connection
+  TunnelLimit,        // 503: limits.tunnels
+  PendingLimit,       // 503: circuit_breaker.max_pending
   Cut,                // 503: by a drain or a stop
   EndpointLost,       // 502: it closed before its answer
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 13;
+inline constexpr std::size_t kRefusals = 15;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).
 inline constexpr std::size_t kReasonsMax = 12;
+/// Likewise of policy::Failure.
+inline constexpr std::size_t kFailuresMax = 8;
 
 /// Requests are counted by their durations.
 using PoolHistograms = std::array<Histogram, kPoolLabels - 1>;  // None is not counted
@@ -69,7 +73,12 @@ struct ServiceCounters {
   std::array<Counter, kPoolLabels> tunnels;            // gauge
   std::array<Counter, kPoolLabels> endpoint_failures;  // attempts that ended without an answer
   SeenUsers users;                                     // whose pool the hash decided
+  /// Attempts that failed, whatever became of the request; by policy::Failure.
+  std::array<std::array<Counter, kFailuresMax>, kPoolLabels> attempt_failures;
   Counter retries;
+  Counter retries_over_budget;  // not made
+  Counter rescues;              // answered by the live pool instead of the candidate
+  Counter rescues_over_budget;
   Counter fallbacks;  // candidate → live
   Counter identities_too_long;
   Counter cut_requests;  // by a drain or a stop

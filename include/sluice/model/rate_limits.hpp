@@ -134,7 +134,7 @@ struct RateLimits {
   /// RateLimit-Policy of an answer that names all of them, by the part that the pool plays.
   std::array<std::string, 2> policies;
 };
-/// The same for the limits of a bit set.
+/// RateLimit-Policy of an answer that names those of a bit set: `put(text)` for each part of it.
 template <typename Put>
 void put_policies(const RateLimits& limits, std::uint16_t which, bool is_candidate, Put put) {
   bool is_first = true;

@@ -16,6 +16,7 @@
 #include "sluice/model/rate_limits.hpp"
 #include "sluice/model/service_table.hpp"
 #include "sluice/policy/identity.hpp"
+#include "sluice/policy/retry.hpp"
 #include "sluice/policy/split.hpp"
 
 /// The immutable runtime view that a request reads under its hold, and the few shared words beside
@@ -39,6 +40,11 @@ struct PoolCell {
   };
   explicit PoolCell(std::size_t workers) : leases(workers) {}
   std::vector<LeaseCount> leases;  // by worker
+  // Of all workers; relaxed. `repeating`: requests that are sent again here. `rescuing`: those of
+  // the other pool that this one answers instead.
+  alignas(64) std::atomic<std::uint32_t> pending{0};  // requests that wait for a connection
+  std::atomic<std::uint32_t> repeating{0};
+  std::atomic<std::uint32_t> rescuing{0};
 };
 
 struct Endpoint {
@@ -69,18 +75,38 @@ struct Timeouts {
   core::Millis connect{1000};
   core::Millis request_header{10'000};
   core::Millis request_body_idle{30'000};
+  core::Millis request_body{0};
   core::Millis response_header{30'000};
   core::Millis response_body_idle{30'000};
+  core::Millis response_body{0};
   core::Millis keep_alive_idle{60'000};
   core::Millis endpoint_idle{4000};
   core::Millis tunnel_idle{3'600'000};
   // 0 here = off (`off` in the file)
 };
 
+/// How slow a client may be, in bytes a second (policy/pace.hpp). 0 = off, and so it is where the
+/// silence that it bounds is off.
+struct MinRates {
+  static constexpr std::uint32_t kDefault = 256;
+  std::uint32_t request = kDefault;
+  std::uint32_t response = kDefault;
+};
+
+/// When a request is sent again: in its pool, and from the candidate to the live one (G11).
+struct Repeats {
+  policy::RetryRule retry;
+  policy::Budget retry_budget{core::BasisPoints::of(2000)};
+  bool trusts_idempotency_key = false;  // a request with Idempotency-Key is safe to repeat
+  policy::FailureSet rescue = policy::kUsualFailures;
+  policy::Budget rescue_budget{core::BasisPoints::of(core::BasisPoints::kAll)};
+};
+
 /// Which Sluice-* fields answers carry.
 struct Expose {
-  bool pool = false, generation = false, reason = false, bucket = false, endpoint = false;
-  bool any() const { return pool || generation || reason || bucket || endpoint; }
+  bool pool = false, generation = false, reason = false, bucket = false, endpoint = false,
+       rescued = false;
+  bool any() const { return pool || generation || reason || bucket || endpoint || rescued; }
 };
 
 /// What the configuration says about a service: the same object in all snapshots of one
@@ -93,8 +119,11 @@ struct ServiceSettings {
   std::shared_ptr<const RateLimits> rate_limits;  // nullptr: none
   std::array<Pool, 2> pools;                      // by core::index(PoolName)
   Timeouts timeouts;
+  MinRates min_rates;
+  Repeats repeats;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
+  std::uint32_t max_pending = 0;  // requests that wait for a connection to a pool; 0: off
   Expose expose;
   bool adds_via = true;
   core::Millis drain_deadline{30'000};
@@ -128,6 +157,7 @@ struct Snapshot {
   /// Of the connection as long as no service is known: the longest of all services.
   core::Millis request_header_timeout{10'000};
   core::Millis keep_alive_idle{60'000};
+  std::uint32_t requests_per_connection = 0;  // 0: off
 
   const Service& service(core::ServiceId id) const { return services[id.raw]; }
 };

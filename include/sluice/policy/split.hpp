@@ -34,9 +34,10 @@ enum class Reason : std::uint8_t {
   PinSegment,
   PinClosed,
   NoIdentity,
-  Fallback
+  Fallback,  // the candidate can't be reached
+  Rescue,    // the candidate failed
 };
-inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::Fallback) + 1;
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::Rescue) + 1;
 std::string_view text(Reason reason);
 
 /// The traffic state of one service, as far as the choice needs it.

@@ -7,9 +7,11 @@
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  tools::Options options(argc, argv,
-                         R"(test-origin [--port 0] [--name blue] [--version v1] [--log FILE]
+  tools::Options options(
+      argc, argv,
+      R"(test-origin [--port 0] [--name blue] [--version v1] [--log FILE] [--send-buffer BYTES]
 An HTTP/1.1 origin for tests and demo. Prints `listening 127.0.0.1:PORT`. --log collects `n=` of every request.
+--send-buffer bounds what the kernel holds of its answers for each connection, as if it were on another machine.
   /            pool, version, number and counter; ?size=N bytes (default 1024)
   /echo        the body back        /digest   its SHA-256 and size      /headers  the received head
   /chunked     ?n=4&size=1024       /trailers the same with trailers    /close    no length, ended by closing
@@ -21,6 +23,7 @@ An HTTP/1.1 origin for tests and demo. Prints `listening 127.0.0.1:PORT`. --log 
   origin.identity.pool = options.text("name", "blue");
   origin.identity.version = options.text("version", "v1");
   origin.log = options.text("log", "");
+  origin.send_buffer = static_cast<int>(options.number("send-buffer", 0));
   options.done();
   tools::Server(origin).run();
   return 0;

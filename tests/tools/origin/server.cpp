@@ -37,6 +37,10 @@ Server::Server(const OriginOptions& options)
       signals_(termination_signals()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   shared_.identity = options.identity;
+  if (options.send_buffer > 0) {  // accepted sockets inherit it
+    setsockopt(listener_.get(), SOL_SOCKET, SO_SNDBUF, &options.send_buffer,
+               sizeof options.send_buffer);
+  }
   if (!options.log.empty()) {
     log_ = std::fopen(options.log.c_str(), "a");
     shared_.keeps_numbers = log_ != nullptr;

@@ -13,7 +13,8 @@ namespace tools {
 struct OriginOptions {
   std::uint16_t port = 0;
   Identity identity;
-  std::string log;  // file for the request numbers; empty: none
+  std::string log;      // file for the request numbers; empty: none
+  int send_buffer = 0;  // SO_SNDBUF of each connection; 0: as the kernel likes
 };
 
 /// One thread, one epoll. SIGTERM: the listener is emptied and closed, idle connections are closed,

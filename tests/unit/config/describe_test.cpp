@@ -151,13 +151,16 @@ config::Service service(core::Rng& rng, std::size_t number) {
               .generation = rng.below(2) == 0,
               .reason = rng.below(2) == 0,
               .bucket = rng.below(2) == 0,
-              .endpoint = rng.below(2) == 0};
+              .endpoint = rng.below(2) == 0,
+              .rescued = rng.below(2) == 0};
   s.adds_via = rng.below(2) == 0;
   s.timeouts = {.connect = duration(rng),
                 .request_header = duration(rng),
                 .request_body_idle = duration_or_off(rng),
+                .request_body = duration_or_off(rng),
                 .response_header = duration_or_off(rng),
                 .response_body_idle = duration_or_off(rng),
+                .response_body = duration_or_off(rng),
                 .keep_alive_idle = duration(rng),
                 .endpoint_idle = duration(rng),
                 .tunnel_idle = duration_or_off(rng)};
@@ -165,6 +168,27 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.head_limits.field_count = 1 + rng.below(128);
   s.head_limits.target_bytes = 64 + rng.below(960);
   if (rng.below(2) == 0) s.body_bytes_max = 1 + rng.next() % (std::uint64_t{1} << 40U);
+  const auto failures = [&rng] {
+    policy::FailureSet set;
+    for (const policy::Failure failure : policy::kAllFailures) {
+      if (rng.below(2) == 0) set.add(failure);
+    }
+    return set;
+  };
+  s.repeats = {.retry = {.retries_max = rng.below(11),
+                         .when = failures(),
+                         .per_try_timeout = duration_or_off(rng),
+                         .back_off = core::Millis(rng.below(10'001))},
+               .retry_budget = {core::BasisPoints::make(rng.below(10'001), "").value()},
+               .trusts_idempotency_key = rng.below(2) == 0,
+               .rescue = failures(),
+               .rescue_budget = {core::BasisPoints::make(rng.below(10'001), "").value()}};
+  if (rng.below(2) == 0) s.max_pending = 1 + rng.below(10'000'000);
+  const auto rate = [&rng](core::Millis idle) {
+    return idle == core::Millis{0} || rng.below(3) == 0 ? 0 : 1 + rng.below(1U << 30U);
+  };
+  s.min_rates = {.request = rate(s.timeouts.request_body_idle),
+                 .response = rate(s.timeouts.response_body_idle)};
   return s;
 }
 
@@ -173,6 +197,8 @@ Config random_config(core::Rng& rng) {
   if (rng.below(2) == 0) c.workers = 1 + rng.below(64);
   if (rng.below(2) == 0) c.connections = 1 + rng.below(10'000'000);
   if (rng.below(2) == 0) c.connections_per_address = 1 + rng.below(10'000'000);
+  if (rng.below(2) == 0) c.requests_per_connection = 1 + rng.below(10'000'000);
+  if (rng.below(2) == 0) c.tunnels = 1 + rng.below(10'000'000);
   c.listeners.push_back({.name = "listener-a", .bind = address(rng, 8080), .at = {}});
   if (rng.below(2) == 0) c.listeners.push_back({.name = "b", .bind = address(rng, 0), .at = {}});
   c.admin_socket = {.path = "/run/" + awkward_text(rng), .mode = rng.below(0777 + 1)};
@@ -269,6 +295,19 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.timeouts.connect == b.timeouts.connect);
   CHECK(a.timeouts.request_header == b.timeouts.request_header);
   CHECK(a.timeouts.request_body_idle == b.timeouts.request_body_idle);
+  CHECK(a.timeouts.request_body == b.timeouts.request_body);
+  CHECK(a.timeouts.response_body == b.timeouts.response_body);
+  CHECK(a.min_rates.request == b.min_rates.request);
+  CHECK(a.max_pending == b.max_pending);
+  CHECK(a.repeats.retry.retries_max == b.repeats.retry.retries_max);
+  CHECK(a.repeats.retry.when == b.repeats.retry.when);
+  CHECK(a.repeats.retry.per_try_timeout == b.repeats.retry.per_try_timeout);
+  CHECK(a.repeats.retry.back_off == b.repeats.retry.back_off);
+  CHECK(a.repeats.retry_budget.share == b.repeats.retry_budget.share);
+  CHECK(a.repeats.trusts_idempotency_key == b.repeats.trusts_idempotency_key);
+  CHECK(a.repeats.rescue == b.repeats.rescue);
+  CHECK(a.repeats.rescue_budget.share == b.repeats.rescue_budget.share);
+  CHECK(a.min_rates.response == b.min_rates.response);
   CHECK(a.timeouts.response_header == b.timeouts.response_header);
   CHECK(a.timeouts.response_body_idle == b.timeouts.response_body_idle);
   CHECK(a.timeouts.keep_alive_idle == b.timeouts.keep_alive_idle);
@@ -284,6 +323,8 @@ void check_same(const Config& a, const Config& b) {
   CHECK(a.workers == b.workers);
   CHECK(a.connections == b.connections);
   CHECK(a.connections_per_address == b.connections_per_address);
+  CHECK(a.requests_per_connection == b.requests_per_connection);
+  CHECK(a.tunnels == b.tunnels);
   REQUIRE(a.listeners.size() == b.listeners.size());
   for (std::size_t i = 0; i < a.listeners.size(); ++i) {
     CHECK(a.listeners[i].name == b.listeners[i].name);
@@ -332,7 +373,7 @@ TEST_CASE("describe: what a person reads", "[config][describe]") {
       std::string(SLUICE_SOURCE_DIR) + "/config/examples/minimal.yaml", no_environment);
   REQUIRE(loaded.config);
   CHECK(config::describe(*loaded.config) == R"(workers: auto
-limits: {connections: auto, connections_per_address: off}
+limits: {connections: auto, connections_per_address: off, requests_per_connection: off, tunnels: off}
 listeners:
   - {name: "listener-1", bind: "0.0.0.0:8080"}
 admin:
@@ -361,8 +402,10 @@ services:
       connect: 1s
       request_header: 10s
       request_body_idle: 30s
+      request_body: off
       response_header: 30s
       response_body_idle: 30s
+      response_body: off
       keep_alive_idle: 1m
       endpoint_idle: 4s
       tunnel_idle: 1h
@@ -371,6 +414,19 @@ services:
       header_count: 100
       target_bytes: 8KiB
       body_bytes: unlimited
+      min_request_rate: 256B/s
+      min_response_rate: 256B/s
+    retry:
+      attempts: 1
+      budget: 20%
+      when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
+      per_try_timeout: off
+      back_off: 25ms
+      idempotency_key: off
+    rescue:
+      when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
+      budget: 100%
+    circuit_breaker: {max_pending: off}
     rate_limits: []
 )");
 }

@@ -45,6 +45,9 @@ std::optional<std::uint64_t> size_of(std::string_view text) {
   const auto size = core::parse_size(text, "");
   return size ? std::optional(*size) : std::nullopt;
 }
+std::optional<std::uint64_t> data_rate_of(std::string_view text) {
+  return text.ends_with("/s") ? size_of(text.substr(0, text.size() - 2)) : std::nullopt;
+}
 std::optional<std::uint64_t> number_of(std::string_view text) {
   return config::parse_whole_number(text);
 }
@@ -66,10 +69,11 @@ TEST_CASE("keys: the words for people name the range that is enforced", "[config
   std::size_t count = 0;
   for (const config::Table* table : config::all_tables()) {
     for (const config::Key& key : table->keys) {
-      const Parse parse = key.form == config::Form::Duration ? duration_of
-                          : key.form == config::Form::Size   ? size_of
-                          : key.form == config::Form::Number ? number_of
-                                                             : nullptr;
+      const Parse parse = key.form == config::Form::Duration   ? duration_of
+                          : key.form == config::Form::Size     ? size_of
+                          : key.form == config::Form::DataRate ? data_rate_of
+                          : key.form == config::Form::Number   ? number_of
+                                                               : nullptr;
       if (parse == nullptr) continue;
       ++count;
       INFO(table->path << "." << key.name << ": " << key.expects);

@@ -195,7 +195,7 @@ TEST_CASE("config: the shipped examples load", "[config][parse]") {
 TEST_CASE("config: values other than the defaults arrive where they belong", "[config][parse]") {
   const Config c = parse_good(R"(
 workers: 64
-limits: {connections: 5000, connections_per_address: 20}
+limits: {connections: 5000, connections_per_address: 20, requests_per_connection: 7, tunnels: 9}
 listeners: [{bind: "[::]:0"}]
 admin: {socket: {path: ./a.sock, mode: 600}, http: off}
 state_dir: state
@@ -219,6 +219,8 @@ services:
   CHECK(c.workers == 64U);
   CHECK(c.connections == 5000U);
   CHECK(c.connections_per_address == 20U);
+  CHECK(c.requests_per_connection == 7U);
+  CHECK(c.tunnels == 9U);
   CHECK(c.listeners[0].bind.port == 0);
   CHECK(c.admin_socket.path == "./a.sock");
   CHECK(c.admin_socket.mode == 0600);
@@ -246,6 +248,8 @@ services:
   CHECK(s.timeouts.request_body_idle == 0ms);
   CHECK(s.timeouts.response_header == 0ms);
   CHECK(s.timeouts.response_body_idle == 0ms);
+  CHECK(s.min_rates.request == 0);  // no silence is too long, so no rate is too low
+  CHECK(s.min_rates.response == 0);
   CHECK(s.timeouts.keep_alive_idle == 1s);
   CHECK(s.timeouts.endpoint_idle == 2s);
   CHECK(s.timeouts.tunnel_idle == 0ms);
@@ -253,6 +257,49 @@ services:
   CHECK(s.head_limits.field_count == 128);
   CHECK(s.head_limits.target_bytes == 64);
   CHECK(s.body_bytes_max == 1U);
+}
+
+TEST_CASE("config: rates and times of whole bodies arrive where they belong", "[config][parse]") {
+  const Config c = with(
+      "    timeouts: {request_body: 1m, response_body: 2m, response_body_idle: off}\n"
+      "    limits: {min_request_rate: 1.5KiB/s, min_response_rate: off}\n");
+  CHECK(c.services[0].timeouts.request_body == 60s);
+  CHECK(c.services[0].timeouts.response_body == 120s);
+  CHECK(c.services[0].min_rates.request == 1536);
+  CHECK(c.services[0].min_rates.response == 0);
+  const Config least = with("    limits: {min_request_rate: 1B/s, min_response_rate: 1GiB/s}\n");
+  CHECK(least.services[0].min_rates.request == 1);
+  CHECK(least.services[0].min_rates.response == 1U << 30U);
+}
+
+TEST_CASE("config: retries and rescue arrive where they belong", "[config][parse]") {
+  using policy::Failure;
+  const model::Repeats usual = with("").services[0].repeats;
+  CHECK(usual.retry.retries_max == 1);
+  CHECK(usual.retry.when == policy::kUsualFailures);
+  CHECK(usual.retry.per_try_timeout == 0ms);
+  CHECK(usual.retry.back_off == 25ms);
+  CHECK(usual.retry_budget.share.count() == 2000);
+  CHECK_FALSE(usual.trusts_idempotency_key);
+  CHECK(usual.rescue == policy::kUsualFailures);
+  CHECK(usual.rescue_budget.share.count() == 10'000);
+  const model::Repeats other =
+      with(
+          "    retry: {attempts: 3, budget: 12.5%, when: [timeout, \"500\", 502], "
+          "per_try_timeout: 2s, back_off: off, idempotency_key: on}\n"
+          "    rescue: {when: [], budget: 0%}\n"
+          "    expose: [rescued]\n")
+          .services[0]
+          .repeats;
+  CHECK(other.retry.retries_max == 3);
+  CHECK(other.retry.when ==
+        policy::FailureSet{Failure::TimedOut, Failure::Status500, Failure::Status502});
+  CHECK(other.retry.per_try_timeout == 2s);
+  CHECK(other.retry.back_off == 0ms);
+  CHECK(other.retry_budget.share.count() == 1250);
+  CHECK(other.trusts_idempotency_key);
+  CHECK(other.rescue.empty());
+  CHECK(other.rescue_budget.share.count() == 0);
 }
 
 TEST_CASE("config: the largest allowed values are allowed", "[config][parse]") {
@@ -451,7 +498,7 @@ TEST_CASE("config: columns count characters", "[config][parse]") {
       "\"*.example.com\", "
       "without port\n"
       "sluice.yaml:9:14: 'ä' in 'expose', expected one of pool, generation, reason, bucket, "
-      "endpoint\n");
+      "endpoint, rescued\n");
   CHECK(problems_of("{äöü: 1, wrong: [}\n") ==
         "sluice.yaml:1:18: syntax error: a ']' or '}' that closes nothing here, expected '[' or "
         "'{' before "

@@ -14,7 +14,7 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
       {"    colour: blue\n",
        "sluice.yaml:8:5: unknown key 'colour' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, rate_limits"},
+       "timeouts, limits, retry, rescue, circuit_breaker, rate_limits"},
       {"wokers: 2\n", "sluice.yaml:8:1: unknown key 'wokers' in the file, did you mean 'workers'?"},
       {"unknown: 1\n",
        "sluice.yaml:8:1: unknown key 'unknown' in the file, expected one of workers, limits, "
@@ -69,7 +69,8 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    connect: 1s\n",
        "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, rate_limits; it is a key of services[].timeouts"},
+       "timeouts, limits, retry, rescue, circuit_breaker, rate_limits; it is a key of "
+       "services[].timeouts"},
       {"deadline: 5s\n",
        "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
@@ -82,26 +83,26 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    workers: 2\n",
        "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, rate_limits; it is a key of the top level"},
+       "timeouts, limits, retry, rescue, circuit_breaker, rate_limits; it is a key of the top "
+       "level"},
       {"    initial: {deadline: 5s}\n",
        "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "
        "live, split; it is a key of services[].drain"},
       // A key of a later version is no help.
-      {"attempts: 1\n",
-       "sluice.yaml:8:1: unknown key 'attempts' in the file, expected one of workers, limits, "
+      {"window: 10s\n",
+       "sluice.yaml:8:1: unknown key 'window' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services"},
   }};
   check_added(table);
 }
 
 TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
-  const std::array<Wrong, 5> table{{
+  const std::array<Wrong, 4> table{{
       {"    health_check: {path: /healthz}\n",
        "sluice.yaml:8:5: 'health_check' is not supported by this version, in service 'shop'"},
-      {"    circuit_breaker: {}\n",
-       "sluice.yaml:8:5: 'circuit_breaker' is not supported by this version, in service 'shop'"},
-      {"    retry: {attempts: 1}\n",
-       "sluice.yaml:8:5: 'retry' is not supported by this version, in service 'shop'"},
+      {"    circuit_breaker: {error_rate: 50%}\n",
+       "sluice.yaml:8:23: 'error_rate' is not supported by this version, in 'circuit_breaker' of "
+       "service 'shop'"},
       {"admin: {http: {bind: 127.0.0.1:9901, token_file: /t}}\n",
        "sluice.yaml:8:38: 'token_file' is not supported by this version, in 'admin.http'"},
       {"access_log: {path: /x, format: common}\n",
@@ -155,7 +156,7 @@ TEST_CASE("wrong configuration: types", "[config][wrong]") {
        "'segment'"},
       {"    expose: pool\n",
        "sluice.yaml:8:13: 'expose' is 'pool', expected a list of pool, generation, reason, bucket, "
-       "endpoint"},
+       "endpoint, rescued"},
       {"    via: [on]\n", "sluice.yaml:8:10: 'via' is a list, expected on or off"},
   }};
   check_added(table);

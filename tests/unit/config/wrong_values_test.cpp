@@ -44,6 +44,67 @@ TEST_CASE("wrong configuration: numbers", "[config][wrong]") {
   check_added(table);
 }
 
+TEST_CASE("wrong configuration: data rates", "[config][wrong]") {
+  constexpr const char* kRate =
+      ", expected a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
+  const std::array<Wrong, 10> table{{
+      {"    limits: {min_request_rate: 256}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256'") + kRate +
+           "; a rate ends in /s"},
+      {"    limits: {min_request_rate: 256B}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256B'") + kRate +
+           "; a rate ends in /s"},
+      {"    limits: {min_request_rate: 256 /s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256 /s'") + kRate},
+      {"    limits: {min_request_rate: 256/s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '256/s'") + kRate +
+           "; the unit is missing"},
+      {"    limits: {min_request_rate: 0/s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '0/s'") + kRate +
+           "; 0 switches nothing off"},
+      {"    limits: {min_request_rate: 0B/s}\n",
+       std::string("sluice.yaml:8:32: 'min_request_rate' is '0B/s'") + kRate},
+      {"    limits: {min_response_rate: 2GiB/s}\n",
+       std::string("sluice.yaml:8:33: 'min_response_rate' is '2GiB/s'") + kRate},
+      {"    limits: {min_response_rate: [1B/s]}\n",
+       std::string("sluice.yaml:8:33: 'min_response_rate' is a list") + kRate},
+      {"    timeouts: {request_body_idle: off}\n    limits: {min_request_rate: 1KiB/s}\n",
+       std::string("sluice.yaml:9:32: 'min_request_rate' is '1KiB/s'") + kRate +
+           "; 'request_body_idle' is off, and a client may as well send nothing"},
+      {"    timeouts: {response_body_idle: off}\n    limits: {min_response_rate: 1KiB/s}\n",
+       std::string("sluice.yaml:9:33: 'min_response_rate' is '1KiB/s'") + kRate +
+           "; 'response_body_idle' is off, and a client may as well send nothing"},
+  }};
+  check_added(table);
+}
+
+TEST_CASE("wrong configuration: retries and rescue", "[config][wrong]") {
+  constexpr const char* kFailure =
+      ", expected one of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
+  const std::array<Wrong, 8> table{{
+      {"    retry: {attempts: 11}\n",
+       "sluice.yaml:8:23: 'attempts' is '11', expected a number from 0 to 10"},
+      {"    retry: {budget: 101%}\n",
+       "sluice.yaml:8:21: 'budget' is '101%', expected a percentage from 0% to 100% with at most "
+       "two decimals"},
+      {"    retry: {when: [\"505\"]}\n",
+       std::string("sluice.yaml:8:20: '505' in 'when'") + kFailure + ", did you mean '500'?"},
+      {"    retry: {when: [timeout, timeout]}\n",
+       "sluice.yaml:8:29: 'timeout' is listed twice in 'when', expected it once"},
+      {"    retry: {back_off: 11s}\n",
+       "sluice.yaml:8:23: 'back_off' is '11s', expected a duration from 1ms to 10s such as 25ms, "
+       "or off"},
+      {"    retry: {idempotency_key: yes}\n",
+       "sluice.yaml:8:30: 'idempotency_key' is 'yes', expected on or off"},
+      {"    retry: off\n",
+       "sluice.yaml:8:12: 'retry' is 'off', expected a map of rules of retries"},
+      {"    rescue: {attempts: 1}\n",
+       "sluice.yaml:8:14: unknown key 'attempts' in 'rescue' of service 'shop', expected one of "
+       "when, budget; it is a key of services[].retry"},
+  }};
+  check_added(table);
+}
+
 TEST_CASE("wrong configuration: durations", "[config][wrong]") {
   const std::array<Wrong, 15> table{{
       {"    timeouts: {connect: 5}\n",
@@ -141,7 +202,7 @@ TEST_CASE("wrong configuration: percentages and words", "[config][wrong]") {
        "sluice.yaml:8:10: 'via' is 'onn', expected on or off, did you mean 'on'?"},
       {"    expose: [pol]\n",
        "sluice.yaml:8:14: 'pol' in 'expose', expected one of pool, generation, reason, bucket, "
-       "endpoint, did you mean 'pool'?"},
+       "endpoint, rescued, did you mean 'pool'?"},
       {"    expose: [pool, pool]\n",
        "sluice.yaml:8:20: 'pool' is listed twice in 'expose', expected it once"},
       {"access_log: {path: /x, format: text}\n",

@@ -9,6 +9,7 @@
 #include "control/audit_verify.hpp"
 #include "control/state_directory.hpp"
 #include "support/catch.hpp"
+#include "support/descriptor_guard.hpp"
 #include "support/temp_dir.hpp"
 
 namespace {
@@ -46,6 +47,31 @@ TEST_CASE("posix files: write, append, cut off and read", "[control][files]") {
   CHECK(all(files, path) == "hello");
   write(files, path, OpenMode::Truncate, "new");
   CHECK(all(files, path) == "new");
+}
+
+TEST_CASE(
+    "posix files: with a reserve a state and its audit are written when no descriptor is left",
+    "[control][files]") {
+  const TempDir directory;
+  const auto reserve = std::make_shared<net::DescriptorReserve>();
+  control::StateDirectory without(std::make_shared<PosixFiles>(), directory.in("without"));
+  control::StateDirectory with(std::make_shared<PosixFiles>(reserve), directory.in("with"));
+  REQUIRE(PosixFiles().make_directory(directory.in("without")));
+  REQUIRE(PosixFiles().make_directory(directory.in("with")));
+  const control::ChangeRecord record{.generation = core::Generation{2},
+                                     .time = core::WallTime{},
+                                     .actor = {},
+                                     .action = "switch",
+                                     .reason = "",
+                                     .before = {},
+                                     .after = {}};
+  const NoMoreDescriptors guard;
+  CHECK(without.write("state", control::OldState::Drop).landing == control::Landing::NotWritten);
+  CHECK_FALSE(without.audit().append(record));
+  CHECK(with.write("state", control::OldState::Drop).landing == control::Landing::Landed);
+  CHECK(with.audit().append(record));
+  CHECK(with.audit().tail(10)->lines.size() == 1);
+  CHECK(reserve->make_whole());
 }
 
 TEST_CASE("posix files: names", "[control][files]") {

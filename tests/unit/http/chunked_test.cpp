@@ -96,7 +96,10 @@ TEST_CASE("chunked: what is not exactly the grammar is refused", "[http][chunked
       {"g\r\n", "chunk size without a digit"},
       {"\n5\r\nhello", "chunk size without a digit"},
       {"0x5\r\nhello\r\n", "malformed chunk size"},
+      {"_5\r\nhello\r\n", "chunk size without a digit"},
       {"5_0\r\nhello\r\n", "malformed chunk size"},
+      {"5_\r\nhello\r\n", "malformed chunk size"},
+      {"5,5\r\nhello\r\n", "malformed chunk size"},
       {"5 \r\nhello\r\n", "malformed chunk size"},
       {"5\t\r\nhello\r\n", "malformed chunk size"},
       {"5 ;a\r\nhello\r\n", "malformed chunk size"},
@@ -114,9 +117,20 @@ TEST_CASE("chunked: what is not exactly the grammar is refused", "[http][chunked
       {"5;a\rb\r\nhello\r\n", "bare CR in a chunk-size line"},
       {"5;a\0b\r\nhello\r\n"s, "control byte in a chunk extension"},
       {"5;\x01\r\nhello\r\n", "control byte in a chunk extension"},
+      // Lines that one reader ends at the LF and another one at the CRLF behind it
+      // (CVE-2025-55315, CVE-2025-58056), and ends of chunks that one skips and another one reads
+      // (CVE-2025-43859).
+      {"5;\nhello\r\n", "control byte in a chunk extension"},
+      {"5;a=\"\n\"\r\nhello\r\n", "control byte in a chunk extension"},
+      {"5;\r\rhello\r\n", "bare CR in a chunk-size line"},
+      {"5\r\nhello\r\n0;\n\r\n", "control byte in a chunk extension"},
+      {"5\r\nhello\r\n\r\n0\r\n\r\n", "chunk size without a digit"},
+      {"5\r\nhello\n\r0\r\n\r\n", "chunk data without its CRLF"},
       {"5\r\nhello5\r\n", "chunk data without its CRLF"},
       {"5\r\nhello\n5\r\n", "chunk data without its CRLF"},
       {"5\r\nhello\r5\r\n", "chunk data without its CRLF"},
+      {"5\r\nhello\n\n0\r\n\r\n", "chunk data without its CRLF"},
+      {"5\r\nhelloX\n0\r\n\r\n", "chunk data without its CRLF"},
       {"5\r\nhelloXX0\r\n\r\n", "chunk data without its CRLF"},
       {"5\r\nhello\r\r\n", "chunk data without its CRLF"},
       {"0\r\n\n", "bare LF behind the last chunk"},
@@ -128,6 +142,10 @@ TEST_CASE("chunked: what is not exactly the grammar is refused", "[http][chunked
       {"0\r\nA: b\n\r\n", "bare LF"},
       {"0\r\nA: b\r\n\n", "bare LF"},
       {"0\r\nA: \x01\r\n\r\n", "control byte"},
+      {"0\r\nA: \0\r\n\r\n"s, "NUL"},
+      {"0\r\nA: b\rc\r\n\r\n", "bare CR"},
+      {"0\r\nA\r\n\r\n", "field line without a colon"},
+      {"0\r\n: b\r\n\r\n", "empty field name"},
       {"0\r\nGET / HTTP/1.1\r\n\r\n", "whitespace in or behind a field name"},
   };
   for (const Row& row : rows) {

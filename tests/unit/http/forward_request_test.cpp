@@ -213,6 +213,44 @@ TEST_CASE("forwarded request: one framing field, as decided", "[http][forward]")
   CHECK_FALSE(has_name(none, "Transfer-Encoding"));
 }
 
+TEST_CASE("forwarded request: a body keeps its framing whatever the method", "[http][forward]") {
+  for (const char* method : {"GET", "HEAD", "DELETE", "OPTIONS", "PATCH", "QUERY"}) {
+    const std::string start = std::string(method) + " / HTTP/1.1\r\nHost: a\r\n";
+    INFO(method);
+    CHECK(has(written(start + "Content-Length: 5\r\n\r\n"), "Content-Length: 5"));
+    CHECK(has(written(start + "Transfer-Encoding: chunked\r\n\r\n"), "Transfer-Encoding: chunked"));
+    const std::string none = written(start + "\r\n");
+    CHECK_FALSE(has_name(none, "Content-Length"));
+    CHECK_FALSE(has_name(none, "Transfer-Encoding"));
+  }
+}
+
+TEST_CASE("forwarded request: what is meant for the origin passes unchanged", "[http][forward]") {
+  const std::vector<std::string> lines{"Authorization: Basic  dTpw==",
+                                       "Proxy-Authorization: Basic eDp5",
+                                       "Proxy-Authentication-Info: x",
+                                       "Range: bytes=0-1, 2-3",
+                                       "If-Match: \"a\", W/\"b\"",
+                                       "If-None-Match: *",
+                                       "If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT",
+                                       "If-Range: \"a\"",
+                                       "Cache-Control: no-transform , x",
+                                       "Accept-Encoding: gzip;q=0, ,br",
+                                       "Content-Encoding: gzip",
+                                       "Content-Type: text/plain; charset=\"x\"",
+                                       "Date: yesterday",
+                                       "From: a@b",
+                                       "Referer: /x#y",
+                                       "User-Agent: a (b; c)"};
+  std::string all;
+  for (const std::string& line : lines) all += line + "\r\n";
+  const std::string head = written(get_with(all));
+  for (const std::string& line : lines) {
+    INFO(line);
+    CHECK(has(head, line));
+  }
+}
+
 TEST_CASE("forwarded request: HTTP/1.0 becomes 1.1 with a host, and Via says what it was",
           "[http][forward]") {
   const std::string head = written(

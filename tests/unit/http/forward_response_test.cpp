@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "fuzz/forward_check.hpp"
 #include "sluice/core/rng.hpp"
@@ -70,6 +71,33 @@ TEST_CASE("forwarded response: the endpoint's own Date and, without one of ours,
   CHECK(has(head, "X-Request-Id: theirs"));
 }
 
+TEST_CASE("forwarded response: what is meant for the client passes unchanged", "[http][forward]") {
+  const std::vector<std::string> lines{"WWW-Authenticate: Basic realm=\"a, b\"",
+                                       "WWW-Authenticate: Negotiate",
+                                       "Proxy-Authenticate: Basic",
+                                       "Authentication-Info: x",
+                                       "Allow: GET,, HEAD",
+                                       "Accept-Ranges: bytes",
+                                       "Content-Range: bytes 0-4/10",
+                                       "Content-Encoding: gzip",
+                                       "ETag: W/\"x\"",
+                                       "Last-Modified: Sunday, 06-Nov-94 08:49:37 GMT",
+                                       "Location: http://127.0.0.1:9001/internal#x",
+                                       "Retry-After: 120",
+                                       "Server: app/1 (x)",
+                                       "Vary: *",
+                                       "Set-Cookie: a=1",
+                                       "Set-Cookie: b=2",
+                                       "Age: 7"};
+  std::string all = "Content-Length: 5\r\n";
+  for (const std::string& line : lines) all += line + "\r\n";
+  const std::string head = written(ok_with(all), with_length(5));
+  for (const std::string& line : lines) {
+    INFO(line);
+    CHECK(has(head, line));
+  }
+}
+
 TEST_CASE("forwarded response: each body coding has its one field", "[http][forward]") {
   const std::string text = ok_with("Content-Length: 9\r\nTrailer: X-Sum\r\n");
   ResponseForwarding with;
@@ -120,10 +148,10 @@ TEST_CASE("forwarded response: Connection can't take away what is meant for ever
 TEST_CASE("forwarded response: what concerns this hop ends here", "[http][forward]") {
   const std::string head =
       written(ok_with("Content-Length: 0\r\nUpgrade: h2c\r\nProxy-Connection: x\r\nKeep-Alive: "
-                      "timeout=9\r\nSluice-Pool: evil\r\nSluice_X: evil\r\nTE: x\r\n"),
+                      "timeout=9\r\nSluice-Pool: evil\r\nSluice_X: evil\r\nTE: x\r\nProxy: x\r\n"),
               with_length(0));
   for (const char* name :
-       {"Upgrade", "Proxy-Connection", "Keep-Alive", "Sluice-Pool", "Sluice_X", "TE"}) {
+       {"Upgrade", "Proxy-Connection", "Keep-Alive", "Sluice-Pool", "Sluice_X", "TE", "Proxy"}) {
     INFO(name);
     CHECK_FALSE(has_name(head, name));
   }
@@ -147,7 +175,8 @@ TEST_CASE("forwarded response: exposed fields are written when they have a value
                   .generation = "42",
                   .reason = "split",
                   .bucket = "7",
-                  .endpoint = "127.0.0.1:1"};
+                  .endpoint = "127.0.0.1:1",
+                  .rescued = "green"};
   const std::string head = written(ok_with("Content-Length: 0\r\nSluice-Pool: evil\r\n"), with);
   for (const char* line : {"Sluice-Pool: green", "Sluice-Generation: 42", "Sluice-Reason: split",
                            "Sluice-Bucket: 7", "Sluice-Endpoint: 127.0.0.1:1"}) {

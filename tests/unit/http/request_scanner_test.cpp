@@ -473,7 +473,10 @@ TEST_CASE("transfer coding: 501 for honest others, 400 for what could be misread
                       {"chunked\xA0", 400}};
   for (const Row& row : rows) {
     INFO(shown(row.value));
-    CHECK(request(post_with("Transfer-Encoding: " + row.value + "\r\n")).status() == row.status);
+    const auto read = request(post_with("Transfer-Encoding: " + row.value + "\r\n"));
+    CHECK(read.status() == row.status);
+    CHECK(read.reason() == (row.status == 501 ? "transfer coding other than chunked"
+                                              : "malformed Transfer-Encoding"));
   }
   check_refused({
       {post_with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400,
@@ -496,6 +499,19 @@ TEST_CASE("request body: none without a length, whatever the method", "[http][re
   }
 }
 
+TEST_CASE("request body: TRACE has none", "[http][request][framing]") {
+  const auto trace = [](const std::string& lines) {
+    return "TRACE / HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n";
+  };
+  check_refused({
+      {trace("Content-Length: 1\r\n"), 400, "TRACE with a body"},
+      {trace("Transfer-Encoding: chunked\r\n"), 400, "TRACE with a body"},
+      {trace("Content-Length: 1\r\nExpect: 100-continue\r\n"), 400, "TRACE with a body"},
+  });
+  CHECK(request(trace("")).reason() == "accepted");
+  CHECK(request(trace("Content-Length: 0\r\n")).reason() == "accepted");
+}
+
 TEST_CASE("expect: 100-continue in HTTP/1.1 with a body, else nothing or 417", "[http][request]") {
   const std::string length = "Content-Length: 5\r\n";
   CHECK(request(post_with(length + "Expect: 100-continue\r\n")).head->expect ==
@@ -508,11 +524,17 @@ TEST_CASE("expect: 100-continue in HTTP/1.1 with a body, else nothing or 417", "
   CHECK(request(post_with("Content-Length: 0\r\nExpect: 100-continue\r\n")).head->expect ==
         Expectation::None);
   for (const char* value :
-       {"", "200-ok", "100-continue, foo", "100-continue;q=1", "100", "100-continuex"}) {
+       {"", "200-ok", "100-continue, foo", "100-continue, 100-continue", "100-continue;q=1", "100",
+        "100-continuex", "x100-continue", "y 100-continue", "100-continue,", "\"100-continue\""}) {
     INFO(value);
     CHECK(request(post_with(length + "Expect: " + value + "\r\n")).status() == 417);
   }
   CHECK(request(post_with(length + "Expect: 100-continue\r\nExpect: x\r\n")).status() == 417);
+  CHECK(request(post_with(length + "Expect: 100-continue\r\nExpect: 100-continue\r\n"))
+            .head->expect == Expectation::Continue);
+  // Folded, as it has led astray a front end for OPTIONS (CVE-2025-32094).
+  CHECK(request("OPTIONS / HTTP/1.1\r\nHost: a\r\nExpect:\r\n 100-continue\r\n" + length + "\r\n")
+            .reason() == "folded field line");
   const auto old = request("POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 200-ok\r\n\r\n");
   CHECK(old.reason() == "accepted");
   CHECK(old.head->expect == Expectation::None);

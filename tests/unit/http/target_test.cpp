@@ -1,5 +1,6 @@
 #include "sluice/http/target.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,11 @@ TEST_CASE("path: above the root or with a broken escape there is none", "[http][
     INFO(path);
     CHECK_FALSE(normalized(path).has_value());
   }
+  // What stands behind the path is no part of an escape.
+  std::array<char, 8> scratch;
+  std::string_view normal;
+  for (const std::size_t size : {2U, 3U})
+    CHECK(normalize_path(std::string_view("/%41").substr(0, size), scratch, normal).has_value());
 }
 
 TEST_CASE("path: without escapes and dots it is returned as it stands", "[http][target]") {

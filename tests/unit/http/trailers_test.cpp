@@ -67,7 +67,30 @@ TEST_CASE("trailers: those that frame, route, authenticate or control are left o
                            "Sluice_Pool",
                            "X-Request-Id",
                            "traceparent",
-                           "Proxy"}) {
+                           "Proxy",
+                           "Authentication-Info",
+                           "Proxy-Authentication-Info",
+                           "Content-Location",
+                           "Content-Disposition",
+                           "Content-Language",
+                           "Warning",
+                           "Pragma",
+                           "Accept-Ranges",
+                           "If-Modified-Since",
+                           "If-Unmodified-Since",
+                           "If-Range",
+                           "Last-Modified",
+                           "Allow",
+                           "Alt-Svc",
+                           "Strict-Transport-Security",
+                           "Content-Security-Policy",
+                           "Origin",
+                           "Referer",
+                           "Accept-Encoding",
+                           "Set-Cookie2",
+                           "Cookie2",
+                           "HTTP2-Settings",
+                           "X-Real-IP"}) {
     INFO(name);
     const heads::Bytes bytes("A: 1\r\n" + std::string(name) + ": x\r\nB: 2\r\n\r\n");
     HeaderBlock out;

@@ -9,12 +9,13 @@
 #include <map>
 #include <vector>
 
-#include "descriptor_guard.hpp"
 #include "net/descriptor_limit.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/listen_socket.hpp"
 #include "net/peer_credentials.hpp"
 #include "net/raw_address.hpp"
 #include "net_fixture.hpp"
+#include "support/descriptor_guard.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace net_test;
@@ -198,6 +199,55 @@ TEST_CASE_METHOD(AcceptFixture, "acceptor: rests when descriptors run out, and g
   const Instant begin = clock.now();
   REQUIRE(run_to(1));
   CHECK(clock.now() - begin < 5s);
+}
+
+TEST_CASE_METHOD(AcceptFixture,
+                 "acceptor: with a claim it takes of the reserve, without one it waits until that "
+                 "is whole",
+                 "[net][acceptor][reserve]") {
+  using sluice::net::DescriptorClaim;
+  namespace limits = sluice::core::limits;
+  constexpr std::size_t kMost = limits::kReserveForRemote + limits::kReserveForCallers;
+  const auto reserve = std::make_shared<sluice::net::DescriptorReserve>();
+  Listener door("127.0.0.1:0");
+  Listener shop("127.0.0.1:0");
+  Accepts callers;
+  Accepts shoppers;
+  const auto acceptor_of = [&](Listener& listener, Accepts& events, DescriptorClaim claim) {
+    std::vector<ListenSocket> sockets;
+    sockets.push_back({std::move(listener.socket), 0});
+    auto made = std::make_unique<SocketAcceptor>(loop, std::move(sockets), events,
+                                                 sluice::net::DescriptorUse{reserve, claim});
+    made->resume();
+    return made;
+  };
+  const auto admin = acceptor_of(door, callers, DescriptorClaim::LocalAdmin);
+  const auto data = acceptor_of(shop, shoppers, DescriptorClaim::None);
+  turn_now(loop);
+  for (std::size_t i = 0; i <= kMost; ++i) clients.push_back(door.connect());
+  clients.push_back(shop.connect());
+  {
+    const NoMoreDescriptors guard;
+    REQUIRE(run_until(loop, [&] { return admin->rests() > 0 && data->rests() > 0; }));
+    CHECK(callers.all.size() == kMost);
+    CHECK(reserve->missing() == kMost);
+    CHECK(busy_turns(loop, 50ms) <= 2);
+    // A caller who leaves makes room for the one who waits; the data path gets nothing of it.
+    const auto leave = [&] {
+      callers.all.back().transport->close();
+      callers.all.pop_back();
+    };
+    leave();
+    REQUIRE(run_until(loop, [&] { return callers.all.size() == kMost; }));
+    while (!callers.all.empty()) leave();
+    REQUIRE(run_until(loop, [&] { return reserve->missing() == 0; }));
+    CHECK(shoppers.all.empty());
+    const Instant before = clock.now();
+    REQUIRE(run_until(loop, [&] { return data->rests() > 2; }));
+    CHECK(clock.now() - before < 5s);
+    CHECK(shoppers.all.empty());
+  }
+  CHECK(run_until(loop, [&] { return shoppers.all.size() == 1; }));
 }
 
 TEST_CASE_METHOD(AcceptFixture, "acceptor: stop takes what waits in all queues, then closes",

@@ -5,9 +5,9 @@
 
 #include <vector>
 
-#include "descriptor_guard.hpp"
 #include "net/listen_socket.hpp"
 #include "net_fixture.hpp"
+#include "support/descriptor_guard.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace net_test;
@@ -177,6 +177,25 @@ TEST_CASE_METHOD(ConnectFixture, "connector: running out of descriptors is a mat
   }
   REQUIRE(run_until(loop, [&] { return outcome.events > 0; }));
   CHECK(outcome.error == ConnectError::LocalResources);
+}
+
+TEST_CASE_METHOD(ConnectFixture,
+                 "connector: out of descriptors, one with a claim connects all the same",
+                 "[net][connector][reserve]") {
+  const auto listeners = sluice::net::open_listeners(address_of("127.0.0.1:0"), 1);
+  REQUIRE(listeners);
+  REQUIRE(sluice::net::listen_all(listeners->sockets));
+  const auto reserve = std::make_shared<sluice::net::DescriptorReserve>();
+  SocketConnector check(loop, {reserve, sluice::net::DescriptorClaim::Answer});
+  SocketConnector data(loop, {reserve, sluice::net::DescriptorClaim::None});
+  Outcome refused;
+  turn_now(loop);
+  const NoMoreDescriptors guard;
+  check.connect(listeners->address, 5s, outcome);
+  data.connect(listeners->address, 5s, refused);
+  REQUIRE(run_until(loop, [&] { return outcome.events > 0 && refused.events > 0; }));
+  CHECK(outcome.transport != nullptr);
+  CHECK(refused.error == ConnectError::LocalResources);
 }
 
 TEST_CASE_METHOD(ConnectFixture, "connector: many attempts at once each have one event",

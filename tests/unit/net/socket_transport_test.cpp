@@ -3,6 +3,8 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <chrono>
+#include <functional>
 #include <vector>
 
 #include "net_fixture.hpp"
@@ -13,6 +15,15 @@ using sluice::core::limits::kLowWatermark;
 using sluice::core::limits::kReadBufferSize;
 
 namespace {
+
+/// Bounded, for what the kernel does in its own time.
+bool run_without_loop(const std::function<bool()>& is_done) {
+  const auto start = std::chrono::steady_clock::now();
+  while (!is_done()) {
+    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(10)) return false;
+  }
+  return true;
+}
 
 bool is_acknowledged(int fd) {
   int unsent = 0;
@@ -131,6 +142,31 @@ TEST_CASE_METHOD(TransportFixture, "transport: drained is told at the low waterm
   CHECK(queued.front() <= kLowWatermark);
   CHECK(queued.front() > 0);
   CHECK(queued.back() == 0);
+}
+
+TEST_CASE_METHOD(TransportFixture,
+                 "transport: what the peer has not taken shrinks while our own queue stands still",
+                 "[net][transport]") {
+  use(GENERATE(0, 1) == 0 ? unix_pair() : tcp_pair());
+  transport->read(ReadMode::WatchClose);
+  CHECK(transport->untaken() == 0);
+  transport->write(pattern(16 * 1024 * 1024));
+  busy_turns(loop);
+  const std::size_t queued = transport->queued();
+  REQUIRE(queued > 0);
+  const std::size_t before = transport->untaken();
+  CHECK(before > queued);
+  // The peer reads, and our loop does not turn: only the kernel knows.
+  bool end = false;
+  REQUIRE(run_without_loop([&] {
+    receive_now(peer.get(), end);
+    return transport->untaken() < before;
+  }));
+  CHECK(transport->queued() == queued);
+  REQUIRE(run([&] {
+    receive_now(peer.get(), end);
+    return transport->untaken() == 0;
+  }));
 }
 
 TEST_CASE_METHOD(TransportFixture, "transport: drained is not told when nothing had to wait",

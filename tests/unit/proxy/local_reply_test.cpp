@@ -34,6 +34,7 @@ TEST_CASE("own answers: length, date, server, Proxy-Status", "[proxy][reply]") {
                                       .date = "Sun, 06 Nov 1994 08:49:37 GMT",
                                       .request_id = "r-1"});
   CHECK(answer.rfind("HTTP/1.1 503 Service Unavailable\r\n", 0) == 0);
+  CHECK(answer.find("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n") != std::string::npos);
   CHECK(answer.find("\r\nServer: sluice\r\n") != std::string::npos);
   CHECK(answer.find("\r\nRetry-After: 1\r\n") != std::string::npos);
   CHECK(answer.find("\r\nProxy-Status: sluice; error=destination_unavailable\r\n") !=

@@ -1,0 +1,175 @@
+#include "proxy/exchange.hpp"
+
+// What happens when an attempt has failed: another one in its pool, or by the live pool instead of
+// the candidate; else the answer that says so. The rest of exchange.cpp, which reads top to bottom
+// as long as nothing fails.
+namespace sluice::proxy {
+
+using metrics::Refusal;
+using policy::Failure;
+
+namespace {
+
+/// One more that counts in `counted`, if the budget has room for it. Loses a race only by being too
+/// strict.
+bool take(std::atomic<std::uint32_t>& counted, const policy::Budget& budget,
+          std::uint32_t in_flight) {
+  if (budget.allows(counted.fetch_add(1, std::memory_order_relaxed), in_flight)) return true;
+  counted.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+std::uint32_t requests_in_flight(const model::Pool& pool) {
+  std::uint32_t sum = 0;
+  for (const model::Endpoint& endpoint : pool.endpoints)
+    sum += endpoint.cell->in_flight.load(std::memory_order_relaxed);
+  return sum;
+}
+
+}  // namespace
+
+policy::Repeatable Exchange::repeatable() const {
+  using policy::Repeatable;
+  if (http::is_safe(head.method)) return Repeatable::Safe;
+  if (settings().repeats.trusts_idempotency_key && head.fields.find("Idempotency-Key"))
+    return Repeatable::Safe;
+  return http::is_idempotent(head.method) ? Repeatable::Idempotent : Repeatable::Never;
+}
+
+policy::FailedAttempt Exchange::failed_attempt(Failure failure) const {
+  using policy::BodyState;
+  using policy::ConnectionAge;
+  return {.failure = failure,
+          .method = repeatable(),
+          .connection = upstream_->was_reused() ? ConnectionAge::Reused : ConnectionAge::Fresh,
+          .body = is_body_held_ ? BodyState::AbsentOrHeld : BodyState::PartlyGone,
+          .response_began = upstream_->response_began(),
+          .answer_sent = answer_ != Answer::None || informational_ != 0};
+}
+
+void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
+  error_ = reason;
+  counters_->endpoint_failures[pool_label()].add();
+  if (answer_ == Answer::None && try_again(Failure::Lost, reason)) return;
+  upstream_ = nullptr;  // it closed itself
+  if (answer_ != Answer::None) return break_answer(reason);
+  if (loss == UpstreamLoss::Malformed)
+    return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol,
+                  reason);
+  answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost,
+         reason);
+}
+
+/// Begins another attempt, if there is one to be made; else the caller answers. `why` is for the
+/// log.
+bool Exchange::try_again(Failure failure, std::string_view why) {
+  count_attempt_failure(failure);
+  const policy::FailedAttempt attempt = failed_attempt(failure);
+  if (may_retry_now(attempt)) {
+    error_ = why;
+    retry(attempt);
+    return true;
+  }
+  if (may_rescue_now(attempt)) {
+    error_ = why;
+    rescue();
+    return true;
+  }
+  return false;
+}
+
+bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
+  const model::Repeats& repeats = settings().repeats;
+  if (!policy::may_retry(attempt, repeats.retry, retries_)) return false;
+  if (repeats_in_ != nullptr) return true;
+  std::atomic<std::uint32_t>& counted = pool().cell->repeating;
+  if (!take(counted, repeats.retry_budget, requests_in_flight(pool()))) {
+    counters_->retries_over_budget.add();
+    return false;
+  }
+  repeats_in_ = &counted;
+  return true;
+}
+
+bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
+  const model::Repeats& repeats = settings().repeats;
+  if (!is_candidate() || rescued_from_ || !policy::may_rescue(attempt, repeats.rescue))
+    return false;
+  // A switch may have made the failed pool the live one meanwhile.
+  if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
+  std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
+  const std::uint32_t in_flight =
+      requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
+  if (!take(counted, repeats.rescue_budget, in_flight)) {
+    counters_->rescues_over_budget.add();
+    return false;
+  }
+  rescued_in_ = &counted;
+  return true;
+}
+
+/// No more per-try time for this one: nothing could be tried after it.
+bool Exchange::is_last_attempt() const {
+  const policy::FailedAttempt attempt = failed_attempt(Failure::TimedOut);
+  const model::Repeats& repeats = settings().repeats;
+  const bool has_rescue =
+      is_candidate() && !rescued_from_ && policy::may_rescue(attempt, repeats.rescue);
+  return !has_rescue && !policy::may_retry(attempt, repeats.retry, retries_);
+}
+
+/// Whatever is left of it must not reach the client; the upload waits for the next one.
+void Exchange::leave_attempt() {
+  drop_upstream();
+  is_upload_paused_ = false;
+  vacate();
+  context_.loop.timers().disarm(response_timer_);
+  context_.loop.timers().disarm(upload_timer_);
+  if (upload_ == Upload::Flowing) client_.open_upload(Flow::Pause);
+}
+
+/// On a freshly opened connection, to another endpoint when there is one; the lease and its
+/// snapshot stay. A second attempt at the same endpoint, or a third one anywhere, waits a moment,
+/// unless all that is known to have failed is a connection that had been idle.
+void Exchange::retry(const policy::FailedAttempt& attempt) {
+  const auto failed = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
+  leave_attempt();
+  ++retries_;
+  ++retries_of_all_;
+  counters_->retries.add();
+  needs_fresh_connection_ = true;
+  avoid_ = failed;
+  state_ = State::Connecting;
+  const auto picked = pick_endpoint();
+  if (!picked) return no_endpoint_left();
+  const bool was_idle_end =
+      attempt.failure == Failure::Lost && attempt.connection == policy::ConnectionAge::Reused;
+  const core::Millis longest = settings().repeats.retry.back_off;
+  if (longest == core::Millis::zero() || (retries_ == 1 && (*picked != failed || was_idle_end)))
+    return connect_to(*picked);
+  is_backing_off_ = true;
+  arm_until(response_timer_,
+            context_.loop.now() + policy::back_off(longest, retries_ - 1U, context_.loop.rng()));
+}
+
+/// The candidate failed its user; the live pool answers. The failure stays counted where it
+/// happened (G11).
+void Exchange::rescue() {
+  counters_->rescues.add();
+  rescued_from_ = choice_.pool;
+  leave_attempt();
+  give_back(repeats_in_);  // here it is no repetition
+  retries_ = 0;
+  needs_fresh_connection_ = false;
+  move_to_live(policy::Reason::Rescue);
+  connect();
+}
+
+void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {
+  if (counted != nullptr) std::exchange(counted, nullptr)->fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Exchange::count_attempt_failure(Failure failure) {
+  counters_->attempt_failures[pool_label()][static_cast<std::size_t>(failure)].add();
+}
+
+}  // namespace sluice::proxy

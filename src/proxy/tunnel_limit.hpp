@@ -1,0 +1,46 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace sluice::proxy {
+
+/// Tunnels at once over all workers (`limits.tunnels`). Thread-safe, exact.
+class TunnelLimit {
+ public:
+  explicit TunnelLimit(std::uint32_t most) : most_(most) {}
+  bool enter() {
+    std::uint32_t open = open_.load(std::memory_order_relaxed);
+    while (open < most_) {
+      if (open_.compare_exchange_weak(open, open + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void leave() { open_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  const std::uint32_t most_;
+  std::atomic<std::uint32_t> open_{0};
+};
+
+/// The place of one tunnel, from the request that asks for it, as what was asked for may be granted
+/// at any time after that, to its end. Empty when there is no limit. Move-only.
+class TunnelPlace {
+ public:
+  TunnelPlace() = default;
+  /// Requires: `limit` let it enter.
+  explicit TunnelPlace(TunnelLimit& limit) : limit_(&limit) {}
+  TunnelPlace(TunnelPlace&& from) noexcept : limit_(std::exchange(from.limit_, nullptr)) {}
+  TunnelPlace& operator=(TunnelPlace&& from) noexcept {
+    std::swap(limit_, from.limit_);
+    return *this;
+  }
+  ~TunnelPlace() {
+    if (limit_ != nullptr) limit_->leave();
+  }
+
+ private:
+  TunnelLimit* limit_ = nullptr;
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,166 @@
+"""Endpoints that fail while clients ask: what is safe is asked again or rescued, what is not is asked once and told."""
+
+import collections
+import os
+import re
+import signal
+import threading
+import unittest
+
+from harness import PATIENCE, ROOT, Sluice, SluiceTest, plain_answer, scaled, service, wait_until
+
+CLIENTS = 8
+REQUESTS = scaled(300, 80, 40)  # of each client
+
+
+class Crowd:
+    """Clients that ask one after the other on connections of their own, and what they got."""
+
+    def __init__(self, proxy, method="GET"):
+        self.proxy = proxy
+        self.method = method
+        self.lock = threading.Lock()
+        self.statuses = collections.Counter()
+        self.answered = 0
+        self.threads = [threading.Thread(target=self._run, args=(number,)) for number in range(CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, number):
+        body = b"x" if self.method != "GET" else b""
+        client = self.proxy.client()
+        for turn in range(REQUESTS):
+            try:
+                head, _ = client.get(f"/?id={number}-{turn}", method=self.method, body=body, fields=[f"X-User-Id: u{number}-{turn}"])
+                outcome = head.status
+                ends = head.get("connection") == "close"
+            except OSError as error:
+                outcome, ends = type(error).__name__, True
+            with self.lock:
+                self.statuses[outcome] += 1
+                self.answered += 1
+            if ends:
+                client.close()
+                client = self.proxy.client()
+        client.close()
+
+    def at(self, share):
+        wait_until(lambda: self.answered >= share * CLIENTS * REQUESTS, "the clients come so far", PATIENCE * 4)
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(PATIENCE * 6)
+        assert not any(thread.is_alive() for thread in self.threads), "a client hangs"
+        return self.statuses
+
+
+class Failures(SluiceTest):
+    def pools(self, blue=2, green=1, **over):
+        self.blues = [self.origin("blue") for _ in range(blue)]
+        self.greens = [self.origin("green") for _ in range(green)]
+        return self.sluice([service([o.address for o in self.blues], [o.address for o in self.greens], **over)])
+
+    def test_one_endpoint_of_two_is_killed_and_nobody_notices(self):
+        proxy = self.pools(retry={"budget": "100%"})
+        crowd = Crowd(proxy)
+        crowd.at(0.3)
+        os.kill(self.blues[0].process.pid, signal.SIGKILL)
+        self.assertEqual(crowd.join(), {200: CLIENTS * REQUESTS})
+
+    def test_one_endpoint_of_two_hangs_and_nobody_notices(self):
+        proxy = self.pools(retry={"budget": "100%", "per_try_timeout": "300ms"})
+        crowd = Crowd(proxy)
+        crowd.at(0.3)
+        os.kill(self.blues[0].process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.blues[0].process.pid, signal.SIGCONT)
+        wait_until(lambda: any(line["retries"] for line in proxy.log_lines()), "a try on it was given up")
+        os.kill(self.blues[0].process.pid, signal.SIGCONT)
+        self.assertEqual(crowd.join(), {200: CLIENTS * REQUESTS})
+
+    def test_the_whole_candidate_is_killed_and_nobody_notices(self):
+        proxy = self.pools(blue=1, green=2, expose=["pool", "rescued"])
+        proxy.split("50%")
+        crowd = Crowd(proxy)
+        crowd.at(0.3)
+        for origin in self.greens:
+            os.kill(origin.process.pid, signal.SIGKILL)
+        self.assertEqual(crowd.join(), {200: CLIENTS * REQUESTS})
+        kinds = collections.Counter(line["reason"] for line in proxy.log_lines())
+        self.assertGreater(kinds["fallback"] + kinds["rescue"], 0, kinds)
+
+    def test_what_is_not_safe_is_asked_once_and_told(self):
+        """An endpoint that takes each third request and dies of it: a POST reaches no other one."""
+        seen = collections.Counter()
+        lock = threading.Lock()
+
+        def script(peer):
+            while True:
+                head = peer.head()
+                peer.body(head)
+                with lock:
+                    seen[head.line.split()[1]] += 1
+                    count = sum(seen.values())
+                if count % 3 == 0:
+                    return peer.reset()
+                peer.send(plain_answer(b"ok"))
+
+        origins = [self.scripted(script) for _ in range(2)]
+        proxy = self.sluice([service([o.address for o in origins], [origins[0].address])])
+        statuses = Crowd(proxy, "POST").join()
+        self.assertEqual(set(statuses), {200, 502})
+        self.assertEqual(sum(statuses.values()), CLIENTS * REQUESTS)
+        self.assertEqual(max(seen.values()), 1, "each reached one endpoint")
+        self.assertEqual(sum(seen.values()), CLIENTS * REQUESTS, "and each was sent")
+
+
+class Guide(SluiceTest):
+    def test_the_examples_of_the_guide(self):
+        with open(os.path.join(ROOT, "docs/guide/retries.md"), encoding="utf-8") as file:
+            shapes, rescue = re.findall(r"^```yaml\n(.*?)^```", file.read(), flags=re.S | re.M)
+
+        def says(status):
+            def script(peer):
+                while True:
+                    peer.head()
+                    peer.send(plain_answer(b"", status=status))
+
+            return self.scripted(script)
+
+        good, bad, broken = says(b"200 OK"), says(b"503 No"), says(b"500 No")
+
+        def run(text, addresses):
+            for old, new in addresses.items():
+                text = text.replace(old, new)
+            return self.of_text(text)
+
+        proxy = run(shapes, {"127.0.0.1:9001": bad.address, "127.0.0.1:9002": good.address})
+        with proxy.client() as client:
+            for _ in range(10):
+                self.assertEqual(client.get()[0].status, 200)
+            self.assertIn(client.get(method="POST", body=b"x")[0].status, (200, 503))
+        proxy = run(rescue, {"127.0.0.1:9001": good.address, "127.0.0.1:9003": broken.address})
+        proxy.split("100%")
+        with proxy.client() as client:
+            head, _ = client.get()
+            self.assertEqual((head.status, head["sluice-pool"], head["sluice-rescued"]), (200, "blue", "green"))
+            self.assertEqual(client.get(method="POST", body=b"x")[0].status, 500)
+        line = proxy.wait_log(lambda entry: entry["rescued_from"])
+        self.assertEqual((line["reason"], line["rescued_from"], line["pool"]), ("rescue", "green", "blue"))
+
+    def of_text(self, text):
+        """A proxy with the services of a page of the guide."""
+        proxy = Sluice.__new__(Sluice)
+        proxy.write_config = lambda services, workers, **top: self.write(proxy, services)
+        proxy.__init__(text)
+        self.addCleanup(proxy.remove)
+        self.addCleanup(proxy.stop)
+        return proxy
+
+    def write(self, proxy, services):
+        with open(proxy.config_file, "w", encoding="utf-8") as file:
+            file.write(f'listeners: [{{name: main, bind: "127.0.0.1:0"}}]\nadmin: {{socket: {{path: {proxy.socket}}}}}\n'
+                       f"state_dir: {proxy.directory}/state\naccess_log: {{path: {proxy.log_file}}}\n{services}")
+
+
+if __name__ == "__main__":
+    unittest.main()
