@@ -374,6 +374,51 @@ void write_endpoints(Page& page) {
   });
 }
 
+void write_limits(Page& page) {
+  const auto each_limit = [&page](auto write) {
+    page.each_service([&](std::size_t, const ServiceView& view) {
+      for (const control::LimitView& limit : view.limits) write(view.name, limit);
+    });
+  };
+  const auto each_table = [&](auto count) {
+    each_limit([&](std::string_view service, const control::LimitView& limit) {
+      for (const control::LimitTableView& table : limit.tables) {
+        page.out.sample({{"service", service}, {"limit", limit.name}, {"table", table.name}},
+                        count(table));
+      }
+    });
+  };
+  const auto each_count = [&](std::uint64_t control::LimitView::*count) {
+    each_limit([&](std::string_view service, const control::LimitView& limit) {
+      page.out.sample({{"service", service}, {"limit", limit.name}}, limit.*count);
+    });
+  };
+  page.out.family({"sluice_rate_limit_requests_total", MetricType::Counter,
+                   "Requests that a rate limit was about, by what it said."});
+  each_limit([&](std::string_view service, const control::LimitView& limit) {
+    const auto write = [&](std::string_view outcome, std::uint64_t count) {
+      page.out.sample({{"service", service}, {"limit", limit.name}, {"outcome", outcome}}, count);
+    };
+    write("admitted", limit.admitted);
+    write("refused", limit.refused);
+    write("shadowed", limit.shadowed);
+    write("exempt", limit.exempt);
+    write("no_key", limit.keyless);
+  });
+  page.out.family({"sluice_rate_limit_keys", MetricType::Gauge,
+                   "Keys that owe something to a rate limit, or have requests in progress."});
+  each_table([](const control::LimitTableView& table) { return table.keys; });
+  page.out.family({"sluice_rate_limit_places", MetricType::Gauge,
+                   "Places for keys in the tables of a rate limit."});
+  each_table([](const control::LimitTableView& table) { return table.places; });
+  page.out.family({"sluice_rate_limit_evictions_total", MetricType::Counter,
+                   "Keys that a full table has forgotten for others."});
+  each_count(&control::LimitView::evicted);
+  page.out.family({"sluice_rate_limit_uncounted_total", MetricType::Counter,
+                   "Requests that found no place among those in progress, and were admitted."});
+  each_count(&control::LimitView::uncounted);
+}
+
 void write_changes(Page& page) {
   page.out.family({"sluice_changes_total", MetricType::Counter,
                    "Changes of traffic state that were asked for, by kind and result."});
@@ -433,6 +478,7 @@ void get_metrics(const Context& context, const Call&, const Responder& respond) 
   write_endpoints(page);
   context.controller.write_health_metrics(page.out);
   write_drains(page);
+  write_limits(page);
   write_changes(page);
   write_process(page, context);
   if (context.more_metrics) context.more_metrics(page.out);

@@ -1,5 +1,6 @@
 #include "admin/views.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -66,9 +67,23 @@ Json observed_json(std::optional<double> share) {
   return std::lround(*share * 10'000);
 }
 
+Json limit_json(const control::LimitView& limit) {
+  Json json{{"name", limit.name},         {"mode", limit.mode},
+            {"allows", limit.allows},     {"candidate_allows", nullptr},
+            {"admitted", limit.admitted}, {"refused", limit.refused},
+            {"shadowed", limit.shadowed}, {"keys", 0}};
+  if (!limit.candidate_allows.empty()) json["candidate_allows"] = limit.candidate_allows;
+  std::uint64_t keys = 0;
+  for (const control::LimitTableView& table : limit.tables) keys = std::max(keys, table.keys);
+  json["keys"] = keys;
+  return json;
+}
+
 Json service_json(const control::ServiceView& service) {
   Json drains = Json::array();
   for (const control::DrainView& drain : service.drains) drains.push_back(drain_json(drain));
+  Json limits = Json::array();
+  for (const control::LimitView& limit : service.limits) limits.push_back(limit_json(limit));
   return {{"name", service.name},
           {"generation", service.generation.raw},
           {"live", core::text(service.live)},
@@ -79,6 +94,7 @@ Json service_json(const control::ServiceView& service) {
           {"hash", service.hash},
           {"candidate_open", service.is_candidate_open},
           {"drains", std::move(drains)},
+          {"limits", std::move(limits)},
           {"pools",
            {{"blue", pool_json(service.pools[core::index(core::PoolName::Blue)])},
             {"green", pool_json(service.pools[core::index(core::PoolName::Green)])}}}};
@@ -213,6 +229,29 @@ Json pin_json(const model::Explanation::MatchedPin& pin) {
           {"ignored", pin.is_ignored}};
 }
 
+Json asked_limit_json(const model::Explanation::AskedLimit& asked) {
+  using Standing = model::Explanation::AskedLimit::Standing;
+  const model::LimitRule& rule = asked.limit->rule;
+  const model::Allowance& allowance = rule.allowance(asked.is_candidate);
+  Json json{{"name", rule.name},
+            {"mode", model::text(rule.mode)},
+            {"allows", model::text(allowance)},
+            {"key", nullptr},
+            {"standing", model::text(asked.standing)},
+            {"left", nullptr},
+            {"wait_ms", 0},
+            {"in_flight", nullptr}};
+  if (!asked.key.empty()) json["key"] = asked.key;
+  if (asked.rate) {
+    json["left"] = asked.rate->left;
+    if (!asked.rate->is_admitted)
+      json["wait_ms"] = std::chrono::ceil<core::Millis>(asked.rate->until_more).count();
+  }
+  const bool is_bound = asked.standing == Standing::Admits || asked.standing == Standing::Refuses;
+  if (is_bound && allowance.in_flight_max != 0) json["in_flight"] = asked.in_flight;
+  return json;
+}
+
 Json explained_endpoints_json(const control::ExplainAnswer& answer) {
   Json list = Json::array();
   for (const control::ExplainedEndpoint& endpoint : answer.endpoints) {
@@ -274,6 +313,8 @@ std::string change_json(const control::ChangeAnswer& answer) {
 
 std::string explain_json(const control::ExplainAnswer& answer) {
   const model::Explanation& explained = answer.explained;
+  Json limits = Json::array();
+  for (const auto& asked : explained.limits) limits.push_back(asked_limit_json(asked));
   Json json{{"explanation", model::sentence_of(explained)},
             {"generation", answer.snapshot->generation.raw},
             {"request", explained_request_json(explained)},
@@ -285,6 +326,7 @@ std::string explain_json(const control::ExplainAnswer& answer) {
             {"pool", nullptr},
             {"reason", nullptr},
             {"before_fallback", nullptr},
+            {"limits", std::move(limits)},
             {"endpoints", explained_endpoints_json(answer)},
             {"answer", nullptr}};
   if (explained.service != nullptr) {

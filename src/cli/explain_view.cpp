@@ -58,6 +58,21 @@ std::string endpoint_words(const ExplainAnswer& answer, const ExplainAnswer::End
   return fmt::format("{:<24} {:<10} {} in flight{}", name, state, endpoint.shown.in_flight, note);
 }
 
+std::string limit_words(const ExplainAnswer::Limit& limit) {
+  std::string text = fmt::format("{} ({}): ", limit.name, limit.allows);
+  if (limit.standing == "exempt") return text + "the client is exempt";
+  if (limit.standing == "no_key") return text + "the request has no key for it";
+  if (limit.left) text += fmt::format("{} left", *limit.left);
+  if (limit.in_flight)
+    text += fmt::format("{}{} in progress", limit.left ? ", " : "", *limit.in_flight);
+  text += " of " + limit.key;
+  if (limit.wait_ms > 0)
+    text += fmt::format(", next in {:.1f} s", static_cast<double>(limit.wait_ms) / 1000);
+  if (limit.standing == "refuses")
+    text += limit.mode == "shadow" ? "; would refuse it (shadow)" : "; refuses it";
+  return text;
+}
+
 std::string decision_lines(const ExplainAnswer& answer, const Dress& dress) {
   std::string text = line("identity", identity_words(answer));
   text += line("salt", answer.salt);
@@ -68,6 +83,11 @@ std::string decision_lines(const ExplainAnswer& answer, const Dress& dress) {
     const Tint tint = answer.pool == "green" ? Tint::Green : Tint::Blue;
     text += fmt::format("{:<10} {}, reason {}\n", "pool", tinted(tint, answer.pool, dress),
                         answer.reason);
+  }
+  std::string_view name = "limits";
+  for (const ExplainAnswer::Limit& limit : answer.limits) {
+    text += line(name, limit_words(limit));
+    name = "";
   }
   return text;
 }

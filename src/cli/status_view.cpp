@@ -81,6 +81,20 @@ std::string drain_line(const DrainState& drain, const Dress& dress, core::WallTi
                      time_left(drain.deadline, now));
 }
 
+std::string limit_lines(const LimitState& limit, const Dress& dress) {
+  const bool is_shadow = limit.mode == "shadow";
+  const std::string over = is_shadow ? fmt::format("{} would be refused", limit.shadowed)
+                                     : fmt::format("{} refused", limit.refused);
+  const bool is_over = limit.refused + limit.shadowed > 0;
+  std::string text =
+      fmt::format("  limit {} ({}{}): {}, {} admitted, {}\n", limit.name, limit.allows,
+                  is_shadow ? ", shadow" : "", is_over ? tinted(Tint::Warn, over, dress) : over,
+                  limit.admitted, counted(limit.keys, "key"));
+  if (!limit.candidate_allows.empty())
+    text += fmt::format("    on the candidate {}\n", limit.candidate_allows);
+  return text;
+}
+
 std::string service_text(const ServiceState& service, const Dress& dress, core::WallTime now) {
   std::string text =
       fmt::format("\n{}   changed at generation {}   salt {}\n",
@@ -96,6 +110,7 @@ std::string service_text(const ServiceState& service, const Dress& dress, core::
                         is_seen ? "  seen " + percent_text(*service.observed_basis_points) : "");
     for (const EndpointState& endpoint : pool.endpoints) text += endpoint_line(endpoint, dress);
   }
+  for (const LimitState& limit : service.limits) text += limit_lines(limit, dress);
   for (const DrainState& drain : service.drains) text += drain_line(drain, dress, now);
   return text;
 }

@@ -81,6 +81,23 @@ PoolState pool_state(const std::string& name, const Json& json) {
   return pool;
 }
 
+/// Text, or empty for null.
+std::string text_or_empty(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+LimitState limit_state(const Json& json) {
+  return {.name = json.value("name", ""),
+          .mode = json.value("mode", "enforce"),
+          .allows = json.value("allows", ""),
+          .candidate_allows = text_or_empty(json, "candidate_allows"),
+          .admitted = json.value("admitted", std::uint64_t{0}),
+          .refused = json.value("refused", std::uint64_t{0}),
+          .shadowed = json.value("shadowed", std::uint64_t{0}),
+          .keys = json.value("keys", std::uint64_t{0})};
+}
+
 ServiceState service_state(const Json& json) {
   ServiceState service;
   service.name = json.at("name").get<std::string>();
@@ -95,6 +112,8 @@ ServiceState service_state(const Json& json) {
   service.is_candidate_open = json.value("candidate_open", false);
   for (const Json& drain : json.value("drains", Json::array()))
     service.drains.push_back(drain_state(drain));
+  for (const Json& limit : json.value("limits", Json::array()))
+    service.limits.push_back(limit_state(limit));
   const Json pools = json.value("pools", Json::object());
   for (const std::string& name : {service.live, service.candidate}) {
     if (pools.contains(name)) service.pools.push_back(pool_state(name, pools.at(name)));
@@ -225,12 +244,6 @@ AuditAnswer audit_answer(const Json& json) {
   return audit;
 }
 
-/// Text, or empty for null.
-std::string text_or_empty(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 Json object_or_empty(const Json& json, const char* name) {
   const auto found = json.find(name);
   return found != json.end() && found->is_object() ? *found : Json::object();
@@ -250,6 +263,22 @@ void read_decision(const Json& json, ExplainAnswer& answer) {
   answer.reason = text_or_empty(json, "reason");
   if (json.contains("bucket") && json.at("bucket").is_number_unsigned())
     answer.bucket = json.at("bucket").get<unsigned>();
+}
+
+ExplainAnswer::Limit explained_limit(const Json& json) {
+  const auto number = [&json](const char* name) -> std::optional<std::uint64_t> {
+    const auto found = json.find(name);
+    if (found == json.end() || !found->is_number_unsigned()) return std::nullopt;
+    return found->get<std::uint64_t>();
+  };
+  return {.name = json.value("name", ""),
+          .mode = json.value("mode", ""),
+          .allows = json.value("allows", ""),
+          .key = text_or_empty(json, "key"),
+          .standing = json.value("standing", ""),
+          .left = number("left"),
+          .in_flight = number("in_flight"),
+          .wait_ms = number("wait_ms").value_or(0)};
 }
 
 ExplainAnswer explain_answer(const Json& json) {
@@ -274,6 +303,8 @@ ExplainAnswer explain_answer(const Json& json) {
     answer.endpoints.push_back({endpoint.value("pool", ""), endpoint_state(endpoint),
                                 endpoint.value("penalty_left_ms", std::uint64_t{0})});
   }
+  for (const Json& limit : json.value("limits", Json::array()))
+    answer.limits.push_back(explained_limit(limit));
   answer.answer_status = object_or_empty(json, "answer").value("status", 0U);
   return answer;
 }

@@ -31,6 +31,15 @@ struct PoolState {
   std::vector<EndpointState> endpoints;
 };
 
+struct LimitState {
+  std::string name;
+  std::string mode;
+  std::string allows;
+  std::string candidate_allows;  // empty: one budget for both pools
+  std::uint64_t admitted = 0, refused = 0, shadowed = 0;
+  std::uint64_t keys = 0;
+};
+
 struct ServiceState {
   std::string name;
   std::uint64_t generation = 0;
@@ -43,6 +52,7 @@ struct ServiceState {
   bool is_candidate_open = false;
   std::vector<DrainState> drains;
   std::vector<PoolState> pools;
+  std::vector<LimitState> limits = {};
 };
 
 struct StatusAnswer {
@@ -139,6 +149,12 @@ struct ExplainAnswer {
     std::uint64_t penalty_left_ms = 0;
   };
   std::vector<Endpoint> endpoints;
+  struct Limit {
+    std::string name, mode, allows, key, standing;  // empty key: it has none
+    std::optional<std::uint64_t> left, in_flight;
+    std::uint64_t wait_ms = 0;
+  };
+  std::vector<Limit> limits = {};
   unsigned answer_status = 0;  // of Sluice itself; 0: an endpoint answers
 };
 core::Result<ExplainAnswer> read_explain(std::string_view json);

@@ -1,6 +1,7 @@
 #include "sluice/config/build.hpp"
 
 #include <algorithm>
+#include <random>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -39,6 +40,24 @@ model::Pool build_pool(const std::string& service, core::PoolName name, PlacedPo
   return pool;
 }
 
+std::shared_ptr<const model::RateLimits> build_limits(const Service& service, CellRegistry& cells) {
+  if (service.rate_limits.empty()) return nullptr;
+  std::vector<model::RateLimit> limits;
+  for (const model::LimitRule& rule : service.rate_limits)
+    limits.push_back(model::make_limit(rule, cells.limit(service.name, rule)));
+  return std::make_shared<const model::RateLimits>(std::move(limits));
+}
+
+// Whoever knew it could choose keys that share a place. One for all limits: they share no tables.
+core::HashKey limit_hash_key() {
+  static const core::HashKey kKey = [] {
+    std::random_device random;
+    const auto word = [&random] { return (std::uint64_t{random()} << 32U) | random(); };
+    return core::HashKey{.low = word(), .high = word()};
+  }();
+  return kKey;
+}
+
 /// `left_out` gets what found no place.
 std::shared_ptr<const model::ServiceSettings> build_settings(const Service& service,
                                                              core::ServiceId id,
@@ -50,6 +69,7 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   settings->name = service.name;
   settings->identity = service.identity;
   settings->pins = service.pins;
+  settings->rate_limits = build_limits(service, cells);
   for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
     PlacedPool placed = place_endpoints(service.pools[core::index(name)], names);
     if (placed.left_out > 0) left_out.push_back({service.name, name, placed.left_out});
@@ -200,7 +220,17 @@ CellRegistry::EndpointEntry CellRegistry::endpoint(const std::string& service, c
   return {known.id, std::move(cell)};
 }
 
+std::shared_ptr<model::LimitCell> CellRegistry::limit(const std::string& service,
+                                                      const model::LimitRule& rule) {
+  std::weak_ptr<model::LimitCell>& known = limits_[service + "/" + rule.name];
+  if (auto cell = known.lock(); cell != nullptr && cell->fits(rule)) return cell;
+  auto cell = std::make_shared<model::LimitCell>(rule, limit_hash_key(), workers_);
+  known = cell;
+  return cell;
+}
+
 void CellRegistry::forget_unused() {
+  std::erase_if(limits_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.cell.expired(); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "sluice/config/limit_words.hpp"
 #include "sluice/core/duration.hpp"
 #include "sluice/core/ensure.hpp"
 
@@ -230,6 +231,49 @@ std::string health(const Service& s) {
                      model::text(s.on_pool_down));
 }
 
+std::string limit_key(const model::LimitKeyPart& part) {
+  using Kind = model::LimitKeyPart::Kind;
+  const std::string_view kind = model::text(part.kind);
+  if (part.kind == Kind::PathPrefix) return fmt::format("{{{}: {}}}", kind, part.segments);
+  if (part.name.empty()) return std::string(kind);
+  return fmt::format("{{{}: {}}}", kind, in_quotes(part.name));
+}
+
+std::string allowance(const model::Allowance& allowance) {
+  std::vector<std::string> parts;
+  if (allowance.rate) {
+    parts.push_back("rate: " + policy::text(allowance.rate->rate()));
+    parts.push_back(fmt::format("burst: {}", allowance.rate->burst()));
+  }
+  if (allowance.in_flight_max != 0)
+    parts.push_back(fmt::format("max_in_flight: {}", allowance.in_flight_max));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string match(const model::LimitRule& rule) {
+  std::vector<std::string> parts;
+  if (rule.path_prefix) parts.push_back("path_prefix: " + in_quotes(*rule.path_prefix));
+  if (!rule.methods.empty()) parts.push_back("methods: " + list(rule.methods, in_quotes));
+  return fmt::format("{{{}}}", fmt::join(parts, ", "));
+}
+
+/// Each limit twice: in words, as a comment, and as it is written.
+std::string rate_limits(const Service& service) {
+  if (service.rate_limits.empty()) return "    rate_limits: []\n";
+  std::string out = "    rate_limits:\n";
+  for (const model::LimitRule& rule : service.rate_limits) {
+    for (const std::string& line : limit_words(rule)) out += "      # " + line + "\n";
+    out += fmt::format("      - {{name: {}, key: {}, {}", in_quotes(rule.name),
+                       list(rule.key, limit_key), allowance(rule.live));
+    if (rule.candidate) out += fmt::format(", candidate: {{{}}}", allowance(*rule.candidate));
+    if (rule.path_prefix || !rule.methods.empty()) out += ", match: " + match(rule);
+    out += fmt::format(", mode: {}, exempt: {}, ipv6_prefix: {}, announce: {}, keys: {}}}\n",
+                       model::text(rule.mode), networks(rule.exempt), rule.ipv6_prefix,
+                       rule.is_announced ? "on" : "off", rule.keys);
+  }
+  return out;
+}
+
 std::string describe_service(const Config& config, const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out +=
@@ -245,7 +289,7 @@ std::string describe_service(const Config& config, const Service& s) {
   return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) +
          fmt::format("    circuit_breaker: {{max_pending: {}}}\n",
                      number_or(s.max_pending, "off")) +
-         health(s);
+         rate_limits(s) + health(s);
 }
 
 std::string describe_process(const Config& c) {

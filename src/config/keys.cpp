@@ -49,6 +49,11 @@ constexpr string_view kFailureItem =
 constexpr string_view kUsualFailures =
     "[connect_failure, reset_before_response, timeout, 502, 503, 504]";
 constexpr string_view kBareSources[] = {"client_address", "mint_cookie"};
+constexpr string_view kModes[] = {"enforce", "shadow"};
+constexpr string_view kBareParts[] = {"identity", "client_address", "method", "service", "pool"};
+constexpr string_view kRate =
+    "a number from 1 to 1000000 per s, min, h or d such as 100/s or 5/min";
+constexpr string_view kAmount = "a number from 1 to 1000000";
 
 constexpr std::uint64_t milliseconds(core::Millis duration) {
   return static_cast<std::uint64_t>(duration.count());
@@ -349,7 +354,14 @@ constexpr Key kServiceKeys[] = {
      .form = Form::Word,
      .words = kOnPoolDown,
      .fallback = "fallback"},
-    later("rate_limits", "bounds on clients"),
+    {.name = "rate_limits",
+     .expects = "a list of at most 16 limits",
+     .about = "how many requests a user, an address or another key may send; all limits that match "
+              "a request must admit it",
+     .form = Form::Map,
+     .fallback = "[]",
+     .item = "a map with 'name', 'key' and 'rate'",
+     .items = {0, limits::kRateLimitsPerServiceMax}},
 };
 
 constexpr Key kIdentityKeys[] = {
@@ -840,6 +852,128 @@ constexpr Key kOutlierKeys[] = {
      .fallback = "50%"},
 };
 
+constexpr Key rate_key(string_view about) {
+  return {.name = "rate", .expects = kRate, .about = about, .form = Form::Rate};
+}
+constexpr Key burst_key(string_view fallback_words) {
+  return {.name = "burst",
+          .expects = kAmount,
+          .about = "requests that a key may send at once after a pause",
+          .form = Form::Number,
+          .range = {1, limits::kRateMax},
+          .fallback_words = fallback_words};
+}
+constexpr Key max_in_flight_key(string_view fallback_words) {
+  return {.name = "max_in_flight",
+          .expects = kAmount,
+          .about = "requests and tunnels of a key that may run at a time",
+          .form = Form::Number,
+          .range = {1, limits::kRateMax},
+          .fallback_words = fallback_words};
+}
+
+constexpr Key kRateLimitKeys[] = {
+    {.name = "name",
+     .expects = kName,
+     .about = "of the limit, in answers, logs and metrics; each once in a service",
+     .form = Form::Name,
+     .presence = Presence::Required},
+    {.name = "key",
+     .expects = "1 to 4 parts of a key such as identity or [client_address, method]",
+     .about =
+         "which requests count together; one part may stand without a list; a request that has "
+         "not all of the parts is not bounded by the limit",
+     .form = Form::Map,
+     .words = kBareParts,
+     .item = "identity, client_address, method, service, pool, or one of 'header: NAME', 'cookie: "
+             "NAME', 'path_prefix: SEGMENTS'",
+     .items = {1, limits::kLimitKeyPartsMax},
+     .may_stand_alone = true,
+     .presence = Presence::Required},
+    rate_key("requests per time of each key"),
+    burst_key("the number of `rate`"),
+    max_in_flight_key("not bounded"),
+    {.name = "candidate",
+     .expects = "a map of 'rate', 'burst', 'max_in_flight'",
+     .about = "a budget of its own for requests that go to the candidate; what it leaves out is as "
+              "above",
+     .form = Form::Map,
+     .fallback_words = "one budget for both pools"},
+    {.name = "match",
+     .expects = "a map of 'path_prefix', 'methods'",
+     .about = "requests that the limit is about",
+     .form = Form::Map,
+     .fallback_words = "all"},
+    {.name = "mode",
+     .expects = "enforce or shadow",
+     .about = "`shadow` counts and logs what it would refuse, and admits it",
+     .form = Form::Word,
+     .words = kModes,
+     .fallback = "enforce"},
+    {.name = "exempt",
+     .expects = kNetworks,
+     .about = "clients that the limit does not bound",
+     .form = Form::Network,
+     .fallback = "[]",
+     .item = kNetwork},
+    {.name = "ipv6_prefix",
+     .expects = "a number from 1 to 128",
+     .about = "bits of an IPv6 address that count in the key `client_address`: who has one address "
+              "usually has the whole /64",
+     .form = Form::Number,
+     .range = {1, 128},
+     .fallback = "64"},
+    {.name = "announce",
+     .expects = "on or off",
+     .about = "whether answers carry the limit in `RateLimit` and `RateLimit-Policy`",
+     .form = Form::Word,
+     .words = kOnOff,
+     .fallback = "on"},
+    {.name = "keys",
+     .expects = "a number from 64 to 4194304",
+     .about = "how many keys can owe something at a time; 16 bytes each, rounded up to a power of "
+              "two, and as much again for `max_in_flight` and for `candidate`",
+     .form = Form::Number,
+     .range = {limits::kLimitKeysLeast, limits::kLimitKeysMax},
+     .fallback = "65536"},
+};
+constexpr string_view kBounds[] = {"rate", "max_in_flight"};
+
+constexpr Key kLimitKeyKeys[] = {
+    {.name = "header",
+     .expects = kHeaderName,
+     .about = "the value of a header field; not `Sluice-*`",
+     .form = Form::Token},
+    {.name = "cookie",
+     .expects = kCookieName,
+     .about = "the value of a cookie",
+     .form = Form::Token},
+    {.name = "path_prefix",
+     .expects = "a number from 1 to 8",
+     .about = "so many leading segments of the path",
+     .form = Form::Number,
+     .range = {1, limits::kLimitSegmentsMax}},
+};
+
+constexpr Key kLimitCandidateKeys[] = {
+    rate_key("requests per time of each key"),
+    burst_key("the number of this `rate`; without one as above"),
+    max_in_flight_key("as above"),
+};
+
+constexpr Key kLimitMatchKeys[] = {
+    {.name = "path_prefix",
+     .expects = "a path such as /login",
+     .about = "whole segments that the path begins with",
+     .form = Form::Path},
+    {.name = "methods",
+     .expects = "a list of 1 to 16 methods such as [POST, PUT]",
+     .about = "as the client writes them: case matters",
+     .form = Form::Token,
+     .item = "a method such as POST",
+     .items = {1, limits::kLimitMethodsMax}},
+};
+
 }  // namespace
 
 const Key* Table::find(std::string_view name) const {
@@ -872,19 +1006,25 @@ constinit const Table kRescue{"services[].rescue", kRescueKeys};
 constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
 constinit const Table kHealthCheck{"services[].health_check", kHealthCheckKeys};
 constinit const Table kOutliers{"services[].outlier_detection", kOutlierKeys};
+constinit const Table kRateLimit{"services[].rate_limits[]", kRateLimitKeys, {}, {}, {}, kBounds};
+constinit const Table kLimitKey{"services[].rate_limits[].key[]", kLimitKeyKeys, {1, 1}};
+constinit const Table kLimitCandidate{
+    "services[].rate_limits[].candidate", kLimitCandidateKeys, {1, 0}};
+constinit const Table kLimitMatch{"services[].rate_limits[].match", kLimitMatchKeys, {1, 0}};
 }  // namespace tables
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 23> kAll{
-      &kTop,         &kProcessLimits, &kListener,
-      &kAdmin,       &kAdminSocket,   &kAdminHttp,
-      &kAccessLog,   &kService,       &kIdentity,
-      &kMintCookie,  &kPools,         &kPool,
-      &kInitial,     &kDrain,         &kPin,
-      &kSegment,     &kTimeouts,      &kServiceLimits,
-      &kRetry,       &kRescue,        &kCircuitBreaker,
-      &kHealthCheck, &kOutliers};
+  static constexpr std::array<const Table*, 27> kAll{
+      &kTop,         &kProcessLimits,  &kListener,
+      &kAdmin,       &kAdminSocket,    &kAdminHttp,
+      &kAccessLog,   &kService,        &kIdentity,
+      &kMintCookie,  &kPools,          &kPool,
+      &kInitial,     &kDrain,          &kPin,
+      &kSegment,     &kTimeouts,       &kServiceLimits,
+      &kRetry,       &kRescue,         &kCircuitBreaker,
+      &kHealthCheck, &kOutliers,       &kRateLimit,
+      &kLimitKey,    &kLimitCandidate, &kLimitMatch};
   return kAll;
 }
 

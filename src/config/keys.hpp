@@ -33,6 +33,7 @@ enum class Form {
   Endpoint,       // or a host name and port
   Network,        // CIDR block, address, or unix:
   PoolMap,        // free keys, one of `words` as values; `items`: how many
+  Rate,           // config::parse_rate()
   Nothing,        // no value
 };
 
@@ -53,8 +54,9 @@ struct Key {
   std::span<const std::string_view> words{};  // beside what `form` says: auto, off, unlimited ...
   std::string_view fallback = "";        // the value when the key is absent, as YAML; empty: none
   std::string_view fallback_words = "";  // what that is where no one value can be given
-  std::string_view item = "";  // "expected ..." of one item; not empty: a list, or a PoolMap
-  Range items{};               // how many; most 0: any number
+  std::string_view item = "";    // "expected ..." of one item; not empty: a list, or a PoolMap
+  Range items{};                 // how many; most 0: any number
+  bool may_stand_alone = false;  // one item without a list around it
   Presence presence = Presence::Optional;
   Support support = Support::Now;
 
@@ -71,6 +73,7 @@ struct Table {
   Range count{};                       // how many keys a map of it has; most 0: no bound
   std::span<const KeySet> one_of{};    // a map has all keys of one of these sets, and no others
   std::span<const KeySet> together{};  // a map has all keys of such a set, or none of them
+  KeySet at_least_one{};               // a map has one of these keys
 
   /// nullptr: no such key.
   const Key* find(std::string_view name) const;
@@ -79,7 +82,8 @@ struct Table {
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
     kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
-    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kHealthCheck, kOutliers;
+    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kHealthCheck, kOutliers, kRateLimit,
+    kLimitKey, kLimitMatch, kLimitCandidate;
 }
 
 std::span<const Table* const> all_tables();

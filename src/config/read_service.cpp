@@ -192,6 +192,8 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.get("slow_start")) read_duration(in, *v, service.slow_start);
   if (const auto v = section.get("on_pool_down")) read_on_pool_down(in, *v, service.on_pool_down);
   if (const auto v = section.get("pins")) read_pins(in, *v, label, service, config.identity_files);
+  if (const auto v = section.get("rate_limits"))
+    read_rate_limits(in, *v, label, service.rate_limits);
   const bool is_whole = in.problem_count() == problems_before;
   if (is_whole) check_live_pool(in, item.node->at, label, service);
 }

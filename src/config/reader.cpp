@@ -144,6 +144,7 @@ std::vector<Value> items_of(Reader& in, Value value) {
   std::vector<Value> items;
   const Node& node = *value.node;
   if (node.kind != Node::Kind::List) {
+    if (value.key->may_stand_alone) return {{&node, value.key, Value::Role::Item}};
     report_bad(in, value);
     return items;
   }

@@ -29,6 +29,8 @@ void read_identity(Reader& in, Value list, const std::string& service_label,
 /// After everything else of `service`: some rules compare pins with it.
 void read_pins(Reader& in, Value list, const std::string& service_label, Service& service,
                std::vector<IdentityFile>& files);
+void read_rate_limits(Reader& in, Value list, const std::string& service_label,
+                      std::vector<model::LimitRule>& limits);
 void read_timeouts(Reader& in, Value value, const std::string& service_label,
                    model::Timeouts& timeouts);
 /// After `timeouts`: with some of them off, some limits can't hold.

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "config/sections.hpp"
+#include "sluice/core/duration.hpp"
+#include "sluice/core/limits.hpp"
 
 /// Rules between parts of a configuration. (What concerns one section stands in its reader.)
 namespace sluice::config {
@@ -128,6 +130,21 @@ class Reachability {
   std::map<std::pair<std::string, std::string>, Services> matches_;
 };
 
+// They are allocated at the start, and touched.
+void check_limit_tables(Reader& in, const Config& config) {
+  std::size_t bytes = 0;
+  for (const Service& service : config.services) {
+    for (const model::LimitRule& rule : service.rate_limits) bytes += model::table_bytes(rule);
+    if (bytes <= core::limits::kLimitTablesMax) continue;
+    in.report(
+        {service.at.line, service.at.column},
+        fmt::format("the tables of rate limits up to service '{}' take more than {}, expected "
+                    "fewer 'keys'",
+                    service.name, core::format_size(core::limits::kLimitTablesMax)));
+    return;
+  }
+}
+
 }  // namespace
 
 void validate(Reader& in, const Draft& draft) {
@@ -135,6 +152,7 @@ void validate(Reader& in, const Draft& draft) {
   check_admin_socket(in, draft.config);
   check_circles(in, draft.config);
   check_connections(in, draft);
+  check_limit_tables(in, draft.config);
   Reachability reachability(in, draft.config);
   for (std::size_t i = 0; i < draft.config.services.size(); ++i) {
     if (!draft.damaged_services.contains(i)) reachability.add(draft.config.services[i]);

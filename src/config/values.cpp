@@ -292,6 +292,36 @@ bool read_pin_target(Reader& in, Value value, policy::PinTarget& target) {
   return false;
 }
 
+std::optional<policy::Rate> parse_rate(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    std::chrono::seconds period;
+  };
+  static constexpr std::array<Unit, 4> kUnits{{{"s", std::chrono::seconds(1)},
+                                               {"min", std::chrono::minutes(1)},
+                                               {"h", std::chrono::hours(1)},
+                                               {"d", std::chrono::hours(24)}}};
+  const std::size_t slash = text.find('/');
+  if (slash == text.npos) return std::nullopt;
+  const auto unit = std::ranges::find(kUnits, text.substr(slash + 1), &Unit::name);
+  const auto count = parse_whole_number(text.substr(0, slash));
+  const bool is_rate =
+      unit != kUnits.end() && count && *count > 0 && *count <= core::limits::kRateMax;
+  if (!is_rate) return std::nullopt;
+  return policy::Rate{static_cast<std::uint32_t>(*count), unit->period};
+}
+
+bool read_rate(Reader& in, Value value, policy::Rate& target) {
+  const auto rate = value.is_scalar() ? parse_rate(value.text()) : std::nullopt;
+  if (!rate) {
+    report_bad(in, value,
+               value.is_scalar() && is_whole_number(value.text()) ? "; the unit is missing" : "");
+    return false;
+  }
+  target = *rate;
+  return true;
+}
+
 bool read_mode(Reader& in, Value value, unsigned& target) {
   constexpr unsigned kModeMax = 0777;
   const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };

@@ -9,6 +9,7 @@
 #include "sluice/core/clock.hpp"
 #include "sluice/core/units.hpp"
 #include "sluice/model/pins.hpp"
+#include "sluice/policy/rate_limit.hpp"
 
 /// Scalars of the configuration with their types. Each reader either sets its target or reports the
 /// value and leaves the target as it was; ranges and words are those of the value's key.
@@ -44,6 +45,10 @@ bool read_endpoint_address(Reader& in, Value value, core::SocketAddress& target,
 /// A list of networks and `unix:`; what is wrong in it is reported and left out.
 model::ClientSet read_networks(Reader& in, Value list);
 bool read_pin_target(Reader& in, Value value, policy::PinTarget& target);
+
+/// `100/s`, `5/min`: a number and one of s, min, h, d; nullopt: something else, or out of bounds.
+std::optional<policy::Rate> parse_rate(std::string_view text);
+bool read_rate(Reader& in, Value value, policy::Rate& target);
 bool read_mode(Reader& in, Value value, unsigned& target);
 
 }  // namespace sluice::config

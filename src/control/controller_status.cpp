@@ -30,6 +30,45 @@ EndpointState state_of(model::EndpointMode mode, const model::Endpoint& endpoint
   core::unreachable();
 }
 
+void add_tables(const model::LimitTables& tables, const model::Allowance& allowance,
+                core::Instant now, std::array<std::string_view, 2> names, LimitView& view) {
+  if (tables.rate) {
+    view.tables.push_back(
+        {.name = names[0],
+         .keys = tables.rate->count(*allowance.rate, allowance.rate->tick_at(now)),
+         .places = tables.rate->places()});
+  }
+  if (tables.in_flight) {
+    view.tables.push_back({.name = names[1],
+                           .keys = tables.in_flight->count(),
+                           .places = tables.in_flight->places()});
+  }
+}
+
+LimitView view_of_limit(const model::RateLimit& limit, core::Instant now) {
+  const model::LimitRule& rule = limit.rule;
+  LimitView view;
+  view.name = rule.name;
+  view.mode = text(rule.mode);
+  view.allows = text(rule.live);
+  if (rule.candidate) view.candidate_allows = text(*rule.candidate);
+  for (const model::LimitCounters& worker : limit.cell->counters) {
+    view.admitted += worker.admitted.read();
+    view.refused += worker.refused.read();
+    view.shadowed += worker.shadowed.read();
+    view.exempt += worker.exempt.read();
+    view.keyless += worker.keyless.read();
+    view.evicted += worker.evicted.read();
+    view.uncounted += worker.uncounted.read();
+  }
+  add_tables(limit.cell->live, rule.live, now, {"rate", "in_flight"}, view);
+  if (rule.candidate) {
+    add_tables(*limit.cell->candidate, *rule.candidate, now,
+               {"candidate_rate", "candidate_in_flight"}, view);
+  }
+  return view;
+}
+
 }  // namespace
 
 StatusView Controller::status() const {
@@ -76,7 +115,12 @@ ServiceView Controller::view_of(core::ServiceId id) const {
                    .hash = policy::kHashVersion,
                    .is_candidate_open = traffic.is_candidate_open,
                    .drains = {},
+                   .limits = {},
                    .pools = {}};
+  if (const auto& limits = in_force(id)->rate_limits) {
+    for (const model::RateLimit& limit : limits->list)
+      view.limits.push_back(view_of_limit(limit, deps_.loop.now()));
+  }
   for (const model::Pool& pool : in_force(id)->pools) {
     for (const model::Endpoint& endpoint : pool.endpoints) {
       const auto mode = traffic.mode_of(pool.name, endpoint.text, endpoint.names);

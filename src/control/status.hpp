@@ -46,6 +46,24 @@ struct EndpointView {
   bool is_out_by_health() const { return health && health->share == 0; }
 };
 
+/// One table of a limit: how full it is.
+struct LimitTableView {
+  std::string_view name;   // `rate`, `in_flight`, `candidate_rate`, `candidate_in_flight`
+  std::uint64_t keys = 0;  // that owe something, or run; about, in a large one
+  std::uint64_t places = 0;
+};
+
+/// A rate limit, and what all workers have counted of it since the start.
+struct LimitView {
+  std::string name;
+  std::string_view mode;         // `enforce`, `shadow`
+  std::string allows;            // `5/min, burst 5`
+  std::string candidate_allows;  // empty: the same budget
+  std::uint64_t admitted = 0, refused = 0, shadowed = 0, exempt = 0, keyless = 0;
+  std::uint64_t evicted = 0, uncounted = 0;
+  std::vector<LimitTableView> tables;
+};
+
 struct ServiceView {
   std::string name;
   core::Generation generation;
@@ -58,6 +76,7 @@ struct ServiceView {
   std::string_view hash;  // policy::kHashVersion
   bool is_candidate_open = false;
   std::vector<DrainView> drains;
+  std::vector<LimitView> limits;
   std::array<std::vector<EndpointView>, 2> pools;  // by core::index(PoolName)
 };
 

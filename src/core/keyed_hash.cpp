@@ -25,36 +25,59 @@ struct State {
     v3 = std::rotl(v3, 21) ^ v0;
     v2 = std::rotl(v2, 32);
   }
+  template <int kRounds>
   void absorb(std::uint64_t word) {
     v3 ^= word;
-    round();
-    round();
+    for (int i = 0; i < kRounds; ++i) round();
     v0 ^= word;
   }
 };
 
-}  // namespace
+/// What is left of a text of `size` octets, less than a word. By whole words where there are some
+/// before it: a copy of a length that is not known is a call.
+std::uint64_t tail(std::string_view rest, std::size_t size) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  if (rest.empty()) return 0;
+  std::uint64_t word = 0;
+  if (size >= kWord) {
+    std::memcpy(&word, rest.data() + rest.size() - kWord, kWord);
+    return word >> (8 * (kWord - rest.size()));
+  }
+  for (std::size_t i = rest.size(); i-- > 0;)
+    word = word << 8U | static_cast<std::uint8_t>(rest[i]);
+  return word;
+}
 
-std::uint64_t siphash_2_4(std::string_view bytes, HashKey key) {
+template <int kRounds, int kLastRounds>
+std::uint64_t siphash(std::string_view bytes, HashKey key) {
   State state{.v0 = key.low ^ 0x736f6d6570736575U,
               .v1 = key.high ^ 0x646f72616e646f6dU,
               .v2 = key.low ^ 0x6c7967656e657261U,
               .v3 = key.high ^ 0x7465646279746573U};
   constexpr std::size_t kWord = sizeof(std::uint64_t);
   std::uint64_t last = static_cast<std::uint64_t>(bytes.size()) << 56U;
+  const std::size_t size = bytes.size();
   while (bytes.size() >= kWord) {
     std::uint64_t word = 0;
     std::memcpy(&word, bytes.data(), kWord);
-    state.absorb(word);
+    state.absorb<kRounds>(word);
     bytes.remove_prefix(kWord);
   }
-  std::uint64_t rest = 0;
-  std::memcpy(&rest, bytes.data(), bytes.size());
-  last |= rest;
-  state.absorb(last);
+  last |= tail(bytes, size);
+  state.absorb<kRounds>(last);
   state.v2 ^= 0xFF;
-  for (int i = 0; i < 4; ++i) state.round();
+  for (int i = 0; i < kLastRounds; ++i) state.round();
   return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
+}  // namespace
+
+std::uint64_t siphash_2_4(std::string_view bytes, HashKey key) {
+  return siphash<2, 4>(bytes, key);
+}
+
+std::uint64_t siphash_1_3(std::string_view bytes, HashKey key) {
+  return siphash<1, 3>(bytes, key);
 }
 
 }  // namespace sluice::core

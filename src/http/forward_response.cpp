@@ -78,6 +78,8 @@ void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseF
     out.field("Set-Cookie", with.set_cookie);
     if (!is_private(head.fields)) out.put("Cache-Control: private\r\n");
   }
+  if (!with.rate_limit.empty()) out.field("RateLimit", with.rate_limit);
+  if (!with.rate_limit_policy.empty()) out.field("RateLimit-Policy", with.rate_limit_policy);
   write_exposed(out, with.exposed);
 }
 

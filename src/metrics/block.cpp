@@ -38,6 +38,8 @@ std::string_view text(Refusal refusal) {
       return "expectation_failed";
     case Refusal::NoService:
       return "no_service";
+    case Refusal::RateLimited:
+      return "rate_limited";
     case Refusal::NoEndpoint:
       return "no_endpoint";
     case Refusal::LocalResources:

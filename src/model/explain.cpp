@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "sluice/http/h1_parser.hpp"
@@ -14,6 +15,8 @@ namespace {
 /// One request on its way through the decisions, in the order of the data path. Each step returns
 /// whether the next one is taken.
 class Walk {
+  using Standing = Explanation::AskedLimit::Standing;
+
  public:
   Walk(const Edition& edition, const ExplainInput& input, core::Rng& rng)
       : snapshot_(*edition.snapshot), lists_(*edition.lists), input_(input), rng_(rng) {}
@@ -107,7 +110,58 @@ class Walk {
         policy::choose_pool(out_.service->split_state(), hit, identity);
     if (hit) note_pin(*hit, request, choice);
     out_.choice = choice;
-    find_endpoint();
+    if (settings().rate_limits != nullptr) ask_limits(*settings().rate_limits);
+    if (!out_.answer) find_endpoint();
+  }
+
+  void ask_limits(const RateLimits& limits) {
+    const bool is_known = !out_.would_mint && !out_.identity.empty();
+    const LimitedRequest::Parts parts{
+        .head = head_,
+        .client = who_.address,
+        .identity = is_known ? std::optional<std::string_view>(out_.identity) : std::nullopt,
+        .service = settings().name,
+        .pool = out_.choice->pool,
+        .is_candidate = out_.choice->pool != out_.service->live};
+    LimitedRequest request(parts);
+    for (const RateLimit& limit : limits.list) {
+      if (!request.is_matched(limit.rule)) continue;
+      out_.limits.push_back(asked(limit, request));
+      const bool is_enforced = limit.rule.mode == LimitMode::Enforce;
+      if (is_enforced && out_.limits.back().standing == Standing::Refuses && !out_.answer)
+        refuse({429, "a rate limit is used up"});
+    }
+  }
+
+  Explanation::AskedLimit asked(const RateLimit& limit, LimitedRequest& request) {
+    Explanation::AskedLimit asked{.limit = &limit, .is_candidate = request.is_candidate()};
+    asked.key = request.key_text(limit.rule);
+    const auto hash = request.key_hash(limit.rule, limit.cell->hash_key);
+    if (request.is_exempt(limit.rule)) {
+      asked.standing = Standing::Exempt;
+    } else if (!hash) {
+      asked.standing = Standing::Keyless;
+    } else {
+      look_up(*hash, asked);
+    }
+    return asked;
+  }
+
+  void look_up(std::uint64_t hash, Explanation::AskedLimit& asked) {
+    const Allowance& allowance = asked.limit->rule.allowance(asked.is_candidate);
+    LimitTables& tables = asked.limit->cell->tables(asked.is_candidate);
+    bool admits = true;
+    if (allowance.rate) {
+      const auto look =
+          tables.rate->look(*allowance.rate, hash, allowance.rate->tick_at(input_.now));
+      asked.rate = allowance.rate->standing(look.step);
+      admits = asked.rate->is_admitted;
+    }
+    if (allowance.in_flight_max != 0) {
+      asked.in_flight = tables.in_flight->in_flight(hash);
+      admits = admits && asked.in_flight < allowance.in_flight_max;
+    }
+    asked.standing = admits ? Standing::Admits : Standing::Refuses;
   }
 
   void note_pin(const policy::PinHit& hit, const PinnedRequest& request,
@@ -235,6 +289,21 @@ std::string why_chosen(const Explanation& e, const policy::PoolChoice& choice) {
 
 }  // namespace
 
+std::string_view text(Explanation::AskedLimit::Standing standing) {
+  using Standing = Explanation::AskedLimit::Standing;
+  switch (standing) {
+    case Standing::Admits:
+      return "admits";
+    case Standing::Refuses:
+      return "refuses";
+    case Standing::Exempt:
+      return "exempt";
+    case Standing::Keyless:
+      return "no_key";
+  }
+  core::unreachable();
+}
+
 Explanation explain(const Edition& edition, const ExplainInput& input, core::Rng& rng) {
   return Walk(edition, input, rng).run();
 }
@@ -252,7 +321,14 @@ std::string sentence_of(const Explanation& e) {
     text += fmt::format("; but no endpoint of {} can take it now, so {}, the live pool",
                         core::text(e.before_fallback->pool), core::text(e.choice->pool));
   }
-  if (e.answer) {
+  if (e.answer && e.answer->status == 429) {
+    const auto refuses = [](const Explanation::AskedLimit& asked) {
+      return asked.standing == Explanation::AskedLimit::Standing::Refuses &&
+             asked.limit->rule.mode == LimitMode::Enforce;
+    };
+    text += fmt::format("; but limit {} is used up, so Sluice answers 429 itself",
+                        std::ranges::find_if(e.limits, refuses)->limit->rule.name);
+  } else if (e.answer) {
     text += fmt::format("; but no endpoint of {} is in use, so Sluice answers {} itself",
                         core::text(e.choice->pool), e.answer->status);
   }

@@ -174,6 +174,7 @@ void format_json(const LogRecord& r, std::string& out) {
   put_field(out, R"(,"retries":)", std::optional(r.retries));
   put_field(out, R"(,"rescued_from":)", r.rescued_from);
   put_field(out, R"(,"user_agent":)", r.user_agent);
+  put_field(out, R"(,"limited_by":)", r.limited_by);
   put_field(out, R"(,"error":)", r.error);
   out += "}\n";
 }
@@ -209,9 +210,9 @@ OwnedLogRecord::OwnedLogRecord(const LogRecord& record) : record_(record) {
   // Static texts (service, pool, reason, error) live as long as the process or the cells; the rest
   // lies in request memory.
   std::string_view LogRecord::*const kBorrowed[] = {
-      &LogRecord::request_id, &LogRecord::client,  &LogRecord::method, &LogRecord::host,
-      &LogRecord::path,       &LogRecord::service, &LogRecord::pool,   &LogRecord::endpoint,
-      &LogRecord::user_agent, &LogRecord::referer};
+      &LogRecord::request_id, &LogRecord::client,  &LogRecord::method,    &LogRecord::host,
+      &LogRecord::path,       &LogRecord::service, &LogRecord::pool,      &LogRecord::endpoint,
+      &LogRecord::user_agent, &LogRecord::referer, &LogRecord::limited_by};
   std::size_t total = 0;
   for (const auto member : kBorrowed) total += (record.*member).size();
   backing_.reserve(total);

@@ -34,9 +34,10 @@ struct LogRecord {
   unsigned retries = 0;
   std::string_view rescued_from;  // the pool that failed it
   std::string_view user_agent;
-  std::string_view referer;   // of `combined` only
-  std::string_view protocol;  // as the client named it; of `combined` only
-  std::string_view error;     // why an own answer or a cut, in words
+  std::string_view referer;     // of `combined` only
+  std::string_view protocol;    // as the client named it; of `combined` only
+  std::string_view limited_by;  // the rate limit that refused it; `shadow:NAME`: that would have
+  std::string_view error;       // why an own answer or a cut, in words
 };
 
 /// One JSON object and '\n', appended to `out`, which is reused: steady lines allocate nothing.

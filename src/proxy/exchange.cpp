@@ -93,7 +93,7 @@ Exchange::Next Exchange::identify_user() {
   return Next::GoOn;
 }
 
-/// Limits and breakers join here; a refusal takes no lease.
+/// Breakers join here; a refusal takes no lease.
 Exchange::Next Exchange::admit() {
   if (TunnelLimit* const limit = context_.tunnel_limit; limit != nullptr && !head.upgrade.empty()) {
     if (!limit->enter()) {
@@ -102,12 +102,30 @@ Exchange::Next Exchange::admit() {
     }
     tunnel_place_ = TunnelPlace(*limit);
   }
+  if (const model::RateLimits* limits = settings().rate_limits.get()) {
+    if (ask_limits(*limits) == Next::Answered) return Next::Answered;
+  }
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
   return Next::GoOn;
+}
+
+Exchange::Next Exchange::ask_limits(const model::RateLimits& limits) {
+  // Nobody can be told by an identity that nobody has seen before.
+  const bool is_known = identity_.mint == nullptr;
+  const model::LimitedRequest::Parts parts{.head = head,
+                                           .client = who_.address,
+                                           .identity = is_known ? identity_.value() : std::nullopt,
+                                           .service = settings().name,
+                                           .pool = choice_.pool,
+                                           .is_candidate = is_candidate()};
+  model::LimitedRequest request(parts);
+  if (admission_.ask(limits, request, context_.worker, context_.loop.clock())) return Next::GoOn;
+  answer(429, admission_.detail(), Refusal::RateLimited);
+  return Next::Answered;
 }
 
 void Exchange::connect() {
@@ -374,6 +392,7 @@ void Exchange::move_to_live(policy::Reason why) {
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
   const core::PoolName failed = choice_.pool;
+  admission_.stay_with(settings().rate_limits);  // judged once, for the pool that was chosen first
   service_ = &fresh->service(settings().id);
   choice_.pool = service_->live;
   choice_.reason = why;
@@ -493,6 +512,7 @@ http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead&
   with.request_id = request_id_;
   if (identity_.mint != nullptr && response.status != 304) with.set_cookie = minted_cookie();
   add_exposed(with);
+  admission_.announce(with, response.status);
   return with;
 }
 
@@ -533,6 +553,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                           .pool = choice_.pool,
                           .cell = endpoint_->cell,
                           .record = log_record(101),
+                          .limit_tickets = admission_.tickets_for_tunnel(settings().rate_limits),
                           .from_client = client_.unread(),
                           .from_endpoint = upstream_->unread(),
                           .started = started_,

@@ -6,6 +6,7 @@
 #include "net/byte_queue.hpp"
 #include "net/connector.hpp"
 #include "net/timer_wheel.hpp"
+#include "proxy/admission.hpp"
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
 #include "proxy/origin.hpp"
@@ -92,6 +93,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Next find_service(std::size_t head_bytes);
   Next identify_user();
   Next admit();
+  Next ask_limits(const model::RateLimits& limits);
   void connect();
 
   // Connecting
@@ -192,6 +194,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   model::IdentityBuffers identity_buffers_;
   std::string_view request_id_;
   std::array<char, 36> request_id_buffer_;
+  Admission admission_;
   PoolLease lease_;
   TunnelPlace tunnel_place_;  // of a request that asks for an upgrade
 

@@ -30,6 +30,7 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
   reply.allow =
       status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
+  if (why == Refusal::RateLimited) admission_.tell(reply);
   reply.wants_json = prefers_json(head.fields);
   reply.is_head = head.method == http::Method::Head;
   reply.closes = closes_client();
@@ -83,6 +84,7 @@ void Exchange::finish(std::uint16_t status) {
   }
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
+  admission_.end();
   tunnel_place_ = {};
   give_back(repeats_in_);
   give_back(rescued_in_);
@@ -141,6 +143,7 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
     record.referer = head.fields.find("Referer").value_or(std::string_view());
     record.protocol = head.version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
   }
+  record.limited_by = admission_.limited_by();
   record.error = error_;
   if (hold_) record.generation = hold_->generation.raw;
   if (service_ != nullptr) {

@@ -7,18 +7,27 @@
 namespace sluice::proxy {
 namespace {
 
+/// Of draft-ietf-httpapi-ratelimit-headers for a 429; else the status says it all (RFC 9457
+/// §4.2.1).
+std::string_view problem_type(std::uint16_t status) {
+  return status == 429 ? "https://iana.org/assignments/http-problem-types#quota-exceeded"
+                       : "about:blank";
+}
+
 /// Composes into a small buffer first, because Content-Length comes before the body.
 std::string_view compose_body(const LocalReply& reply, std::array<char, 512>& buffer) {
   http::HeadWriter body(buffer);
   const std::string_view phrase = http::reason_phrase(reply.status);
   if (reply.wants_json) {
-    body.put(R"({"type":"about:blank","title":")");
+    body.put(R"({"type":")", problem_type(reply.status), R"(","title":")");
     body.put(phrase);
     body.put(R"(","status":)");
     body.put(std::uint64_t{reply.status});
     body.put(R"(,"detail":")");
     body.put(reply.detail);  // static text of ours: needs no escaping
-    body.put("\"}\n");
+    body.put("\"");
+    if (!reply.violated.empty()) body.put(R"(,"violated-policies":[)", reply.violated, "]");
+    body.put("}\n");
   } else {
     body.put(std::uint64_t{reply.status});
     body.put(" ");
@@ -43,6 +52,8 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
       return "http_request_error";
     case Refusal::NoService:
       return "destination_not_found";
+    case Refusal::RateLimited:
+      return "http_request_denied";
     case Refusal::NoEndpoint:
       return "destination_unavailable";
     case Refusal::LocalResources:
@@ -92,6 +103,8 @@ std::size_t write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
   out.field("Cache-Control", "no-store");
   if (!reply.allow.empty()) out.field("Allow", reply.allow);
   if (reply.retry_after_s != 0) out.field("Retry-After", std::uint64_t{reply.retry_after_s});
+  if (!reply.rate_limit.empty()) out.field("RateLimit", reply.rate_limit);
+  if (!reply.rate_limit_policy.empty()) out.field("RateLimit-Policy", reply.rate_limit_policy);
   if (!reply.error.empty()) {
     out.begin_field("Proxy-Status");
     out.put("sluice; error=");

@@ -22,6 +22,10 @@ struct LocalReply {
   bool says_keep_alive = false;  // to HTTP/1.0 clients that asked
   std::string_view date{};
   std::string_view request_id{};
+  // Of a 429
+  std::string_view violated{};  // the name of the policy, in quotes; empty: not told
+  std::string_view rate_limit{};
+  std::string_view rate_limit_policy{};
 };
 
 /// The Proxy-Status error type (RFC 9209 §2.3) of a refusal.
@@ -30,7 +34,8 @@ std::string_view proxy_status_error(metrics::Refusal refusal);
 /// The refusal that a status stands for which the request alone has earned.
 metrics::Refusal refusal_of(std::uint16_t status);
 
-/// Head and body, whole. At most 1 KiB. Returns the bytes of the body.
+/// Head and body, whole. At most 1 KiB, and what the fields of a 429 say. Returns the bytes of the
+/// body.
 std::size_t write_local_reply(http::HeadWriter& out, const LocalReply& reply);
 
 /// Whether an Accept field prefers JSON to plain text: names application/json or

@@ -27,6 +27,7 @@ Tunnel::Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, Rel
   client_.other_ = &endpoint_;
   endpoint_.other_ = &client_;
   lease_.take_over(lease, context_.leases, *this);
+  limit_tickets_.take_over(start.limit_tickets);
   counters_.tunnels[pool_].add();
   client_.bytes_read_ = start.from_client.size();
   endpoint_.bytes_read_ = start.from_endpoint.size();

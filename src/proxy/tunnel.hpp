@@ -7,6 +7,7 @@
 #include "net/reaper.hpp"
 #include "net/timer_wheel.hpp"
 #include "net/transport.hpp"
+#include "proxy/admission.hpp"
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
 #include "proxy/tunnel_limit.hpp"
@@ -20,6 +21,7 @@ struct TunnelStart {
   core::PoolName pool;
   const std::shared_ptr<model::EndpointCell>& cell;  // counts this tunnel already
   LogRecord record;
+  LimitTickets& limit_tickets;     // the tunnel takes them: it counts until it ends
   std::string_view from_client;    // bytes that came behind the request
   std::string_view from_endpoint;  // bytes that came behind the 101
   core::Instant started;
@@ -84,6 +86,7 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
   State state_ = State::Relaying;
   ConnectionTicket ticket_;
   PoolLease lease_;
+  LimitTickets limit_tickets_;
   const TunnelPlace place_;
   const std::shared_ptr<model::EndpointCell> cell_;  // a tunnel outlives its snapshot
   metrics::ServiceCounters& counters_;

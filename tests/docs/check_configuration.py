@@ -66,14 +66,14 @@ def sample(path, key):
         "name": lambda: "listener-1", "token": lambda: "X-A", "query_name": lambda: "q", "host": lambda: "a.example",
         "path": lambda: "/a", "target": lambda: "/a?b=c", "statuses": lambda: "200-299", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
         "address_or_path": lambda: "127.0.0.1:0", "endpoint": lambda: "127.0.0.1:9001",
-        "pool_map": lambda: {"a": "blue"}, "nothing": lambda: None,
+        "pool_map": lambda: {"a": "blue"}, "rate": lambda: "5/min", "nothing": lambda: None,
     }[key["form"]]()
     return [value] if key["item"] else value
 
 
 def minimal(path):
     table = TABLES[path]
-    needed = [key["name"] for key in table["keys"] if key["required"]] + (table["one_of"][0] if table["one_of"] else [])
+    needed = [key["name"] for key in table["keys"] if key["required"]] + (table["one_of"][0] if table["one_of"] else []) + table["at_least_one"][:1]
     if len(needed) < table["count"][0]:
         first = table["keys"][0]["name"]
         needed = next((names for names in table["together"] if first in names), [first])
@@ -154,6 +154,9 @@ GOOD = {
     ("", "workers"): ["auto", 64, "64", "${W:-2}"],
     ("", "access_log"): ["off", {"path": "-"}],
     ("services[]", "identity"): [["mint_cookie"], ["client_address", "mint_cookie"], [{"mint_cookie": {}}], [{"client_address": None}]],
+    ("services[].rate_limits[]", "rate"): ["1/s", "1000000/s", "600/min", "5/h", "1000/d", "${R:-5/s}"],
+    ("services[].rate_limits[]", "key"): ["identity", ["client_address", "method"], {"header": "X-A"}, [{"cookie": "a"}, {"path_prefix": 2}]],
+    ("services[].rate_limits[]", "candidate"): [{"rate": "1/s"}, {"burst": 2}, {"max_in_flight": 3}],
     ("services[]", "salt"): ["a b", "ü", 2026, "x" * 256],
     ("services[].health_check", "path"): ["/", "/healthz?full=1&x=%20", "/" + "a" * 1023, "/$$a"],
     ("services[].health_check", "expect_status"): ["200", 200, 599, "200-599", "204-204", "${S:-200}"],
@@ -180,6 +183,7 @@ BAD = {
                  "[::1]", "127.0.0.1", "unix:x", "unix:", "/x", "127.0.0.1:x", "", None],
     "address": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:/x", "127.0.0.1:x", "", None],
     "network": ["proxy.local", "10.0.0.0/8 ", "10.0.0.0/", "", "10.0.0", {"unix": "x"}, {"tcp": None}, None],
+    "rate": ["100", 100, "0/s", "1000001/s", "5/m", "5 /s", "1.5/s", "-1/s", "05/s", "5/s/s", "", None],
     "pool_map": [{}, {"a": "red"}, {f"a{i}": "blue" for i in range(257)}, "a", ["a"], None], "nothing": ["x", 1],
 }
 
@@ -205,7 +209,7 @@ class Schema(unittest.TestCase):
             if way.get("type") == "object" and "properties" in way and "$ref" not in way:
                 yield path, way
                 for name, child in way["properties"].items():
-                    suffix = "[]" if child.get("type") == "array" else ""
+                    suffix = "[]" if "items" in child else ""
                     yield from self.sections(child, (f"{path}." if path else "") + name + suffix)
 
     def test_it_is_a_schema(self):
@@ -358,9 +362,19 @@ class BothJudges(unittest.TestCase):
                         cases.append((f"{path}: {one} and {other}", whole))
         self.both_refuse(cases)
 
+    def test_a_limit_that_bounds_nothing_is_refused_by_both(self):
+        cases = []
+        for path, table in TABLES.items():
+            if table["at_least_one"]:
+                whole, section = with_section(path)
+                for name in table["at_least_one"]:
+                    section.pop(name, None)
+                cases.append((path, whole))
+        self.both_refuse(cases)
+
     def test_the_same_item_twice_is_refused_by_both(self):
         names = [("services[]", "hosts"), ("services[]", "listeners"), ("services[]", "expose"), ("services[]", "identity"),
-                 ("services[].pools.blue", "endpoints")]
+                 ("services[].pools.blue", "endpoints"), ("services[].rate_limits[].match", "methods"), ("services[].rate_limits[]", "key")]
         keys = {(path, key["name"]): key for path, key in all_keys()}
         self.both_refuse([(f"{path}.{name}", with_value(path, keys[path, name], sample(path, keys[path, name]) * 2)) for path, name in names])
 

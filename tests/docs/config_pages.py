@@ -66,6 +66,8 @@ DEFINITIONS = {
                  "pattern": "^(?=.*[1-9])" + "".join(rf"([0-9]+(\.[0-9]+)?{unit})?" for unit in ("d", "h", "m", "s", "ms")) + "$"},
     "size": {"description": "a decimal with a unit: 512B, 16KiB, 8MiB, 1GiB", "type": "string",
              "pattern": r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)$"},
+    "rate": {"description": "requests per time: 100/s, 600/min, 5/h, 1000/d", "type": "string",
+             "pattern": r"^([1-9][0-9]{0,5}|1000000)/(s|min|h|d)$"},
     "data_rate": {"description": "a size and /s: 256B/s, 1.5KiB/s", "type": "string",
                   "pattern": r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)/s$"},
     "percent": {"description": "0% to 100% with at most two decimals", "type": ["string", "number"], "minimum": 0, "maximum": 100,
@@ -93,7 +95,7 @@ DEFINITIONS = {
                           {"description": "unix: without quotes, which YAML reads as a map", "type": "object",
                            "properties": {"unix": {"type": "null"}}, "required": ["unix"], "additionalProperties": False}]},
 }
-UNIQUE = ("word", "name", "host", "address", "address_or_path", "endpoint", "map")  # lists that refuse the same item twice; of maps: identity and names
+UNIQUE = ("word", "name", "token", "host", "address", "address_or_path", "endpoint", "map")  # lists that refuse the same item twice; of maps: identity and names
 
 
 MAY_REPEAT = ("pins",)  # told apart by more than their text: the parser says which one no request can reach
@@ -123,6 +125,8 @@ class Schema:
                 out[word] = bound
         if table["one_of"]:
             out["oneOf"] = [{"required": names, "propertyNames": {"enum": names}} for names in table["one_of"]]
+        if table["at_least_one"]:
+            out["anyOf"] = [{"required": [name]} for name in table["at_least_one"]]
         if table["together"]:
             out["dependentRequired"] = {name: [other for other in names if other != name] for names in table["together"] for name in names}
         return out
@@ -133,6 +137,8 @@ class Schema:
         if key["item"]:
             least, most = key["items"]
             out.update({"type": "array", "items": value})
+            if key["may_stand_alone"]:
+                out.update({"type": ["array", "object", "string"], "if": {"not": {"type": "array"}}, "then": value})
             if least:
                 out["minItems"] = least
             if most:

@@ -65,6 +65,8 @@ std::string_view text(config::Form form) {
       return "network";
     case Form::PoolMap:
       return "pool_map";
+    case Form::Rate:
+      return "rate";
     case Form::Nothing:
       return "nothing";
   }
@@ -94,6 +96,7 @@ Json as_json(const config::Key& key) {
           {"fallback_words", key.fallback_words},
           {"item", key.is_list() ? key.item : ""},
           {"items", as_json(key.items)},
+          {"may_stand_alone", key.may_stand_alone},
           {"required", key.presence == config::Presence::Required}};
 }
 
@@ -108,6 +111,8 @@ Json all() {
                       {"count", as_json(table->count)},
                       {"one_of", as_json(table->one_of)},
                       {"together", as_json(table->together)},
+                      {"at_least_one", std::vector<std::string>(table->at_least_one.begin(),
+                                                                table->at_least_one.end())},
                       {"keys", keys}});
   }
   return tables;

@@ -61,6 +61,13 @@ class Memory(SluiceTest):
         )
         self.check_no_allocation(proxy)
 
+    def test_a_steady_request_under_limits_allocates_nothing_admitted_or_refused(self):
+        plenty = {"rate": "1000000/s", "burst": 1_000_000, "max_in_flight": 1_000}
+        proxy = self.counted(rate_limits=[{"name": "per-user", "key": {"header": "X-User-Id"}, **plenty},
+                                          {"name": "address", "key": ["client_address", "method", {"path_prefix": 1}], **plenty},
+                                          {"name": "try", "key": "service", "rate": "1/h", "mode": "shadow"}])
+        self.check_no_allocation(proxy)
+
     def test_idle_connections_cost_little_and_give_it_back(self):
         proxy = self.two_pools()
         self.load(proxy, "--requests", 4_000, "--connections", 8)  # what a busy proxy keeps: not the connections' cost

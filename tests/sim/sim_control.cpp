@@ -14,6 +14,8 @@ SimControl::SimControl(std::size_t workers, const ServiceOptions& options)
   for (std::size_t i = 0; i < options.endpoints[0] + options.endpoints[1]; ++i) {
     endpoint_cells_.push_back(std::make_shared<model::EndpointCell>());
   }
+  for (const model::LimitRule& rule : options.rate_limits)
+    limit_cells_.push_back(std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, workers));
   settings_ = make_settings(options, {});
   table_ = std::make_shared<model::ServiceTable>(std::vector<model::ServiceMatch>{
       {.service = {0}, .hosts = {"shop.test"}, .path_prefix = "/", .listeners = {}}});
@@ -65,6 +67,12 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
       endpoint.is_disabled = ((disabled[index] >> i) & 1U) != 0;
       pool.endpoints.push_back(std::move(endpoint));
     }
+  }
+  if (!options.rate_limits.empty()) {
+    std::vector<model::RateLimit> limits;
+    for (std::size_t i = 0; i < options.rate_limits.size(); ++i)
+      limits.push_back(model::make_limit(options.rate_limits[i], limit_cells_[i]));
+    settings->rate_limits = std::make_shared<const model::RateLimits>(std::move(limits));
   }
   settings->timeouts = options.timeouts;
   settings->min_rates = options.min_rates;

@@ -23,6 +23,7 @@ struct ServiceOptions {
   bool has_minted_cookie = false;  // as the last source of identity
   std::vector<model::Pin> pins{};  // behind the header pin that every run has
   model::IdentityLists lists{};
+  std::vector<model::LimitRule> rate_limits{};
 };
 
 /// The control side of a run: truth, snapshots with epochs, the history of generations.
@@ -64,6 +65,7 @@ class SimControl {
   std::size_t snapshots_alive();
 
   model::EndpointCell& cell(core::EndpointId id) { return *endpoint_cells_[id.raw]; }
+  model::LimitCell& limit_cell(std::size_t position) { return *limit_cells_[position]; }
   model::PoolCell& pool_cell(core::PoolName pool) { return *pool_cells_[core::index(pool)]; }
   static core::SocketAddress address_of(std::uint32_t endpoint);
 
@@ -78,6 +80,7 @@ class SimControl {
   model::Publication publication_;
   std::array<std::unique_ptr<model::PoolCell>, 2> pool_cells_;
   std::vector<std::shared_ptr<model::EndpointCell>> endpoint_cells_;
+  std::vector<std::shared_ptr<model::LimitCell>> limit_cells_;
   std::shared_ptr<const model::ServiceSettings> settings_;
   std::shared_ptr<const model::ServiceTable> table_;
   std::shared_ptr<const model::IdentityLists> lists_;

@@ -14,7 +14,7 @@ namespace sluice::config {
 /// The cells of pools and endpoints: one per (service, pool) and per (service, pool, address).
 /// Those of pools live as long as this registry. Those of endpoints belong to who uses them, and
 /// the registry forgets one that nobody uses, or names whose addresses rotate would fill the
-/// memory. Control thread only.
+/// memory. The same for those of rate limits, one per (service, name). Control thread only.
 class CellRegistry {
  public:
   explicit CellRegistry(std::size_t workers) : workers_(workers) {}
@@ -31,6 +31,9 @@ class CellRegistry {
   /// The same one as long as somebody holds its cell, then a new one with a new id.
   EndpointEntry endpoint(const std::string& service, core::PoolName name,
                          const std::string& address);
+  /// The same one as long as somebody holds it and the rule can go on with its tables; else a new
+  /// one.
+  std::shared_ptr<model::LimitCell> limit(const std::string& service, const model::LimitRule& rule);
   /// Drops what is left of endpoints that nobody uses. O(endpoints).
   void forget_unused();
   /// Endpoints that are remembered: for tests.
@@ -44,6 +47,7 @@ class CellRegistry {
   std::size_t workers_;
   std::map<std::string, PoolEntry> pools_;
   std::map<std::string, Remembered> endpoints_;
+  std::map<std::string, std::weak_ptr<model::LimitCell>> limits_;
   std::uint64_t newest_endpoint_ = 0;
 };
 

@@ -68,6 +68,7 @@ struct Service {
   core::Millis drain_deadline{30'000};
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::vector<model::Pin> pins;
+  std::vector<model::LimitRule> rate_limits;
   model::Expose expose;
   bool adds_via = true;
   model::Timeouts timeouts;

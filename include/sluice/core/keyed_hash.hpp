@@ -14,4 +14,8 @@ struct HashKey {
 /// that hash is public (core/hash.hpp).
 std::uint64_t siphash_2_4(std::string_view bytes, HashKey key);
 
+/// SipHash-1-3, half as long: for tables in memory that nobody sees into, as those of Rust and of
+/// Python. On the path of each request.
+std::uint64_t siphash_1_3(std::string_view bytes, HashKey key);
+
 }  // namespace sluice::core

@@ -71,6 +71,24 @@ inline constexpr std::size_t kWorkersMax = 64;
 /// all of them.
 inline constexpr std::size_t kPinsPerServiceMax = 256;
 inline constexpr std::size_t kPinValuesMax = 256;
+/// Rate limits of one service: each request is compared with all of them, and an answer names those
+/// that apply in fields that must fit its head.
+inline constexpr std::size_t kRateLimitsPerServiceMax = 16;
+/// Parts of one key, methods of one match, and leading segments of a path in a key.
+inline constexpr std::size_t kLimitKeyPartsMax = 4;
+inline constexpr std::size_t kLimitMethodsMax = 16;
+inline constexpr std::size_t kLimitSegmentsMax = 8;
+/// Limits of one service that bound requests in flight: what a request holds of them has a fixed
+/// place in it.
+inline constexpr std::size_t kInFlightLimitsMax = 4;
+/// The tables of all limits together.
+inline constexpr std::size_t kLimitTablesMax = 1024 * 1024 * 1024;
+/// Requests per period, and at once, of one key.
+inline constexpr std::uint32_t kRateMax = 1'000'000;
+/// Keys that the table of one limit is made for: 64 MiB at most.
+inline constexpr std::size_t kLimitKeysLeast = 64;
+inline constexpr std::size_t kLimitKeysMax = 4 * 1024 * 1024;
+
 /// A file of identities: seven million of 36 octets. While it is read it is in memory twice.
 inline constexpr std::size_t kIdentityFileMax = 256 * 1024 * 1024;
 static_assert(kIdentityFileMax < UINT32_MAX / 2);  // offsets are 32 bit

@@ -87,7 +87,9 @@ struct ResponseForwarding {
   std::string_view upgrade{};     // on a 101
   std::string_view set_cookie{};  // whole value of a minted cookie; then Cache-Control: private is
                                   // added when needed
-  struct Exposed {                // each is written when not empty
+  std::string_view rate_limit{};  // whole values of these two fields
+  std::string_view rate_limit_policy{};
+  struct Exposed {  // each is written when not empty
     std::string_view pool, generation, reason, bucket, endpoint, rescued;
   } exposed{};
 };

@@ -40,6 +40,7 @@ enum class Refusal : std::uint8_t {
   NotAllowed,         // 405
   ExpectationFailed,  // 417
   NoService,          // 404
+  RateLimited,        // 429
   NoEndpoint,         // 503: none of the live pool could be reached
   LocalResources,     // 503: no descriptor, port or memory for a connection
   TunnelLimit,        // 503: limits.tunnels
@@ -49,7 +50,7 @@ enum class Refusal : std::uint8_t {
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 14;
+inline constexpr std::size_t kRefusals = 15;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/core/address.hpp"
 #include "sluice/core/clock.hpp"
@@ -12,7 +13,7 @@
 #include "sluice/policy/split.hpp"
 
 /// Why a request gets the pool that it gets: the decisions of the data path (decision.hpp), taken
-/// once more and told. Pure; counts nothing, takes no lease.
+/// once more and told. Pure; counts nothing, charges no limit, takes no lease.
 namespace sluice::model {
 
 struct ExplainInput {
@@ -57,6 +58,18 @@ struct Explanation {
   };
   std::optional<MatchedPin> pin{};
 
+  /// What a limit of the service would say of the request now, and what its key has left.
+  struct AskedLimit {
+    enum class Standing : std::uint8_t { Admits, Refuses, Exempt, Keyless };
+    const RateLimit* limit = nullptr;  // of the snapshot
+    Standing standing = Standing::Admits;
+    std::string key{};                          // as LimitedRequest::key_text()
+    std::optional<policy::RateVerdict> rate{};  // `left` with the request itself
+    std::uint32_t in_flight = 0;
+    bool is_candidate = false;  // its budget for the candidate
+  };
+  std::vector<AskedLimit> limits{};  // that are about the request, in the order of the file
+
   /// nullopt: no decision was reached, or (would_mint) it depends on the new user's bucket.
   std::optional<policy::PoolChoice> choice{};
   /// The pool was chosen by `choice`, but none of its endpoints can take a request: now it is the
@@ -67,6 +80,8 @@ struct Explanation {
 /// `edition` is only borrowed: the explanation points into its snapshot, and not into its lists.
 /// `rng` as the data path's: it breaks ties between endpoints. Linear in the request and the pins.
 Explanation explain(const Edition& edition, const ExplainInput& input, core::Rng& rng);
+
+std::string_view text(Explanation::AskedLimit::Standing standing);
 
 /// The explanation in one sentence for a person: `user-2 is in bucket 1364 of 10000, below the
 /// split of 20 %, so green`. Octets of the client appear as they came, at most 64 of them in a row.

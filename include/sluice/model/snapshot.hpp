@@ -13,6 +13,7 @@
 #include "sluice/core/units.hpp"
 #include "sluice/http/head_scanner.hpp"
 #include "sluice/model/pins.hpp"
+#include "sluice/model/rate_limits.hpp"
 #include "sluice/model/service_table.hpp"
 #include "sluice/policy/ejection.hpp"
 #include "sluice/policy/health.hpp"
@@ -128,8 +129,9 @@ struct ServiceSettings {
   core::ServiceId id;
   std::string name;
   std::vector<policy::IdentitySource> identity;
-  std::vector<Pin> pins;      // the first that matches decides
-  std::array<Pool, 2> pools;  // by core::index(PoolName)
+  std::vector<Pin> pins;                          // the first that matches decides
+  std::shared_ptr<const RateLimits> rate_limits;  // nullptr: none
+  std::array<Pool, 2> pools;                      // by core::index(PoolName)
   Timeouts timeouts;
   MinRates min_rates;
   Repeats repeats;

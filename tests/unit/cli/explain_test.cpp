@@ -52,6 +52,27 @@ TEST_CASE("explain view: the sentence first, then what it rests on", "[cli]") {
         "endpoints  127.0.0.1:9003           penalty (1.2 s left) 3 in flight\n");
 }
 
+TEST_CASE("explain view: limits with what is left", "[cli]") {
+  ExplainAnswer answer = user_2();
+  answer.limits = {
+      {"user", "enforce", "5/min, burst 5", "identity user-2", "admits", 3, {}, 0},
+      {"login", "enforce", "5/min, burst 5, 2 in progress", "method GET", "refuses", 0, 1, 8040},
+      {"try", "shadow", "2 in progress", "method GET", "refuses", {}, 2, 0},
+      {"key", "enforce", "1/s, burst 1", "", "no_key", {}, {}, 0},
+      {"in", "enforce", "1/s, burst 1", "pool blue", "exempt", {}, {}, 0}};
+  const std::string text = explain_text(answer, {});
+  INFO(text);
+  CHECK(
+      has(text,
+          "limits     user (5/min, burst 5): 3 left of identity user-2\n"
+          "           login (5/min, burst 5, 2 in progress): 0 left, 1 in progress of method GET, "
+          "next in 8.0 s; refuses it\n"
+          "           try (2 in progress): 2 in progress of method GET; would refuse it (shadow)\n"
+          "           key (1/s, burst 1): the request has no key for it\n"
+          "           in (1/s, burst 1): the client is exempt\n"
+          "endpoints"));
+}
+
 TEST_CASE("explain view: pins, and services that were named", "[cli]") {
   ExplainAnswer answer = user_2();
   answer.pin_number = 2;

@@ -61,6 +61,29 @@ TEST_CASE("status view: an endpoint has its host names behind it", "[cli]") {
             "    b:1                      down      0 in flight   Name or service not known\n"));
 }
 
+TEST_CASE("status view: a line for each limit", "[cli]") {
+  StatusAnswer status = busy_shop();
+  CHECK_FALSE(has(status_text(status, {}, kNoon), "limit"));
+  status.services[0].limits = {{.name = "login",
+                                .mode = "enforce",
+                                .allows = "5/min, burst 5",
+                                .candidate_allows = "1/min, burst 1",
+                                .admitted = 120,
+                                .refused = 3,
+                                .keys = 1},
+                               {.name = "new",
+                                .mode = "shadow",
+                                .allows = "4 in progress",
+                                .candidate_allows = "",
+                                .shadowed = 7}};
+  const std::string text = status_text(status, {}, kNoon);
+  INFO(text);
+  CHECK(has(text,
+            "  limit login (5/min, burst 5): 3 refused, 120 admitted, 1 key\n"
+            "    on the candidate 1/min, burst 1\n"
+            "  limit new (4 in progress, shadow): 7 would be refused, 0 admitted, 0 keys\n"));
+}
+
 TEST_CASE("status view: fits 80 columns and is plain without colour", "[cli]") {
   std::istringstream lines(status_text(busy_shop(), {}, kNoon));
   for (std::string line; std::getline(lines, line);) {

@@ -81,6 +81,38 @@ TEST_CASE("wire: a list of changes carries generation and times of the whole", "
   CHECK_FALSE(changes->at(1).changed);
 }
 
+TEST_CASE("wire: limits of a status, and of an explanation", "[cli]") {
+  const auto status =
+      read_status(R"({"generation":1,"services":[{"name":"a","generation":1,"live":"blue",
+    "limits":[{"name":"login","mode":"shadow","allows":"5/min, burst 5","candidate_allows":null,
+               "admitted":4,"refused":0,"shadowed":2,"keys":1},
+              {"name":"user","mode":"enforce","allows":"1/s","candidate_allows":"2/s","refused":9}]}]})");
+  REQUIRE(status);
+  const std::vector<LimitState>& limits = status->services[0].limits;
+  REQUIRE(limits.size() == 2);
+  CHECK(limits[0].name == "login");
+  CHECK(limits[0].mode == "shadow");
+  CHECK(limits[0].allows == "5/min, burst 5");
+  CHECK(limits[0].candidate_allows.empty());
+  CHECK(limits[0].admitted == 4);
+  CHECK(limits[0].shadowed == 2);
+  CHECK(limits[0].keys == 1);
+  CHECK(limits[1].candidate_allows == "2/s");
+  CHECK(limits[1].refused == 9);
+  const auto told = read_explain(R"({"explanation":"x","limits":[
+    {"name":"login","mode":"enforce","allows":"5/min","key":"method GET","standing":"refuses","left":0,"wait_ms":8040,"in_flight":2},
+    {"name":"b","mode":"enforce","allows":"1/s","key":null,"standing":"no_key","left":null,"wait_ms":0,"in_flight":null}]})");
+  REQUIRE(told);
+  REQUIRE(told->limits.size() == 2);
+  CHECK(told->limits[0].key == "method GET");
+  CHECK(told->limits[0].left == 0U);
+  CHECK(told->limits[0].wait_ms == 8040);
+  CHECK(told->limits[0].in_flight == 2U);
+  CHECK(told->limits[1].key.empty());
+  CHECK_FALSE(told->limits[1].left);
+  CHECK_FALSE(told->limits[1].in_flight);
+}
+
 TEST_CASE("wire: request bodies carry exactly what was asked", "[cli]") {
   CHECK(Json::parse(write_body(SwitchBody{"green", false, {}, false, {}, {}})) ==
         Json{{"pool", "green"}});

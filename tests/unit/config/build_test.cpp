@@ -104,6 +104,47 @@ TEST_CASE("cells: a pool has one lease count per worker and an id that is never 
   CHECK(cells.pool("shop", PoolName::Blue).cell.get() == blue.cell.get());
 }
 
+TEST_CASE("cells: a limit keeps its tables while its rates are the same", "[config][build]") {
+  const auto rule_of = [](const std::string& text) {
+    return parse_good(
+               "listeners: [{bind: 127.0.0.1:1}]\nservices:\n  - {name: shop, pools: {blue: "
+               "{endpoints: [127.0.0.1:9]}}, rate_limits: [{name: a, key: identity, " +
+               text + "}]}\n")
+        .services[0]
+        .rate_limits[0];
+  };
+  CellRegistry cells(3);
+  const auto first = cells.limit("shop", rule_of("rate: 5/s"));
+  CHECK(first->counters.size() == 3);
+  CHECK(first->live.rate->places() == 131'072);
+  CHECK(cells.limit("shop", rule_of("rate: 5/s")) == first);
+  // Another burst counts in the same ticks, and what the rule is about is not in the tables.
+  CHECK(cells.limit("shop", rule_of("rate: 5/s, burst: 9, mode: shadow")) == first);
+  CHECK(cells.limit("blog", rule_of("rate: 5/s")) != first);
+  for (const char* other : {"rate: 300/min", "rate: 5/s, keys: 64", "rate: 5/s, max_in_flight: 1",
+                            "max_in_flight: 1", "rate: 5/s, candidate: {rate: 1/s}"}) {
+    INFO(other);
+    CellRegistry fresh(1);
+    const auto before = fresh.limit("shop", rule_of("rate: 5/s"));
+    const auto after = fresh.limit("shop", rule_of(other));
+    CHECK(after != before);
+    CHECK(fresh.limit("shop", rule_of(other)) == after);
+  }
+}
+
+TEST_CASE("cells: a limit that nobody uses is forgotten", "[config][build]") {
+  const Config c = parse_good(
+      "listeners: [{bind: 127.0.0.1:1}]\nservices:\n  - {name: shop, pools: {blue: {endpoints: "
+      "[127.0.0.1:9]}}, rate_limits: [{name: a, key: identity, rate: 5/s}]}\n");
+  CellRegistry cells(1);
+  auto parts = config::build_static(c, cells);
+  const std::weak_ptr<model::LimitCell> cell = parts.services[0]->rate_limits->list.front().cell;
+  const auto again = config::build_static(c, cells);
+  CHECK(again.services[0]->rate_limits->list.front().cell == cell.lock());
+  parts = {};
+  CHECK_FALSE(cell.expired());
+}
+
 TEST_CASE("build: settings carry the configuration", "[config][build]") {
   const Config c = two_services();
   CellRegistry cells(2);

@@ -130,6 +130,47 @@ policy::OutlierPolicy outliers(core::Rng& rng) {
   return policy;
 }
 
+model::Allowance allowance(core::Rng& rng) {
+  static const core::Nanos kPeriods[] = {std::chrono::seconds(1), std::chrono::minutes(1),
+                                         std::chrono::hours(1), std::chrono::hours(24)};
+  model::Allowance out;
+  if (rng.below(4) != 0) {
+    out.rate.emplace(policy::Rate{1 + rng.below(1'000'000), kPeriods[rng.below(4)]},
+                     1 + rng.below(1'000'000));
+  }
+  if (!out.rate || rng.below(4) == 0) out.in_flight_max = 1 + rng.below(1'000'000);
+  return out;
+}
+
+model::LimitRule limit(core::Rng& rng, std::size_t number) {
+  using Kind = model::LimitKeyPart::Kind;
+  model::LimitRule rule;
+  rule.name = "limit-" + std::to_string(number);
+  if (rng.below(2) == 0) rule.key.push_back({.kind = Kind::Identity, .name = ""});
+  if (rng.below(2) == 0) rule.key.push_back({.kind = Kind::Header, .name = "X-$Key"});
+  if (rng.below(2) == 0) rule.key.push_back({.kind = Kind::Cookie, .name = "s'id"});
+  if (rule.key.empty() || rng.below(2) == 0)
+    rule.key.push_back({.kind = Kind::PathPrefix, .name = "", .segments = 1 + rng.below(8)});
+  rule.live = allowance(rng);
+  if (rule.live.in_flight_max != 0 && number >= 4) rule.live.in_flight_max = 0;
+  if (!rule.live.rate) rule.live.in_flight_max = 7;
+  if (rng.below(3) == 0) {
+    // What a file says of it: a rate where there is one above, and a bound where there is one.
+    rule.candidate = allowance(rng);
+    if (!rule.candidate->rate) rule.candidate->rate = rule.live.rate;
+    if (rule.candidate->in_flight_max == 0) rule.candidate->in_flight_max = rule.live.in_flight_max;
+  }
+  if (rng.below(2) == 0) rule.path_prefix = "/p$" + std::to_string(rng.below(9));
+  if (rng.below(2) == 0) rule.methods = {"POST", "M-SEARCH"};
+  rule.mode = static_cast<model::LimitMode>(rng.below(2));
+  if (rng.below(2) == 0) rule.exempt.networks.push_back(network(rng));
+  rule.exempt.has_unix = rng.below(2) == 0;
+  rule.ipv6_prefix = 1 + rng.below(128);
+  rule.is_announced = rng.below(2) == 0;
+  rule.keys = 64 + rng.below(4'194'304 - 63);
+  return rule;
+}
+
 config::Service service(core::Rng& rng, std::size_t number) {
   config::Service s;
   s.name = "service-" + std::to_string(number);
@@ -150,6 +191,7 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.drain_deadline = duration(rng);
   s.tunnels = static_cast<model::TunnelPolicy>(rng.below(3));
   for (std::uint32_t i = 0; i < rng.below(3); ++i) s.pins.push_back(pin(rng));
+  for (std::size_t i = 0; i < rng.below(4); ++i) s.rate_limits.push_back(limit(rng, i));
   s.expose = {.pool = rng.below(2) == 0,
               .generation = rng.below(2) == 0,
               .reason = rng.below(2) == 0,
@@ -253,6 +295,31 @@ void check_same_health(const config::Service& a, const config::Service& b) {
   CHECK(a.on_pool_down == b.on_pool_down);
 }
 
+void check_same_allowance(const model::Allowance& a, const model::Allowance& b) {
+  REQUIRE(a.rate.has_value() == b.rate.has_value());
+  if (a.rate) {
+    CHECK(a.rate->rate() == b.rate->rate());
+    CHECK(a.rate->burst() == b.rate->burst());
+  }
+  CHECK(a.in_flight_max == b.in_flight_max);
+}
+
+void check_same_limit(const model::LimitRule& a, const model::LimitRule& b) {
+  CHECK(a.name == b.name);
+  CHECK(a.key == b.key);
+  check_same_allowance(a.live, b.live);
+  REQUIRE(a.candidate.has_value() == b.candidate.has_value());
+  if (a.candidate) check_same_allowance(*a.candidate, *b.candidate);
+  CHECK(a.path_prefix == b.path_prefix);
+  CHECK(a.methods == b.methods);
+  CHECK(a.mode == b.mode);
+  CHECK(texts(a.exempt.networks) == texts(b.exempt.networks));
+  CHECK(a.exempt.has_unix == b.exempt.has_unix);
+  CHECK(a.ipv6_prefix == b.ipv6_prefix);
+  CHECK(a.is_announced == b.is_announced);
+  CHECK(a.keys == b.keys);
+}
+
 void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.name == b.name);
   CHECK(a.hosts == b.hosts);
@@ -293,6 +360,9 @@ void check_same_service(const config::Service& a, const config::Service& b) {
     CHECK(texts(pin->from.networks) == texts(other.from.networks));
     CHECK(pin->from.has_unix == other.from.has_unix);
   }
+  REQUIRE(a.rate_limits.size() == b.rate_limits.size());
+  for (std::size_t i = 0; i < a.rate_limits.size(); ++i)
+    check_same_limit(a.rate_limits[i], b.rate_limits[i]);
   CHECK(a.expose.pool == b.expose.pool);
   CHECK(a.expose.generation == b.expose.generation);
   CHECK(a.expose.reason == b.expose.reason);
@@ -435,6 +505,7 @@ services:
       when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
       budget: 100%
     circuit_breaker: {max_pending: off}
+    rate_limits: []
     health_check: off
     outlier_detection: off
     slow_start: 10s

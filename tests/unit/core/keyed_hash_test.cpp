@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 using sluice::core::HashKey;
+using sluice::core::siphash_1_3;
 using sluice::core::siphash_2_4;
 
 namespace {
@@ -34,4 +35,15 @@ TEST_CASE("keyed hash: each half of the key counts", "[core][hash]") {
   const std::uint64_t hash = siphash_2_4("user-1", kKey);
   CHECK(siphash_2_4("user-1", {.low = kKey.low ^ 1, .high = kKey.high}) != hash);
   CHECK(siphash_2_4("user-1", {.low = kKey.low, .high = kKey.high ^ 1}) != hash);
+}
+
+// What Python 3.11 and newer say of bytes with PYTHONHASHSEED=0, which is a key of zeros.
+TEST_CASE("keyed hash: the short one is that of others", "[core][hash]") {
+  const HashKey zeros{.low = 0, .high = 0};
+  CHECK(siphash_1_3("a", zeros) == 0x407448d2b89b1813U);
+  CHECK(siphash_1_3("1234567", zeros) == 0xa33d651594fdae81U);
+  CHECK(siphash_1_3("12345678", zeros) == 0x3489982430560a87U);
+  CHECK(siphash_1_3("user-1", zeros) == 0x06db9d14f8ce93a0U);
+  CHECK(siphash_1_3("a longer text of 33 octets, really", zeros) == 0x8bb92ef99db0f0d7U);
+  CHECK(siphash_1_3("user-1", kKey) != siphash_1_3("user-1", zeros));
 }

@@ -317,3 +317,85 @@ TEST_CASE("explain: a candidate that its health has taken out falls back, or is 
       policy::Penalty().after_failure(scene.input.now).word();
   CHECK_FALSE(scene.user("user-2").answer);
 }
+
+TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][explain]") {
+  using namespace std::chrono_literals;
+  using Standing = Explanation::AskedLimit::Standing;
+  Scene scene;
+  scene.input.now = core::Instant{100s};
+  model::LimitRule user;
+  user.name = "user";
+  user.key = {{model::LimitKeyPart::Kind::Identity, "", 1}};
+  user.keys = 64;
+  user.live.rate.emplace(policy::Rate{1, 1min}, 2);
+  user.live.in_flight_max = 3;
+  user.candidate = model::Allowance{policy::RatePolicy({1, 1min}, 1), 0};
+  model::LimitRule shadow = user;
+  shadow.name = "shadow";
+  shadow.candidate.reset();
+  shadow.live = {policy::RatePolicy({1, 1min}, 1), 0};
+  shadow.mode = model::LimitMode::Shadow;
+  model::LimitRule elsewhere = user;
+  elsewhere.name = "elsewhere";
+  elsewhere.path_prefix = "/login";
+  model::LimitRule address = shadow;
+  address.name = "address";
+  address.key = {{model::LimitKeyPart::Kind::ClientAddress, "", 1}};
+  address.exempt.networks.push_back(core::Network::parse("127.0.0.0/8", "").value());
+  std::vector<model::RateLimit> list;
+  for (const model::LimitRule& rule : {user, shadow, elsewhere, address}) {
+    list.push_back(
+        model::make_limit(rule, std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, 1)));
+  }
+  const auto limits = std::make_shared<const model::RateLimits>(std::move(list));
+  scene.settings().rate_limits = limits;
+
+  for (int i = 0; i < 3; ++i) {
+    const Explanation fresh = scene.user("user-1");
+    REQUIRE(fresh.limits.size() == 3);
+    CHECK(fresh.limits[0].limit->rule.name == "user");
+    CHECK(fresh.limits[0].standing == Standing::Admits);
+    CHECK(fresh.limits[0].key == "identity user-1");
+    CHECK(fresh.limits[0].rate->left == 2);
+    CHECK(fresh.limits[0].in_flight == 0);
+    CHECK(fresh.limits[1].rate->left == 1);
+    CHECK(fresh.limits[2].standing == Standing::Exempt);
+    CHECK_FALSE(fresh.answer);
+  }
+
+  const auto charge = [&](std::size_t position, bool is_candidate, int count) {
+    const Explanation told = scene.user(is_candidate ? "user-2" : "user-1");
+    const model::RateLimit& limit = limits->list[position];
+    const policy::RatePolicy& policy = *limit.rule.allowance(is_candidate).rate;
+    const std::uint64_t now = policy.tick_at(scene.input.now);
+    const std::uint64_t hash =
+        core::siphash_1_3(is_candidate ? "user-2" : "user-1", limit.cell->hash_key);
+    policy::RateTable& table = *limit.cell->tables(is_candidate).rate;
+    for (int i = 0; i < count; ++i) {
+      auto look = table.look(policy, hash, now);
+      REQUIRE(table.charge(policy, hash, now, look));
+    }
+  };
+  charge(1, false, 1);
+  const Explanation shadowed = scene.user("user-1");
+  CHECK(shadowed.limits[1].standing == Standing::Refuses);
+  CHECK_FALSE(shadowed.answer);
+  charge(0, false, 2);
+  const Explanation refused = scene.user("user-1");
+  REQUIRE(refused.answer);
+  CHECK(refused.answer->status == 429);
+  CHECK(refused.limits[0].standing == Standing::Refuses);
+  CHECK(refused.limits[0].rate->left == 0);
+  CHECK(refused.limits[0].rate->until_more > 59s);
+  CHECK(
+      model::sentence_of(refused) ==
+      "user-1 is in bucket 8756 of 10000, not below the split of 20 %, so blue, the live pool; but "
+      "limit user is used up, so Sluice answers 429 itself");
+  // The candidate's budget is another one.
+  const Explanation candidate = scene.user("user-2");
+  CHECK(candidate.limits[0].is_candidate);
+  CHECK(candidate.limits[0].rate->left == 1);
+  charge(0, true, 1);
+  CHECK(scene.user("user-2").answer->status == 429);
+  CHECK(scene.user("").limits[0].standing == Standing::Keyless);
+}

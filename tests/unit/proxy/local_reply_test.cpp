@@ -56,6 +56,26 @@ TEST_CASE("own answers: problem details when JSON is preferred, none to HEAD", "
   CHECK(declared_length(head) > 0);
 }
 
+TEST_CASE("own answers: a 429 says which quota, and when there is more", "[proxy][reply]") {
+  const LocalReply reply{.status = 429,
+                         .detail = "too many",
+                         .retry_after_s = 12,
+                         .wants_json = true,
+                         .violated = R"("login")",
+                         .rate_limit = R"("login";r=0;t=12)",
+                         .rate_limit_policy = R"("login";q=5;w=60)"};
+  const std::string answer = written(reply);
+  CHECK(answer.rfind("HTTP/1.1 429 Too Many Requests\r\n", 0) == 0);
+  CHECK(answer.find("\r\nRetry-After: 12\r\nRateLimit: \"login\";r=0;t=12\r\nRateLimit-Policy: "
+                    "\"login\";q=5;w=60\r\n") != std::string::npos);
+  CHECK(body(answer) ==
+        R"({"type":"https://iana.org/assignments/http-problem-types#quota-exceeded",)"
+        R"("title":"Too Many Requests","status":429,"detail":"too many",)"
+        R"("violated-policies":["login"]})"
+        "\n");
+  CHECK(written({.status = 429, .detail = "a"}).find("RateLimit") == std::string::npos);
+}
+
 TEST_CASE("own answers: Accept decides between text and JSON", "[proxy][reply]") {
   const auto prefers = [](std::string_view accept) {
     const std::string bytes = "Accept" + std::string(accept);

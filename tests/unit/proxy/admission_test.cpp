@@ -1,0 +1,170 @@
+#include "proxy/admission.hpp"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sluice/http/h1_parser.hpp"
+#include "support/catch.hpp"
+#include "support/manual_clock.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = model::LimitKeyPart::Kind;
+
+model::LimitRule daily(std::string name, Kind key, std::uint32_t burst) {
+  model::LimitRule rule;
+  rule.name = std::move(name);
+  rule.key = {{.kind = key, .name = ""}};
+  rule.keys = 64;
+  rule.live.rate.emplace(policy::Rate{1, 24h}, burst);
+  return rule;
+}
+
+model::RateLimits limits_of(const std::vector<model::LimitRule>& rules, std::size_t workers = 1) {
+  std::vector<model::RateLimit> out;
+  for (const model::LimitRule& rule : rules) {
+    out.push_back(model::make_limit(
+        rule, std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, workers)));
+  }
+  return model::RateLimits(std::move(out));
+}
+
+struct Asker {
+  explicit Asker(std::string_view method = "GET")
+      : bytes(std::string(method) + " / HTTP/1.1\r\nHost: a\r\n\r\n") {
+    REQUIRE_FALSE(http::parse_request_head(bytes, {}, head));
+  }
+  model::LimitedRequest::Parts parts() const {
+    return {.head = head,
+            .client = client,
+            .identity = "user-1",
+            .service = "shop",
+            .pool = core::PoolName::Blue,
+            .is_candidate = false};
+  }
+  bool ask(Admission& admission, const model::RateLimits& limits, std::size_t worker = 0) const {
+    const auto parts_of = parts();
+    model::LimitedRequest request(parts_of);
+    return admission.ask(limits, request, worker, clock);
+  }
+
+  std::string bytes;
+  http::RequestHead head;
+  std::optional<core::IpAddress> client = core::IpAddress::parse("192.0.2.1");
+  test::ManualClock clock;
+};
+
+std::uint32_t left(const model::RateLimit& limit, const Asker& asker) {
+  const auto parts = asker.parts();
+  model::LimitedRequest request(parts);
+  const policy::RatePolicy& policy = *limit.rule.live.rate;
+  const auto look = limit.cell->live.rate->look(
+      policy, request.key_hash(limit.rule, limit.cell->hash_key).value(),
+      policy.tick_at(asker.clock.now()));
+  return policy.standing(look.step).left;
+}
+
+TEST_CASE("admission: four workers charge all limits or none", "[proxy][limits]") {
+  constexpr std::uint32_t kTight = 20'000;
+  constexpr std::uint32_t kWide = 30'000;
+  model::LimitRule busy = daily("busy", Kind::Identity, kWide);
+  busy.live.in_flight_max = 2;
+  // In an order in which what is charged first is taken back.
+  const model::RateLimits limits = limits_of(
+      {daily("wide", Kind::Service, kWide), busy, daily("tight", Kind::Method, kTight)}, 4);
+  std::atomic<std::uint32_t> admitted{0};
+  const auto work = [&](std::size_t worker) {
+    const Asker asker;
+    for (int i = 0; i < 20'000; ++i) {
+      Admission admission;
+      if (asker.ask(admission, limits, worker)) admitted.fetch_add(1);
+      admission.end();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t worker = 0; worker < 4; ++worker) threads.emplace_back(work, worker);
+  for (std::thread& thread : threads) thread.join();
+  // Some are refused for the two at a time; there is enough for all that the tight one admits.
+  CHECK(admitted.load() <= kTight);
+  CHECK(admitted.load() > kTight / 2);
+  const Asker asker;
+  CHECK(left(limits.list[0], asker) == kWide - admitted.load());
+  CHECK(left(limits.list[1], asker) == kWide - admitted.load());
+  CHECK(left(limits.list[2], asker) == kTight - admitted.load());
+  CHECK(limits.list[1].cell->live.in_flight->count() == 0);
+  std::uint64_t counted = 0;
+  std::uint64_t refused = 0;
+  for (std::size_t worker = 0; worker < 4; ++worker) {
+    counted += limits.list[0].cell->counters[worker].admitted.read();
+    for (const model::RateLimit& limit : limits.list)
+      refused += limit.cell->counters[worker].refused.read();
+  }
+  CHECK(counted == admitted.load());
+  CHECK(refused == 80'000 - admitted.load());
+}
+
+TEST_CASE("admission: time is read afresh for each request", "[proxy][limits]") {
+  model::LimitRule rule = daily("a", Kind::Identity, 1);
+  rule.live.rate.emplace(policy::Rate{1, 1s}, 1);
+  const model::RateLimits limits = limits_of({rule});
+  Asker asker;
+  Admission first;
+  CHECK(asker.ask(first, limits));
+  Admission second;
+  CHECK_FALSE(asker.ask(second, limits));
+  asker.clock.advance(1s);
+  Admission third;
+  CHECK(asker.ask(third, limits));
+}
+
+TEST_CASE("admission: the fields of the most limits with the longest names fit",
+          "[proxy][limits]") {
+  std::vector<model::LimitRule> rules;
+  for (std::size_t i = 0; i < core::limits::kRateLimitsPerServiceMax; ++i) {
+    std::string name = std::to_string(i);
+    name.resize(core::limits::kNameMax, 'x');
+    model::LimitRule rule = daily(name, Kind::Identity, core::limits::kRateMax);
+    if (i < core::limits::kInFlightLimitsMax) rule.live.in_flight_max = core::limits::kRateMax;
+    rules.push_back(std::move(rule));
+  }
+  const model::RateLimits limits = limits_of(rules);
+  const Asker asker;
+  Admission admission;
+  REQUIRE(asker.ask(admission, limits));
+  http::ResponseForwarding with;
+  admission.announce(with, 200);
+  CHECK(with.rate_limit_policy.find(limits.list.back().policy_items[0]) != std::string_view::npos);
+  CHECK(with.rate_limit.find(";r=999999;t=86400") != std::string_view::npos);
+  CHECK(with.rate_limit_policy.size() + with.rate_limit.size() < 4096);
+  http::ResponseForwarding none;
+  admission.announce(none, 304);
+  CHECK(none.rate_limit.empty());
+  CHECK(none.rate_limit_policy.empty());
+  admission.end();
+}
+
+TEST_CASE("admission: a full table of requests at a time admits, and counts that",
+          "[proxy][limits]") {
+  model::LimitRule rule = daily("a", Kind::Identity, 1);
+  rule.live.rate.reset();
+  rule.live.in_flight_max = 1;
+  const model::RateLimits limits = limits_of({rule});
+  policy::InFlightTable& table = *limits.list[0].cell->live.in_flight;
+  std::vector<policy::InFlightTable::Ticket> others(3000);
+  for (std::uint64_t i = 0; i < others.size(); ++i)
+    static_cast<void>(table.take((i + 1) * 0x9E3779B97F4A7C15U, 1, others[i]));
+  REQUIRE(table.count() == table.places());
+  const Asker asker;
+  Admission admission;
+  CHECK(asker.ask(admission, limits));
+  CHECK(limits.list[0].cell->counters[0].uncounted.read() == 1);
+  admission.end();
+  CHECK(table.count() == table.places());
+}
+
+}  // namespace
+}  // namespace sluice::proxy
