@@ -247,6 +247,28 @@ TEST_CASE("sim limits: who falls back to the live pool was judged once", "[sim][
   CHECK(talk.rig.control().limit_cell(0).candidate->in_flight->count() == 0);
 }
 
+TEST_CASE("sim limits: who is sent again and rescued was judged once", "[sim][limits]") {
+  LimitRule rule = hourly("user", Kind::Identity, 5);
+  rule.candidate = model::Allowance{policy::RatePolicy({1, 1h}, 5), 2};
+  Talk talk(with({rule}));
+  talk.split(10'000);
+  talk.client.give(asks("GET"));
+  talk.rig.settle();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    talk.rig.endpoints().back()->give("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+    talk.rig.settle();
+    talk.rig.advance(100ms);  // the pause before a retry
+    talk.rig.settle();
+  }
+  CHECK(talk.rig.control().limit_cell(0).candidate->in_flight->count() == 1);
+  talk.rig.endpoints().back()->give(kAnswer);
+  talk.rig.settle();
+  CHECK(has(talk.client.sent(), "Sluice-Reason: rescue"));
+  CHECK(has(talk.client.sent(), "RateLimit: \"user#candidate\";r=4;"));
+  CHECK(talk.counters(0).admitted.read() == 1);
+  CHECK(talk.rig.control().limit_cell(0).candidate->in_flight->count() == 0);
+}
+
 TEST_CASE("sim limits: what was judged by limits that are gone lasts as long as the request",
           "[sim][limits]") {
   LimitRule rule = hourly("user", Kind::Identity, 2);
