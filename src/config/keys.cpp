@@ -42,6 +42,7 @@ constexpr string_view kExposed[] = {"pool",   "generation", "reason",
                                     "bucket", "endpoint",   "rescued"};
 constexpr string_view kFailureWords[] = {
     "connect_failure", "reset_before_response", "timeout", "500", "502", "503", "504"};
+constexpr std::span<const string_view> kRescueWords = std::span(kFailureWords).subspan(1);
 constexpr string_view kFailureList =
     "a list of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
 constexpr string_view kFailureItem =
@@ -697,12 +698,13 @@ constexpr Key kRetryKeys[] = {
 
 constexpr Key kRescueKeys[] = {
     {.name = "when",
-     .expects = kFailureList,
-     .about = "after which failures of the candidate; safe methods only",
+     .expects = "a list of reset_before_response, timeout, 500, 502, 503, 504",
+     .about = "after which failures of the candidate; safe methods only. What can't be connected "
+              "falls back anyway",
      .form = Form::Word,
-     .words = kFailureWords,
-     .fallback = kUsualFailures,
-     .item = kFailureItem},
+     .words = kRescueWords,
+     .fallback = "[reset_before_response, timeout, 502, 503, 504]",
+     .item = "one of reset_before_response, timeout, 500, 502, 503, 504"},
     {.name = "budget",
      .expects = kPercentage,
      .about = "of the requests in flight in both pools may be rescued ones; three always may",

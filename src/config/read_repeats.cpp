@@ -16,7 +16,7 @@ void read_failures(Reader& in, Value list, policy::FailureSet& target) {
   for (const Value item : items_of(in, list)) {
     const auto failure = std::ranges::find_if(
         policy::kAllFailures, [&](policy::Failure f) { return item.is(policy::text(f)); });
-    if (failure == policy::kAllFailures.end()) {
+    if (failure == policy::kAllFailures.end() || !item.is_word()) {
       report_bad_word(in, item);
     } else if (failures.has(*failure)) {
       report_listed_twice(in, item, policy::text(*failure));

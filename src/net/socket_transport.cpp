@@ -235,8 +235,8 @@ void SocketTransport::write(std::span<const std::string_view> parts) {
 
 std::size_t SocketTransport::untaken() const {
   int in_kernel = 0;
-  // tcp(7), unix(7): SIOCOUTQ. Of a Unix socket it counts the buffers, not the bytes; they shrink
-  // alike.
+  // tcp(7), unix(7): SIOCOUTQ. It falls in steps: of a Unix socket by whole buffers, of TCP when the
+  // peer's window opens again (docs/adr/0026).
   if (::ioctl(fd_, SIOCOUTQ, &in_kernel) != 0 || in_kernel < 0) in_kernel = 0;
   return queue_.size() + static_cast<std::size_t>(in_kernel);
 }

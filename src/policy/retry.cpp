@@ -85,10 +85,10 @@ core::Nanos back_off(core::Millis first, unsigned retries_made, core::Rng& rng) 
   return longest * rng.below(1U << 16U) / (1U << 16U);
 }
 
-bool Budget::allows(std::uint32_t repeating, std::uint32_t in_flight) const {
+std::uint32_t Budget::most(std::uint32_t in_flight) const {
   const auto shared = static_cast<std::uint32_t>(std::uint64_t{in_flight} * share.count() /
                                                  core::BasisPoints::kAll);
-  return repeating < std::max(shared, kLeast);
+  return std::max(shared, kLeast);
 }
 
 }  // namespace sluice::policy

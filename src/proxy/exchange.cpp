@@ -148,12 +148,12 @@ void Exchange::connect_to(std::size_t index) {
 
 /// As many as wait for connections of this pool already may be all that can wait.
 void Exchange::begin_connecting() {
-  std::atomic<std::uint32_t>& pending = pool().cell->pending;
   const std::uint32_t most = settings().max_pending;
-  if (pending.fetch_add(1, std::memory_order_relaxed) >= most && most != 0) {
-    pending.fetch_sub(1, std::memory_order_relaxed);
-    return answer(503, "as many requests wait for a connection to this pool as may",
-                  Refusal::PendingLimit);
+  if (!policy::take_place(pool().cell->pending, most == 0 ? UINT32_MAX : most)) {
+    constexpr std::string_view kWhy = "as many requests wait for a connection to this pool as may";
+    vacate();
+    if (may_leave_candidate()) return no_endpoint_left();
+    return answer(503, kWhy, Refusal::PendingLimit);
   }
   connect_started_ = context_.loop.now();
   connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
@@ -204,7 +204,7 @@ void Exchange::on_request_body(std::string_view bytes) {
   upload_deadline_ =
       policy::extended(upload_deadline_, upload_rule(), bytes.size(), context_.loop.now());
   arm_upload_timer();
-  if (answer_ == Answer::HeadSent) await_response_body();
+  if (answer_ == Answer::HeadSent && !is_response_paused_) await_response_body();
   if (upstream_ != nullptr) upstream_->send_body(bytes);
 }
 
@@ -246,7 +246,9 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   note_answer(response.status);
   if (const auto failure = policy::failure_of_status(response.status)) [[unlikely]] {
     if (try_again(*failure, "the endpoint answered with a server error")) return;
+    count_failed_attempt(*failure);
   }
+  if (!head.upgrade.empty()) tunnel_place_ = {};  // it was not granted
   note_first_byte();
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
@@ -330,7 +332,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
-  count_attempt_failure(policy::Failure::Connect);
+  count_failed_attempt(policy::Failure::Connect);
   // Nothing was sent: any method may be tried elsewhere at once.
   if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
   no_endpoint_left();
@@ -339,11 +341,13 @@ void Exchange::on_connect_failed(net::ConnectError error) {
 /// Ours, not the endpoint's fault (behaviour.md §4). Once per request, so that a shortage that no
 /// idle connection causes does not cost all of them.
 void Exchange::make_room_or_refuse() {
+  vacate();
   if (!has_made_room_ && context_.upstreams.close_oldest_idle()) {
     has_made_room_ = true;
-    vacate();
     return connect();
   }
+  // Ports run out towards one address at a time: the live pool may have some.
+  if (may_leave_candidate()) return no_endpoint_left();
   answer(503, "no connection could be opened: a local resource is exhausted",
          Refusal::LocalResources);
 }
@@ -372,7 +376,9 @@ void Exchange::note_answer(std::uint16_t status) {
   }
 }
 
+/// What was sent already may go to the other pool only as a rescue: it may have had its effect.
 void Exchange::no_endpoint_left() {
+  if (failed_) return give_up_repeated(*failed_);
   if (may_leave_candidate()) return fall_back_to_live();
   answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
          Refusal::NoEndpoint, error_.empty() ? "no usable endpoint" : error_);
@@ -401,7 +407,11 @@ void Exchange::move_to_live(policy::Reason why) {
     avoid_.reset();
   }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
   lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
+  // The identity, and what the limits said, point into the settings that they were read under.
+  if (!first_hold_) first_hold_ = std::move(hold_);
   hold_ = std::move(fresh);
+  give_back(repeats_in_);  // of the pool that it leaves
+  retries_ = 0;
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
 }
@@ -608,8 +618,9 @@ void Exchange::await_response() {
   const core::Millis whole = settings().timeouts.response_header;
   const core::Millis one_try = settings().repeats.retry.per_try_timeout;
   const bool is_one_of_more = one_try > core::Millis::zero() && !is_last_attempt();
+  response_deadline_ = after(whole);
   arm_until(response_timer_,
-            is_one_of_more ? std::min(after(one_try), after(whole)) : after(whole));
+            is_one_of_more ? std::min(after(one_try), response_deadline_) : response_deadline_);
 }
 
 void Exchange::await_response_body() {
@@ -642,8 +653,11 @@ void Exchange::on_response_timeout() {
   if (std::exchange(is_backing_off_, false)) return connect();
   if (answer_ == Answer::None) {
     constexpr std::string_view kWhy = "the endpoint did not answer in time";
-    note_failure(policy::FailureKind::Timeout);
     if (try_again(policy::Failure::TimedOut, kWhy)) return;
+    // The time of one try is up, and nothing can follow it after all.
+    if (context_.loop.now() < response_deadline_)
+      return arm_until(response_timer_, response_deadline_);
+    count_failed_attempt(policy::Failure::TimedOut);
     return answer(504, kWhy, Refusal::EndpointTimeout);
   }
   if (context_.loop.now() >= response_end())

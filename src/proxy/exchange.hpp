@@ -126,11 +126,12 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool try_again(policy::Failure failure, std::string_view why);
   bool may_retry_now(const policy::FailedAttempt& attempt);
   bool may_rescue_now(const policy::FailedAttempt& attempt);
-  void leave_attempt();
+  void leave_attempt(policy::Failure failure);
   void retry(const policy::FailedAttempt& attempt);
-  void rescue();
+  void rescue(policy::Failure failure);
   bool is_last_attempt() const;
-  void count_attempt_failure(policy::Failure failure);
+  void count_failed_attempt(policy::Failure failure);
+  void give_up_repeated(const policy::FailedAttempt& attempt);
   static void give_back(std::atomic<std::uint32_t>*& counted);
 
   // The answer
@@ -186,6 +187,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
 
   // The decision; views point into the snapshot, the head or the buffers below.
   Hold hold_;
+  Hold first_hold_;  // of a request that the live pool took over: its identity points into that
   const model::Service* service_ = nullptr;
   metrics::ServiceCounters* counters_ = nullptr;  // of the service
   http::ClientIdentity who_;
@@ -213,6 +215,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
   std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
   std::optional<core::PoolName> rescued_from_;
+  std::optional<policy::FailedAttempt> failed_;  // the last that was sent, in the pool it is in
   std::uint8_t informational_ = 0;
   bool is_response_paused_ = false;
   bool is_upload_paused_ = false;
@@ -230,8 +233,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::optional<core::Nanos> first_byte_time_;
   std::string_view error_;  // static text
 
-  core::Instant upload_deadline_{};  // moves with each byte of the body
-  std::size_t untaken_ = 0;          // by a slow client, at the last check
+  core::Instant upload_deadline_{};    // moves with each byte of the body
+  core::Instant response_deadline_{};  // of the head of the answer; a try may have less
+  std::size_t untaken_ = 0;            // by a slow client, at the last check
   net::MemberTimer<Exchange, &Exchange::on_response_timeout> response_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
 };

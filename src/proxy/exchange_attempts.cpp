@@ -10,13 +10,14 @@ using policy::Failure;
 
 namespace {
 
-/// One more that counts in `counted`, if the budget has room for it. Loses a race only by being too
-/// strict.
-bool take(std::atomic<std::uint32_t>& counted, const policy::Budget& budget,
-          std::uint32_t in_flight) {
-  if (budget.allows(counted.fetch_add(1, std::memory_order_relaxed), in_flight)) return true;
-  counted.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+/// A connection that had been kept, and ended before a byte of the answer.
+bool was_idle_end(const policy::FailedAttempt& attempt) {
+  return attempt.failure == Failure::Lost && !attempt.response_began &&
+         attempt.connection == policy::ConnectionAge::Reused;
+}
+
+bool is_status(Failure failure) {
+  return failure >= Failure::Status500;
 }
 
 std::uint32_t requests_in_flight(const model::Pool& pool) {
@@ -31,7 +32,8 @@ std::uint32_t requests_in_flight(const model::Pool& pool) {
 policy::Repeatable Exchange::repeatable() const {
   using policy::Repeatable;
   if (http::is_safe(head.method)) return Repeatable::Safe;
-  if (settings().repeats.trusts_idempotency_key && head.fields.find("Idempotency-Key"))
+  if (settings().repeats.trusts_idempotency_key &&
+      !head.fields.find("Idempotency-Key").value_or("").empty())
     return Repeatable::Safe;
   return http::is_idempotent(head.method) ? Repeatable::Idempotent : Repeatable::Never;
 }
@@ -51,6 +53,7 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
   note_loss(loss);
   if (answer_ == Answer::None && try_again(Failure::Lost, reason)) return;
+  count_failed_attempt(Failure::Lost);
   upstream_ = nullptr;  // it closed itself
   if (answer_ != Answer::None) return break_answer(reason);
   if (loss == UpstreamLoss::Malformed)
@@ -74,27 +77,36 @@ void Exchange::note_loss(UpstreamLoss loss) {
 /// Begins another attempt, if there is one to be made; else the caller answers. `why` is for the
 /// log.
 bool Exchange::try_again(Failure failure, std::string_view why) {
-  count_attempt_failure(failure);
   const policy::FailedAttempt attempt = failed_attempt(failure);
-  if (may_retry_now(attempt)) {
-    error_ = why;
+  const bool is_retry = may_retry_now(attempt);
+  if (!is_retry && !may_rescue_now(attempt)) return false;
+  count_failed_attempt(failure);
+  error_ = why;
+  if (is_retry) {
     retry(attempt);
-    return true;
+  } else {
+    rescue(failure);
   }
-  if (may_rescue_now(attempt)) {
-    error_ = why;
-    rescue();
-    return true;
-  }
-  return false;
+  return true;
+}
+
+/// Its pool has no endpoint left for another attempt.
+void Exchange::give_up_repeated(const policy::FailedAttempt& attempt) {
+  if (may_rescue_now(attempt)) return rescue(attempt.failure);
+  if (attempt.failure == Failure::TimedOut)
+    return answer(504, "the endpoint did not answer in time", Refusal::EndpointTimeout);
+  answer(502, "the endpoint failed, and no other one could be reached", Refusal::EndpointLost,
+         error_);
 }
 
 bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   const model::Repeats& repeats = settings().repeats;
   if (!policy::may_retry(attempt, repeats.retry, retries_)) return false;
-  if (repeats_in_ != nullptr) return true;
+  // Nothing is known against the endpoint, and perhaps nothing has reached it: as with a connect
+  // that fails, nobody shall be refused because many idle connections end at once.
+  if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
-  if (!take(counted, repeats.retry_budget, requests_in_flight(pool()))) {
+  if (!policy::take_place(counted, repeats.retry_budget.most(requests_in_flight(pool())))) {
     counters_->retries_over_budget.add();
     return false;
   }
@@ -111,7 +123,7 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
   const std::uint32_t in_flight =
       requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
-  if (!take(counted, repeats.rescue_budget, in_flight)) {
+  if (!policy::take_place(counted, repeats.rescue_budget.most(in_flight))) {
     counters_->rescues_over_budget.add();
     return false;
   }
@@ -129,10 +141,14 @@ bool Exchange::is_last_attempt() const {
 }
 
 /// Whatever is left of it must not reach the client; the upload waits for the next one.
-void Exchange::leave_attempt() {
+void Exchange::leave_attempt(Failure failure) {
+  // A small answer that is not wanted ends by itself, and its connection goes on: else each 503 of
+  // a pool in trouble would cost it a connection, and us a port for a minute.
+  if (upstream_ != nullptr && is_status(failure)) std::exchange(upstream_, nullptr)->discard();
   drop_upstream();
   is_upload_paused_ = false;
-  vacate();
+  connect_time_.reset();
+  if (endpoint_ != nullptr) vacate();
   context_.loop.timers().disarm(response_timer_);
   context_.loop.timers().disarm(upload_timer_);
   if (upload_ == Upload::Flowing) client_.open_upload(Flow::Pause);
@@ -143,19 +159,19 @@ void Exchange::leave_attempt() {
 /// unless all that is known to have failed is a connection that had been idle.
 void Exchange::retry(const policy::FailedAttempt& attempt) {
   const auto failed = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
-  leave_attempt();
+  leave_attempt(attempt.failure);
   ++retries_;
   ++retries_of_all_;
   counters_->retries.add();
   needs_fresh_connection_ = true;
   avoid_ = failed;
+  failed_ = attempt;
   state_ = State::Connecting;
   const auto picked = pick_endpoint();
   if (!picked) return no_endpoint_left();
-  const bool was_idle_end =
-      attempt.failure == Failure::Lost && attempt.connection == policy::ConnectionAge::Reused;
   const core::Millis longest = settings().repeats.retry.back_off;
-  if (longest == core::Millis::zero() || (retries_ == 1 && (*picked != failed || was_idle_end)))
+  if (longest == core::Millis::zero() ||
+      (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))
     return connect_to(*picked);
   is_backing_off_ = true;
   arm_until(response_timer_,
@@ -164,12 +180,11 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
 
 /// The candidate failed its user; the live pool answers. The failure stays counted where it
 /// happened (G11).
-void Exchange::rescue() {
+void Exchange::rescue(Failure failure) {
   counters_->rescues.add();
   rescued_from_ = choice_.pool;
-  leave_attempt();
-  give_back(repeats_in_);  // here it is no repetition
-  retries_ = 0;
+  leave_attempt(failure);
+  failed_.reset();
   needs_fresh_connection_ = false;
   move_to_live(policy::Reason::Rescue);
   connect();
@@ -179,7 +194,8 @@ void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {
   if (counted != nullptr) std::exchange(counted, nullptr)->fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Exchange::count_attempt_failure(Failure failure) {
+void Exchange::count_failed_attempt(Failure failure) {
+  if (failure == Failure::TimedOut) note_failure(policy::FailureKind::Timeout);
   counters_->attempt_failures[pool_label()][static_cast<std::size_t>(failure)].add();
 }
 

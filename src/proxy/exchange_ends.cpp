@@ -92,6 +92,7 @@ void Exchange::finish(std::uint16_t status) {
   service_ = nullptr;
   counters_ = nullptr;
   hold_.release();
+  first_hold_.release();
 }
 
 void Exchange::count(std::uint16_t status) {

@@ -79,6 +79,7 @@ void H1Upstream::on_read(std::string_view bytes) {
     return lose(UpstreamLoss::Closed, "the endpoint sent bytes that nobody asked for");
   response_began_ = true;
   consume(bytes);
+  if (events_ == &discarding_) return close();
   context_.gather.flush();
   if (events_ != nullptr && state_ == State::Body) events_->on_response_flushed();
 }

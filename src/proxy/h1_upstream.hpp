@@ -59,6 +59,7 @@ class H1Upstream final : public UpstreamStream,
   bool response_began() const override { return response_began_; }
   void release() override;
   void abort() override;
+  void discard() override { events_ = &discarding_; }
   net::Transport& release_transport() override;
   std::string_view unread() const override { return unread_; }
 
@@ -72,6 +73,20 @@ class H1Upstream final : public UpstreamStream,
 
  private:
   enum class State : std::uint8_t { Idle, AwaitHead, Body, Ended, Closed };
+  /// Takes the place of an exchange that does not want the rest of an answer.
+  class Discarding final : public UpstreamEvents {
+   public:
+    explicit Discarding(H1Upstream& owner) : owner_(owner) {}
+    void on_response_head(const http::ResponseHead&) override {}
+    void on_response_body(std::string_view) override {}
+    void on_response_end(const http::HeaderBlock*) override { owner_.release(); }
+    void on_upstream_lost(UpstreamLoss, std::string_view) override {}
+    void on_response_flushed() override {}
+    void on_upstream_drained() override {}
+
+   private:
+    H1Upstream& owner_;
+  };
 
   void consume(std::string_view bytes);
   bool is_older_than_request() const;
@@ -89,6 +104,7 @@ class H1Upstream final : public UpstreamStream,
   Context& context_;
   net::Transport* transport_;         // nullptr once given away or closed
   UpstreamEvents* events_ = nullptr;  // nullptr: no exchange
+  Discarding discarding_{*this};
   IdleUpstreams& siblings_;
   core::Millis idle_timeout_;
   core::Instant idle_until_{};

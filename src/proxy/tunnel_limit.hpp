@@ -3,19 +3,15 @@
 #include <cstdint>
 #include <utility>
 
+#include "sluice/policy/retry.hpp"
+
 namespace sluice::proxy {
 
 /// Tunnels at once over all workers (`limits.tunnels`). Thread-safe, exact.
 class TunnelLimit {
  public:
   explicit TunnelLimit(std::uint32_t most) : most_(most) {}
-  bool enter() {
-    std::uint32_t open = open_.load(std::memory_order_relaxed);
-    while (open < most_) {
-      if (open_.compare_exchange_weak(open, open + 1, std::memory_order_relaxed)) return true;
-    }
-    return false;
-  }
+  bool enter() { return policy::take_place(open_, most_); }
   void leave() { open_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:

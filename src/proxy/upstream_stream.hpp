@@ -53,6 +53,9 @@ class UpstreamStream {
   virtual void release() = 0;
   /// The exchange has ended otherwise: the connection is closed now.
   virtual void abort() = 0;
+  /// From within on_response_head(): the answer is not wanted. The connection is kept as by
+  /// release() when the rest of it has come already, else closed.
+  virtual void discard() = 0;
   /// After a 101: gives the connection away, with what was read behind the head.
   virtual net::Transport& release_transport() = 0;
   virtual std::string_view unread() const = 0;

@@ -415,4 +415,184 @@ TEST_CASE("sim rescue: a whole candidate that dies under load is noticed by nobo
   for (unsigned i = 0; i < 160; ++i) CHECK(status(world, i) == 200);
 }
 
+// ---- what a review has found
+
+TEST_CASE("sim rescue: the minted cookie outlives the settings that it was minted under",
+          "[sim][rescue]") {
+  for (const bool is_fallback : {false, true}) {
+    WorldOptions options = with_endpoints(2, 2);
+    options.service.has_minted_cookie = true;
+    options.service.repeats.retry.retries_max = 0;
+    SimWorld world(options);
+    world.split(10'000);
+    world.disable(PoolName::Blue, 1);  // from now on each snapshot has settings of its own
+    AnswerPlan late = says(503);
+    late.delay = seconds(5);
+    for (const std::size_t endpoint : {2U, 3U}) {
+      if (is_fallback) {
+        world.origin(endpoint).fate = [] {
+          return ConnectFate{.kind = ConnectFate::Kind::Refuse, .delay = milliseconds(500)};
+        };
+      }
+    }
+    RequestPlan request = get();
+    request.fields = "X-Pin: green\r\n";  // who has no identity is sent to the candidate by a pin
+    request.answers =
+        is_fallback ? std::vector<AnswerPlan>{sized(7)} : std::vector<AnswerPlan>{late, sized(7)};
+    ask(world, request);
+    world.run_for(milliseconds(100));
+    world.disable(PoolName::Blue, 2);  // the settings of the request are in no snapshot any more
+    world.disable(PoolName::Blue, 1);
+    finish(world);
+    CHECK(status(world, 0) == 200);
+    CHECK(field(world, 0, "Sluice-Pool") == "blue");
+    CHECK(field(world, 0, "Set-Cookie").starts_with("sid="));
+  }
+}
+
+TEST_CASE("sim retry: the time of a try ends nothing that nothing can follow", "[sim][retry]") {
+  WorldOptions options = with_endpoints(2, 1);
+  options.service.repeats.retry.per_try_timeout = seconds(1);
+  options.service.repeats.retry_budget = {core::BasisPoints::of(0)};
+  SimWorld world(options);
+  AnswerPlan late = sized(7);
+  late.delay = milliseconds(2500);
+  AnswerPlan hinted = late;
+  hinted.informational = 1;  // and then it can't be repeated
+  for (int i = 0; i < 20; ++i) ask(world, of("GET", {late}));
+  ask(world, of("GET", {hinted}));
+  finish(world);
+  for (unsigned i = 0; i < 21; ++i) CHECK(status(world, i) == 200);
+}
+
+TEST_CASE("sim rescue: what was sent to the candidate does not fall back to the live pool",
+          "[sim][rescue]") {
+  for (const std::string method : {"PUT", "DELETE", "GET"}) {
+    WorldOptions options = all_to_candidate();
+    options.service.repeats.rescue = {};
+    SimWorld world(options);
+    world.split(10'000);
+    ask_all(world, {of("GET", {sized(3)}), of(method, first({.deed = AnswerPlan::Deed::Leave}))},
+            {.think = seconds(1)});
+    world.run_for(milliseconds(500));
+    world.origin(1).fate = [&world] {
+      return ConnectFate{.kind =
+                             world.origin(1).connects > 1 ? kRefuse : ConnectFate::Kind::Accept};
+    };
+    finish(world);
+    INFO(method);
+    CHECK(status(world, 1) == 502);
+    CHECK(attempts(world, 1) == 1);
+    CHECK(world.origin(0).connects == 0);
+    CHECK(world.worker().metrics().services[0].fallbacks.read() == 0);
+  }
+}
+
+TEST_CASE("sim rescue: a retry that finds no endpoint is a rescue where those are allowed",
+          "[sim][rescue]") {
+  SimWorld world(all_to_candidate());
+  world.split(10'000);
+  world.origin(1).fate = [&world] {
+    return ConnectFate{.kind = world.origin(1).connects > 1 ? kRefuse : ConnectFate::Kind::Accept};
+  };
+  ask(world, of("GET", first(says(503))));
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(line(world, 0).rescued_from == "green");
+  CHECK(line(world, 0).reason == "rescue");
+}
+
+TEST_CASE("sim retry: many kept connections that end at once need no budget", "[sim][retry]") {
+  WorldOptions options = with_endpoints(2, 1);
+  options.service.repeats.retry_budget = {core::BasisPoints::of(0)};
+  SimWorld world(options);
+  for (int i = 0; i < 30; ++i) {
+    RequestPlan again = of("GET", first({.deed = AnswerPlan::Deed::Leave}));
+    AnswerPlan slow = sized(3);
+    slow.delay = milliseconds(10);
+    ask_all(world, {get(slow), again}, {.think = seconds(1)});
+  }
+  finish(world);
+  for (unsigned i = 0; i < 60; ++i) CHECK(status(world, i) == 200);
+}
+
+TEST_CASE("sim retry: the connection of an answer that is not passed on is kept when it came whole",
+          "[sim][retry]") {
+  WorldOptions options = all_to_candidate();
+  options.service.repeats.retry.retries_max = 0;
+  SimWorld world(options);
+  world.split(10'000);
+  for (int i = 0; i < 10; ++i) {
+    ask(world, of("GET", first(says(503))));
+    world.settle();
+  }
+  AnswerPlan large = says(503);
+  large.size = 200'000;
+  ask(world, of("GET", first(large)));
+  world.settle();
+  const std::size_t before = world.origin(1).connects;
+  CHECK(before <= 3);  // chance cuts some reads in two
+  ask(world, of("GET", first(says(503))));
+  finish(world);
+  CHECK(world.origin(1).connects == before + 1);  // the large one was cut
+  for (unsigned i = 0; i < 12; ++i) CHECK(status(world, i) == 200);
+}
+
+TEST_CASE("sim fault: the candidate's users that would wait too long get the live pool",
+          "[sim][fault]") {
+  WorldOptions options = all_to_candidate();
+  options.service.max_pending = 2;
+  SimWorld world(options);
+  world.split(10'000);
+  meet(world.origin(1), ConnectFate::Kind::NoAnswer);
+  for (int i = 0; i < 10; ++i) ask(world, of("POST", {sized(4)}));
+  world.run_for(milliseconds(100));
+  std::size_t served = 0;
+  for (unsigned i = 0; i < 10; ++i) served += status(world, i) == 200 ? 1U : 0U;
+  CHECK(served == 8);
+  finish(world);
+  for (unsigned i = 0; i < 10; ++i) CHECK(status(world, i) == 200);
+}
+
+TEST_CASE("sim pace: who uploads a byte now and then must take its answer all the same",
+          "[sim][pace]") {
+  SimWorld world(calm());
+  AnswerPlan early = sized(1'000'000);
+  early.is_early = true;
+  RequestPlan post{.method = "POST", .form = BodyForm::Length, .body = 10'000, .answers = {early}};
+  SimClient& client = ask(
+      world, post, {.most_written = 200, .write_pause = seconds(10), .sends_on_after_final = true});
+  client.stop_reading();
+  REQUIRE(world.run_until([&] { return world.worker().load().requests == 1; }));
+  CHECK(world.run_until([&] { return world.worker().load().requests == 0; }, seconds(100)));
+  finish(world);
+  CHECK(line(world, 0).error == "the client stopped reading");
+}
+
+TEST_CASE("sim tunnel: a request whose upgrade is not granted has no place from its answer on",
+          "[sim][tunnel]") {
+  WorldOptions options = calm();
+  options.tunnels_max = 1;
+  SimWorld world(options);
+  SimClient& slow = ask(world, {.upgrades = true, .answers = {sized(500'000)}});
+  slow.stop_reading();
+  world.run_for(seconds(1));
+  ask(world, {.upgrades = true, .tunnel_up = 5, .tunnel_down = 5, .answers = {{.status = 101}}});
+  world.run_for(seconds(1));
+  CHECK(status(world, 1) == 101);
+  slow.go_on_reading();
+  finish(world);
+}
+
+TEST_CASE("sim retry: a key without a value is none", "[sim][retry]") {
+  WorldOptions options = with_endpoints(2, 1);
+  options.service.repeats.trusts_idempotency_key = true;
+  SimWorld world(options);
+  RequestPlan empty = of("POST", first(says(503)));
+  empty.fields = "Idempotency-Key: \r\n";
+  ask(world, empty);
+  finish(world);
+  CHECK(status(world, 0) == 503);
+}
+
 }  // namespace sluice::sim

@@ -108,7 +108,7 @@ struct Repeats {
   policy::RetryRule retry;
   policy::Budget retry_budget{core::BasisPoints::of(2000)};
   bool trusts_idempotency_key = false;  // a request with Idempotency-Key is safe to repeat
-  policy::FailureSet rescue = policy::kUsualFailures;
+  policy::FailureSet rescue = policy::kUsualRescues;
   policy::Budget rescue_budget{core::BasisPoints::of(core::BasisPoints::kAll)};
 };
 /// What happens to the users of a candidate of which no endpoint can be used: the live pool takes

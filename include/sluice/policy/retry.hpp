@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -50,6 +51,9 @@ class FailureSet {
 inline constexpr FailureSet kUsualFailures{Failure::Connect,   Failure::Lost,
                                            Failure::TimedOut,  Failure::Status502,
                                            Failure::Status503, Failure::Status504};
+/// Likewise of a rescue: what can't be connected falls back anyway.
+inline constexpr FailureSet kUsualRescues{Failure::Lost, Failure::TimedOut, Failure::Status502,
+                                          Failure::Status503, Failure::Status504};
 /// The word of the configuration.
 std::string_view text(Failure failure);
 /// nullopt: nobody's failure.
@@ -95,8 +99,17 @@ struct Budget {
   core::BasisPoints share;
   static constexpr std::uint32_t kLeast = 3;  // so that a quiet pool has any
 
-  /// One more beside `repeating`, of `in_flight`?
-  bool allows(std::uint32_t repeating, std::uint32_t in_flight) const;
+  /// How many of `in_flight` may be repetitions.
+  std::uint32_t most(std::uint32_t in_flight) const;
 };
+
+/// One more in `counted`, if there are fewer than `most`. Exact, for all workers.
+inline bool take_place(std::atomic<std::uint32_t>& counted, std::uint32_t most) {
+  std::uint32_t now = counted.load(std::memory_order_relaxed);
+  while (now < most) {
+    if (counted.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
 
 }  // namespace sluice::policy

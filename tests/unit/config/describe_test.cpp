@@ -220,13 +220,17 @@ config::Service service(core::Rng& rng, std::size_t number) {
     }
     return set;
   };
+  policy::FailureSet rescues;
+  for (const policy::Failure failure : policy::kAllFailures) {
+    if (failure != policy::Failure::Connect && rng.below(2) == 0) rescues.add(failure);
+  }
   s.repeats = {.retry = {.retries_max = rng.below(11),
                          .when = failures(),
                          .per_try_timeout = duration_or_off(rng),
                          .back_off = core::Millis(rng.below(10'001))},
                .retry_budget = {core::BasisPoints::make(rng.below(10'001), "").value()},
                .trusts_idempotency_key = rng.below(2) == 0,
-               .rescue = failures(),
+               .rescue = rescues,
                .rescue_budget = {core::BasisPoints::make(rng.below(10'001), "").value()}};
   if (rng.below(2) == 0) s.max_pending = 1 + rng.below(10'000'000);
   const auto rate = [&rng](core::Millis idle) {
@@ -502,7 +506,7 @@ services:
       back_off: 25ms
       idempotency_key: off
     rescue:
-      when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
+      when: ["reset_before_response", "timeout", "502", "503", "504"]
       budget: 100%
     circuit_breaker: {max_pending: off}
     rate_limits: []

@@ -81,7 +81,7 @@ TEST_CASE("wrong configuration: data rates", "[config][wrong]") {
 TEST_CASE("wrong configuration: retries and rescue", "[config][wrong]") {
   constexpr const char* kFailure =
       ", expected one of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
-  const std::array<Wrong, 8> table{{
+  const std::array<Wrong, 9> table{{
       {"    retry: {attempts: 11}\n",
        "sluice.yaml:8:23: 'attempts' is '11', expected a number from 0 to 10"},
       {"    retry: {budget: 101%}\n",
@@ -98,6 +98,9 @@ TEST_CASE("wrong configuration: retries and rescue", "[config][wrong]") {
        "sluice.yaml:8:30: 'idempotency_key' is 'yes', expected on or off"},
       {"    retry: off\n",
        "sluice.yaml:8:12: 'retry' is 'off', expected a map of rules of retries"},
+      {"    rescue: {when: [connect_failure]}\n",
+       "sluice.yaml:8:21: 'connect_failure' in 'when', expected one of reset_before_response, "
+       "timeout, 500, 502, 503, 504"},
       {"    rescue: {attempts: 1}\n",
        "sluice.yaml:8:14: unknown key 'attempts' in 'rescue' of service 'shop', expected one of "
        "when, budget; it is a key of services[].retry"},

@@ -126,17 +126,21 @@ TEST_CASE("retry: the pause is jittered, doubles and has an end", "[policy][retr
 TEST_CASE("retry budget: a share of what is in flight, and never less than three",
           "[policy][retry]") {
   const Budget fifth{core::BasisPoints::make(2000, "").value()};
-  CHECK(fifth.allows(0, 0));
-  CHECK(fifth.allows(2, 0));
-  CHECK_FALSE(fifth.allows(3, 0));
-  CHECK_FALSE(fifth.allows(3, 19));
-  CHECK(fifth.allows(3, 20));
-  CHECK_FALSE(fifth.allows(4, 20));
-  CHECK(fifth.allows(199, 1000));
-  CHECK_FALSE(fifth.allows(200, 1000));
+  CHECK(fifth.most(0) == 3);
+  CHECK(fifth.most(19) == 3);
+  CHECK(fifth.most(20) == 4);
+  CHECK(fifth.most(24) == 4);
+  CHECK(fifth.most(1000) == 200);
   const Budget none{core::BasisPoints::make(0, "").value()};
-  CHECK(none.allows(2, 1'000'000));
-  CHECK_FALSE(none.allows(3, 1'000'000));
+  CHECK(none.most(1'000'000) == 3);
   const Budget all{core::BasisPoints::make(10'000, "").value()};
-  CHECK(all.allows(4'294'967'294U, 4'294'967'295U));
+  CHECK(all.most(4'294'967'295U) == 4'294'967'295U);
+}
+
+TEST_CASE("retry budget: one more only below the most", "[policy][retry]") {
+  std::atomic<std::uint32_t> counted{2};
+  CHECK_FALSE(take_place(counted, 2));
+  CHECK(counted == 2);
+  CHECK(take_place(counted, 3));
+  CHECK(counted == 3);
 }
