@@ -25,10 +25,27 @@ Json drain_json(const control::DrainView& drain) {
           {"tunnels", drain.tunnels}};
 }
 
-/// Of host names only.
+/// The names of an address, and why an endpoint is not up.
 void add_names(const control::EndpointView& endpoint, Json& json) {
   if (!endpoint.names.empty()) json["names"] = endpoint.names;
   if (!endpoint.why_down.empty()) json["reason"] = endpoint.why_down;
+  if (endpoint.is_out_by_health() && !endpoint.health->reason.empty())
+    json["reason"] = endpoint.health->reason;
+}
+
+/// Of endpoints whose health somebody looks after.
+Json health_json(const control::HealthView& health) {
+  Json json{{"state", health.state},
+            {"since", core::format_rfc3339(health.since)},
+            {"share_basis_points", health.share * 10}};
+  if (!health.reason.empty()) json["reason"] = health.reason;
+  if (health.memory_percent) json["memory_percent"] = *health.memory_percent;
+  if (!health.dependencies.empty()) {
+    Json& dependencies = json["dependencies"];
+    for (const auto& each : health.dependencies)
+      dependencies[each.name] = each.is_up ? "up" : "down";
+  }
+  return json;
 }
 
 Json pool_json(const std::vector<control::EndpointView>& endpoints) {
@@ -38,6 +55,7 @@ Json pool_json(const std::vector<control::EndpointView>& endpoints) {
               {"state", control::text(endpoint.state)},
               {"in_flight", endpoint.in_flight}};
     add_names(endpoint, json);
+    if (endpoint.health) json["health"] = health_json(*endpoint.health);
     list.push_back(std::move(json));
   }
   return {{"endpoints", std::move(list)}};

@@ -61,6 +61,8 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version, Notices& 
       reserve_(std::make_shared<net::DescriptorReserve>()),
       control_(clock_, random_seed()),
       connector_(control_, {reserve_, net::DescriptorClaim::Answer}),
+      checks_(control_, {reserve_, net::DescriptorClaim::None}),
+      commands_(control_),
       cells_(worker_count_),
       identity_status_(config_.identity_files, clock_.wall()),
       parts_(config::build_static(config_, cells_)),
@@ -104,7 +106,9 @@ core::Status ProxyProcess::start(control::StateSource source) {
                                 .connector = connector_,
                                 .loop = control_.core(),
                                 .workers = std::move(ports),
-                                .notice = [this](const std::string& line) { notice(line); }},
+                                .notice = [this](const std::string& line) { notice(line); },
+                                .commands = &commands_,
+                                .checks = &checks_},
       std::move(*state));
   controller_->start();
   watch_identity_files();

@@ -17,6 +17,7 @@
 #include "net/descriptor_reserve.hpp"
 #include "net/event_loop.hpp"
 #include "net/listen_socket.hpp"
+#include "net/process_runner.hpp"
 #include "net/signals.hpp"
 #include "net/system_clock.hpp"
 #include "net/thread_resolver.hpp"
@@ -76,6 +77,8 @@ class ProxyProcess {
   const std::shared_ptr<net::DescriptorReserve> reserve_;
   net::EventLoop control_;
   net::SocketConnector connector_;
+  net::SocketConnector checks_;  // of health: what is kept for the operator is not for them
+  net::ProcessRunner commands_;
   config::CellRegistry cells_;
   IdentityStatus identity_status_;
   // Lists and services with names: replaced when their files or addresses change, then republished

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/console.hpp"
+#include "cli/status_view.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -38,13 +39,37 @@ DrainState drain_state(const Json& json) {
           json.value("tunnels", std::uint64_t{0})};
 }
 
-/// `reason` of a name without an address; `names` of an address that names have.
+void add_note(std::string& note, std::string_view more, std::string_view between) {
+  if (more.empty()) return;
+  if (!note.empty()) note += between;
+  note += more;
+}
+
+/// What of its health an operator would ask about.
+std::string health_note(const Json& health, bool is_up) {
+  std::string note;
+  const unsigned share = health.value("share_basis_points", 10'000U);
+  if (is_up && share < 10'000) note = "starts slowly, at " + percent_text(share) + " of its share";
+  if (is_up && health.contains("reason"))
+    add_note(note, "last check: " + health.at("reason").get<std::string>(), "; ");
+  const auto dependencies = health.value("dependencies", Json::object());
+  for (const auto& [name, state] : dependencies.items()) {
+    if (state == "down") add_note(note, name + " is down", "; ");
+  }
+  return note;
+}
+
+/// `reason` of one that is down, also of a name without an address; `names` of an address that
+/// names have.
 EndpointState endpoint_state(const Json& json) {
   EndpointState endpoint{json.at("address").get<std::string>(), json.value("state", "up"),
-                         json.value("in_flight", std::uint64_t{0}), json.value("reason", "")};
-  for (const Json& name : json.value("names", Json::array())) {
-    endpoint.note += (endpoint.note.empty() ? "" : ", ") + name.get<std::string>();
-  }
+                         json.value("in_flight", std::uint64_t{0}), ""};
+  for (const Json& name : json.value("names", Json::array()))
+    add_note(endpoint.note, name.get<std::string>(), ", ");
+  add_note(endpoint.note, json.value("reason", ""), "; ");
+  const auto health = json.find("health");
+  if (health != json.end())
+    add_note(endpoint.note, health_note(*health, endpoint.state == "up"), "; ");
   return endpoint;
 }
 

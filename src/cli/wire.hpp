@@ -23,7 +23,7 @@ struct EndpointState {
   std::string address;
   std::string state;
   std::uint64_t in_flight = 0;
-  std::string note = {};  // the names that have the address, or why a name is down
+  std::string note = {};  // the names that have the address, why it is down, what ails it
 };
 
 struct PoolState {

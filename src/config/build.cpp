@@ -85,6 +85,10 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   settings->adds_via = service.adds_via;
   settings->drain_deadline = service.drain_deadline;
   settings->tunnels = service.tunnels;
+  settings->health_check = service.health_check;
+  settings->outliers = service.outliers;
+  settings->slow_start = service.slow_start;
+  settings->on_pool_down = service.on_pool_down;
   return settings;
 }
 

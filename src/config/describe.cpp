@@ -188,6 +188,49 @@ std::string number_or(const std::optional<Number>& number, std::string_view none
   return number ? std::to_string(*number) : std::string(none);
 }
 
+std::string percent_or_off(const std::optional<core::BasisPoints>& percent) {
+  return percent ? percent->percent() : "off";
+}
+
+std::string check_request(const policy::HealthCheck& check) {
+  if (check.type == policy::HealthCheck::Type::Tcp) return "      type: tcp\n";
+  std::string out = fmt::format("      type: http\n      method: {}\n      path: {}\n",
+                                check.method, in_quotes(check.path));
+  if (!check.host.empty()) out += fmt::format("      host: {}\n", in_quotes(check.host));
+  out += fmt::format("      expect_status: {}-{}\n", check.status_least, check.status_most);
+  if (!check.body.empty()) out += fmt::format("      expect_body: {}\n", in_quotes(check.body));
+  return out;
+}
+
+std::string health_check(const policy::HealthCheck& check) {
+  if (!check.is_on) return "    health_check: off\n";
+  std::string out = "    health_check:\n" + check_request(check);
+  out += fmt::format(
+      "      interval: {}\n      fast_interval: {}\n      jitter: {}\n      timeout: {}\n",
+      core::format_duration(check.interval), core::format_duration(check.fast_interval),
+      check.jitter.percent(), core::format_duration(check.timeout));
+  out +=
+      fmt::format("      healthy_after: {}\n      unhealthy_after: {}\n      memory_limit: {}\n",
+                  check.healthy_after, check.unhealthy_after, percent_or_off(check.memory_limit));
+  if (!check.hook.empty()) out += fmt::format("      hook: {}\n", list(check.hook, in_quotes));
+  return out + fmt::format("      hook_timeout: {}\n", core::format_duration(check.hook_timeout));
+}
+
+std::string outliers(const policy::OutlierPolicy& policy) {
+  if (!policy.is_on()) return "    outlier_detection: off\n";
+  return fmt::format(
+      "    outlier_detection:\n      consecutive_failures: {}\n      base_ejection_time: {}\n"
+      "      max_ejection_time: {}\n      max_ejected: {}\n",
+      policy.consecutive_failures, core::format_duration(policy.base_time),
+      core::format_duration(policy.max_time), policy.max_ejected.percent());
+}
+
+std::string health(const Service& s) {
+  return health_check(s.health_check) + outliers(s.outliers) +
+         fmt::format("    slow_start: {}\n    on_pool_down: {}\n", duration_or_off(s.slow_start),
+                     model::text(s.on_pool_down));
+}
+
 std::string limit_key(const model::LimitKeyPart& part) {
   using Kind = model::LimitKeyPart::Kind;
   const std::string_view kind = model::text(part.kind);
@@ -246,7 +289,7 @@ std::string describe_service(const Config& config, const Service& s) {
   return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) +
          fmt::format("    circuit_breaker: {{max_pending: {}}}\n",
                      number_or(s.max_pending, "off")) +
-         rate_limits(s);
+         health(s) + rate_limits(s);
 }
 
 std::string describe_process(const Config& c) {

@@ -35,6 +35,9 @@ constexpr string_view kFormats[] = {"json", "combined"};
 constexpr string_view kPoolNames[] = {"blue", "green"};
 constexpr string_view kTargets[] = {"blue", "green", "live", "candidate"};
 constexpr string_view kTunnelPolicies[] = {"drain", "keep", "close"};
+constexpr string_view kOnPoolDown[] = {"fallback", "fail"};
+constexpr string_view kCheckTypes[] = {"http", "tcp"};
+constexpr string_view kCheckMethods[] = {"GET", "HEAD", "OPTIONS"};
 constexpr string_view kExposed[] = {"pool",   "generation", "reason",
                                     "bucket", "endpoint",   "rescued"};
 constexpr string_view kFailureWords[] = {
@@ -312,7 +315,6 @@ constexpr Key kServiceKeys[] = {
      .about = "bounds in time",
      .form = Form::Map},
     {.name = "limits", .expects = "a map of limits", .about = "bounds in size", .form = Form::Map},
-    later("health_check", "active checks of endpoints"),
     {.name = "retry",
      .expects = "a map of rules of retries",
      .about = "when a request is sent again to its pool",
@@ -325,6 +327,33 @@ constexpr Key kServiceKeys[] = {
      .expects = "a map with 'max_pending'",
      .about = "bounds on what waits for a pool",
      .form = Form::Map},
+    {.name = "health_check",
+     .expects = "a map of checks, or off",
+     .about = "both pools are asked all the time whether they are well; `health_check: {}` with "
+              "the values below",
+     .form = Form::Map,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "outlier_detection",
+     .expects = "a map of thresholds, or off",
+     .about = "an endpoint that fails request after request is left out for a while",
+     .form = Form::Map,
+     .words = kOff,
+     .fallback = "off"},
+    {.name = "slow_start",
+     .expects = "a duration from 1ms to 1h such as 10s, or off",
+     .about = "over which an endpoint that was out gets its whole share again",
+     .form = Form::Duration,
+     .range = {1, kHour},
+     .words = kOff,
+     .fallback = "10s"},
+    {.name = "on_pool_down",
+     .expects = "fallback or fail",
+     .about = "users of a candidate without a usable endpoint: the live pool takes them, or they "
+              "get a 503",
+     .form = Form::Word,
+     .words = kOnPoolDown,
+     .fallback = "fallback"},
     {.name = "rate_limits",
      .expects = "a list of at most 16 limits",
      .about = "how many requests a user, an address or another key may send; all limits that match "
@@ -701,6 +730,128 @@ constexpr Key kCircuitBreakerKeys[] = {
     later("fallback", "where the candidate's users go"),
 };
 
+constexpr Key kHealthCheckKeys[] = {
+    {.name = "type",
+     .expects = "http or tcp",
+     .about = "what an endpoint must do: answer a request, or only accept a connection",
+     .form = Form::Word,
+     .words = kCheckTypes,
+     .fallback = "http"},
+    {.name = "method",
+     .expects = "GET, HEAD or OPTIONS",
+     .about = "of the request",
+     .form = Form::Word,
+     .words = kCheckMethods,
+     .fallback = "GET"},
+    {.name = "path",
+     .expects = "a path such as /healthz?full=1, at most 1024 bytes",
+     .about = "of the request, with its query",
+     .form = Form::Target,
+     .range = {1, limits::kHealthPathMax},
+     .fallback = "/healthz"},
+    {.name = "host",
+     .expects = "a host name such as shop.internal, or an address",
+     .about = "`Host` of the request",
+     .form = Form::Host,
+     .fallback_words = "the endpoint's address and port"},
+    {.name = "expect_status",
+     .expects = "a status such as 200, or a range such as 200-299",
+     .about = "of a good answer, from 200 to 599",
+     .form = Form::Statuses,
+     .fallback = "200-299"},
+    {.name = "expect_body",
+     .expects = "text of at most 256 bytes without control characters",
+     .about = "stands somewhere in the first 64 KiB of a good answer's body",
+     .form = Form::Text,
+     .range = {1, limits::kHealthTextMax}},
+    {.name = "interval",
+     .expects = "a duration from 100ms to 24h such as 5s",
+     .about = "from one check of an endpoint to the next",
+     .form = Form::Duration,
+     .range = {100, kDay},
+     .fallback = "5s"},
+    {.name = "fast_interval",
+     .expects = "a duration from 100ms to 24h such as 1s",
+     .about = "the same while it is in doubt: not checked yet, failing or coming back; no longer "
+              "than `interval`",
+     .form = Form::Duration,
+     .range = {100, kDay},
+     .fallback = "1s"},
+    {.name = "jitter",
+     .expects = "a percentage from 0% to 50%",
+     .about = "by which an interval is shorter or longer at random, so that checks do not come all "
+              "at once",
+     .form = Form::Percent,
+     .fallback = "10%"},
+    {.name = "timeout",
+     .expects = "a duration from 10ms to 1m such as 2s",
+     .about = "of one check, the connect included",
+     .form = Form::Duration,
+     .range = {10, 60 * kSecond},
+     .fallback = "2s"},
+    {.name = "healthy_after",
+     .expects = "a number from 1 to 100",
+     .about = "good checks in a row that bring an endpoint back; the very first needs one",
+     .form = Form::Number,
+     .range = {1, 100},
+     .fallback = "2"},
+    {.name = "unhealthy_after",
+     .expects = "a number from 1 to 100",
+     .about = "bad checks in a row that take an endpoint out",
+     .form = Form::Number,
+     .range = {1, 100},
+     .fallback = "3"},
+    {.name = "memory_limit",
+     .expects = "a percentage from 1% to 100%, or off",
+     .about = "an endpoint that reports more (`Sluice-Health: ready; memory=91`) gets no new "
+              "requests",
+     .form = Form::Percent,
+     .words = kOff,
+     .fallback = "90%"},
+    {.name = "hook",
+     .expects = "a list of 1 to 32 words, the first an absolute path",
+     .about = "program that is run, without a shell, when an endpoint is taken out: by its checks, "
+              "by its own word or for its memory",
+     .form = Form::Text,
+     .range = {1, limits::kHookWordMax},
+     .item = "text of at most 4096 bytes without control characters",
+     .items = {1, limits::kHookWordsMax}},
+    {.name = "hook_timeout",
+     .expects = "a duration from 100ms to 1h such as 30s",
+     .about = "after which a hook that still runs is killed",
+     .form = Form::Duration,
+     .range = {100, kHour},
+     .fallback = "30s"},
+};
+
+constexpr Key kOutlierKeys[] = {
+    {.name = "consecutive_failures",
+     .expects = "a number from 1 to 1000",
+     .about = "failures in a row that take an endpoint out: no connection, no answer in time, an "
+              "answer that breaks off, status 5xx",
+     .form = Form::Number,
+     .range = {1, 1000},
+     .fallback = "5"},
+    {.name = "base_ejection_time",
+     .expects = "a duration from 100ms to 24h such as 10s",
+     .about = "how long it is out; each time it fails again soon after it came back twice as long",
+     .form = Form::Duration,
+     .range = {100, kDay},
+     .fallback = "10s"},
+    {.name = "max_ejection_time",
+     .expects = "a duration from 100ms to 24h such as 5m",
+     .about = "no longer than that; not below `base_ejection_time`",
+     .form = Form::Duration,
+     .range = {100, kDay},
+     .fallback = "5m"},
+    {.name = "max_ejected",
+     .expects = "a percentage from 0% to 100% with at most two decimals",
+     .about = "of a pool's endpoints, rounded down, that may be out like this at once; the last "
+              "usable one always stays",
+     .form = Form::Percent,
+     .fallback = "50%"},
+};
+
 constexpr Key rate_key(string_view about) {
   return {.name = "rate", .expects = kRate, .about = about, .form = Form::Rate};
 }
@@ -853,6 +1004,8 @@ constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
 constinit const Table kRetry{"services[].retry", kRetryKeys};
 constinit const Table kRescue{"services[].rescue", kRescueKeys};
 constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
+constinit const Table kHealthCheck{"services[].health_check", kHealthCheckKeys};
+constinit const Table kOutliers{"services[].outlier_detection", kOutlierKeys};
 constinit const Table kRateLimit{"services[].rate_limits[]", kRateLimitKeys, {}, {}, {}, kBounds};
 constinit const Table kLimitKey{"services[].rate_limits[].key[]", kLimitKeyKeys, {1, 1}};
 constinit const Table kLimitCandidate{
@@ -862,16 +1015,16 @@ constinit const Table kLimitMatch{"services[].rate_limits[].match", kLimitMatchK
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 25> kAll{
-      &kTop,        &kProcessLimits, &kListener,
-      &kAdmin,      &kAdminSocket,   &kAdminHttp,
-      &kAccessLog,  &kService,       &kIdentity,
-      &kMintCookie, &kPools,         &kPool,
-      &kInitial,    &kDrain,         &kPin,
-      &kSegment,    &kTimeouts,      &kServiceLimits,
-      &kRetry,      &kRescue,        &kCircuitBreaker,
-      &kRateLimit,  &kLimitKey,      &kLimitCandidate,
-      &kLimitMatch};
+  static constexpr std::array<const Table*, 27> kAll{
+      &kTop,         &kProcessLimits,  &kListener,
+      &kAdmin,       &kAdminSocket,    &kAdminHttp,
+      &kAccessLog,   &kService,        &kIdentity,
+      &kMintCookie,  &kPools,          &kPool,
+      &kInitial,     &kDrain,          &kPin,
+      &kSegment,     &kTimeouts,       &kServiceLimits,
+      &kRetry,       &kRescue,         &kCircuitBreaker,
+      &kHealthCheck, &kOutliers,       &kRateLimit,
+      &kLimitKey,    &kLimitCandidate, &kLimitMatch};
   return kAll;
 }
 

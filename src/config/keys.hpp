@@ -25,6 +25,8 @@ enum class Form {
   QueryName,      // config::is_query_name()
   Host,           // config::normal_host()
   Path,           // config::normal_path_prefix()
+  Target,         // a path with a query, as it stands in a request line
+  Statuses,       // one status from 200 to 599, or a range of them
   Mode,           // octal permissions
   Address,        // IP and port
   AddressOrPath,  // or unix: and a path of at most range.most bytes
@@ -80,8 +82,8 @@ struct Table {
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
     kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
-    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kRateLimit, kLimitKey, kLimitMatch,
-    kLimitCandidate;
+    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kHealthCheck, kOutliers, kRateLimit,
+    kLimitKey, kLimitMatch, kLimitCandidate;
 }
 
 std::span<const Table* const> all_tables();

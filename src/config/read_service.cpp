@@ -112,6 +112,16 @@ void read_drain(Reader& in, Value value, const std::string& label, Service& serv
   if (const auto v = drain.get("websockets")) read_tunnel_policy(in, *v, service.tunnels);
 }
 
+void read_on_pool_down(Reader& in, Value value, model::OnPoolDown& target) {
+  using model::OnPoolDown;
+  for (const OnPoolDown policy : {OnPoolDown::Fallback, OnPoolDown::Fail}) {
+    if (!value.is(model::text(policy))) continue;
+    target = policy;
+    return;
+  }
+  report_bad_word(in, value);
+}
+
 // Everyone would get 503 from the first request on.
 void check_live_pool(Reader& in, Place at, const std::string& label, const Service& service) {
   if (!service.pools[core::index(service.initial_live)].endpoints.empty()) return;
@@ -175,6 +185,12 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.get("retry")) read_retry(in, *v, label, service.repeats);
   if (const auto v = section.get("rescue")) read_rescue(in, *v, label, service.repeats);
   if (const auto v = section.get("circuit_breaker")) read_circuit_breaker(in, *v, label, service);
+  if (const auto v = section.get("health_check"))
+    read_health_check(in, *v, label, service.health_check);
+  if (const auto v = section.get("outlier_detection"))
+    read_outliers(in, *v, label, service.outliers);
+  if (const auto v = section.get("slow_start")) read_duration(in, *v, service.slow_start);
+  if (const auto v = section.get("on_pool_down")) read_on_pool_down(in, *v, service.on_pool_down);
   if (const auto v = section.get("pins")) read_pins(in, *v, label, service, config.identity_files);
   if (const auto v = section.get("rate_limits"))
     read_rate_limits(in, *v, label, service.rate_limits);

@@ -46,6 +46,11 @@ void settle_min_rates(Service& service);
 
 void report_listed_twice(Reader& in, Value item, std::string_view text);
 
+void read_health_check(Reader& in, Value value, const std::string& service_label,
+                       policy::HealthCheck& check);
+void read_outliers(Reader& in, Value value, const std::string& service_label,
+                   policy::OutlierPolicy& outliers);
+
 /// The name of a header field; `Sluice-*` is refused, as such fields of clients are removed before
 /// anyone looks.
 bool read_header_name(Reader& in, Value value, std::string& target);

@@ -231,7 +231,7 @@ std::optional<Refusal> check_name_of(const KnownService& service,
 
 bool is_usable(const KnownEndpoint& endpoint, const model::ServiceTraffic& traffic,
                core::PoolName pool) {
-  return !endpoint.is_down &&
+  return !endpoint.is_down && !endpoint.is_unhealthy &&
          traffic.mode_of(pool, endpoint.text, endpoint.names) == model::EndpointMode::Enabled;
 }
 
@@ -239,6 +239,11 @@ bool is_usable(const KnownEndpoint& endpoint, const model::ServiceTraffic& traff
 std::string way_back(const KnownService& service, const model::ServiceTraffic& traffic,
                      core::PoolName pool) {
   const auto& endpoints = service.endpoints[core::index(pool)];
+  const bool waits_for_health = std::ranges::any_of(endpoints, [&](const KnownEndpoint& endpoint) {
+    return endpoint.is_unhealthy &&
+           traffic.mode_of(pool, endpoint.text, endpoint.names) == model::EndpointMode::Enabled;
+  });
+  if (waits_for_health) return "its health brings one back";
   const bool waits_for_name = std::ranges::any_of(endpoints, [&](const KnownEndpoint& endpoint) {
     return endpoint.is_down && traffic.mode_of(pool, endpoint.text) == model::EndpointMode::Enabled;
   });
@@ -285,10 +290,12 @@ std::vector<KnownService> known_services(
   for (const auto& service : services) {
     KnownService& each = known.emplace_back();
     each.name = service->name;
+    each.on_pool_down = service->on_pool_down;
     for (const model::Pool& pool : service->pools) {
       for (const model::Endpoint& endpoint : pool.endpoints) {
-        each.endpoints[core::index(pool.name)].push_back(
-            {endpoint.text, endpoint.names, !endpoint.why_down.empty()});
+        each.endpoints[core::index(pool.name)].push_back({endpoint.text, endpoint.names,
+                                                          !endpoint.why_down.empty(),
+                                                          !endpoint.health().is_usable()});
       }
     }
   }
@@ -352,7 +359,9 @@ std::vector<std::string> warnings_about(const KnownService& service,
                        way_back(service, after, after.live));
   }
   if (after.split.count() > 0 && !has_usable(service, after, after.candidate())) {
-    warnings.push_back(candidate + " has no usable endpoint: its share of the users gets " + live);
+    const bool falls_back = service.on_pool_down == model::OnPoolDown::Fallback;
+    warnings.push_back(candidate + " has no usable endpoint: its share of the users gets " +
+                       (falls_back ? live : "a 503"));
   }
   return warnings;
 }

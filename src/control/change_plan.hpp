@@ -19,12 +19,15 @@ struct KnownEndpoint {
   std::string text;                     // as users see it
   std::vector<std::string> names = {};  // of the file, that have this address
   bool is_down = false;                 // `text` is a name without an address
+  bool is_unhealthy = false;            // its health has taken it out
 };
 
-/// A service as the configuration has it, with the addresses that its names have now.
+/// A service as the configuration has it, with the addresses that its names have now, and what is
+/// known of their health.
 struct KnownService {
   std::string name;
   std::array<std::vector<KnownEndpoint>, 2> endpoints;  // by core::index(PoolName)
+  model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
 };
 
 /// Nobody is called `name`; says which names there are.
@@ -63,7 +66,7 @@ std::optional<Refusal> plan_change(const model::TrafficState& truth,
 /// no usable endpoint. Sentences; empty: nothing.
 std::vector<std::string> warnings_about(const KnownService& service,
                                         const model::ServiceTraffic& after);
-/// Whether an endpoint of the live pool is neither drained nor disabled.
+/// Whether an endpoint of the live pool is neither drained nor disabled nor out for its health.
 bool has_usable_endpoint(const KnownService& service, const model::ServiceTraffic& traffic);
 
 /// The share of all users who would get another pool, as far as the split decides: exact while the

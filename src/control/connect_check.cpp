@@ -77,8 +77,9 @@ bool ConnectCheck::start_next(PoolState& pool) {
   const auto& endpoints = pool.target.pool->endpoints;
   while (pool.has_more() && !endpoints[pool.next].is_usable()) {
     const model::Endpoint& passed = endpoints[pool.next++];
-    if (!passed.is_disabled && !pool.is_tried)
-      pool.last_error = "has no usable endpoint: " + passed.text + ": " + passed.why_down;
+    if (passed.is_disabled || pool.is_tried) continue;
+    pool.last_error = "has no usable endpoint: " + passed.text + ": " +
+                      (passed.why_down.empty() ? "its health has taken it out" : passed.why_down);
   }
   if (!pool.has_more()) return false;
   const model::Endpoint& endpoint = endpoints[pool.next++];

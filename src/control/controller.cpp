@@ -39,11 +39,22 @@ Controller::Controller(Deps deps, StartState start)
       watchdog_(deps_.loop, deps_.workers),
       shares_(deps_.loop, deps_.workers, deps_.config.services.size()),
       users_(deps_.loop, deps_.workers, deps_.config.services.size()),
-      reporter_(deps_.loop, deps_.parts.services, [this] {
-        return Reporter::Health{.is_durable = keeper_.is_durable(),
-                                .audit_waiting = deps_.store.audit_waiting(),
-                                .silent_workers = silent_workers()};
-      }) {}
+      reporter_(deps_.loop, deps_.parts.services,
+                [this] {
+                  return Reporter::Health{.is_durable = keeper_.is_durable(),
+                                          .audit_waiting = deps_.store.audit_waiting(),
+                                          .silent_workers = silent_workers()};
+                }),
+      health_({.services = deps_.parts.services,
+               .loop = deps_.loop,
+               .connector = deps_.checks != nullptr ? *deps_.checks : deps_.connector,
+               .commands = deps_.commands,
+               .events = reporter_.log(),
+               .in_force = [this](core::ServiceId id, core::PoolName name) -> const model::Pool& {
+                 return in_force(id)->pool(name);
+               },
+               .notice = deps_.notice},
+              [this] { on_health_changed(); }) {}
 
 void Controller::start() {
   publish();
@@ -69,6 +80,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   watchdog_.start();
   shares_.start();
   reporter_.start();
+  health_.start();
 }
 
 // ---- the queue ----
@@ -89,6 +101,7 @@ void Controller::submit(ChangeRequest request, ChangeReply reply) {
 }
 
 void Controller::republish() {
+  health_.follow();
   known_ = known_services(deps_.parts.services);
   is_republish_due_ = true;
   republish_if_due();
@@ -414,6 +427,13 @@ void Controller::tell_live_pool(core::ServiceId id, Telling telling) {
   const bool has_turned = reporter_.on_live_pool(service.name, traffic.live, is_usable);
   if (!is_usable && (has_turned || telling == Telling::Always))
     note("service " + service.name + ": " + warnings_about(service, traffic)[0]);
+}
+
+/// Workers read it in the cells: nothing is published.
+void Controller::on_health_changed() {
+  known_ = known_services(deps_.parts.services);
+  for (std::uint32_t id = 0; id < known_.size(); ++id)
+    tell_live_pool(core::ServiceId{id}, Telling::WhatTurned);
 }
 
 const std::shared_ptr<const model::ServiceSettings>& Controller::in_force(

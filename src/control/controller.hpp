@@ -13,6 +13,7 @@
 #include "control/connect_check.hpp"
 #include "control/drainer.hpp"
 #include "control/explain.hpp"
+#include "control/health_checker.hpp"
 #include "control/observed_share.hpp"
 #include "control/publisher.hpp"
 #include "control/reporter.hpp"
@@ -53,6 +54,8 @@ class Controller {
     net::Loop& loop;
     std::vector<model::WorkerPort*> workers;
     std::function<void(const std::string&)> notice;  // one line for the log; may be empty
+    net::CommandRunner* commands = nullptr;          // for hooks; nullptr: none runs
+    net::Connector* checks = nullptr;                // of health checks; nullptr: `connector`
   };
   Controller(Deps deps, StartState start);
   Controller(const Controller&) = delete;
@@ -95,6 +98,7 @@ class Controller {
   const std::vector<model::WorkerPort*>& workers() const { return deps_.workers; }
   bool is_durable() const { return keeper_.is_durable(); }
   const ChangeCounts& change_counts() const { return counts_; }
+  void write_health_metrics(metrics::Exposition& out) const { health_.write_metrics(out); }
   /// Records that the disk has not taken yet.
   std::size_t audit_waiting() const { return deps_.store.audit_waiting(); }
 
@@ -150,11 +154,13 @@ class Controller {
   /// That it has no usable endpoint: after each change, or when that has just become so.
   enum class Telling : std::uint8_t { Always, WhatTurned };
   void tell_live_pool(core::ServiceId id, Telling telling);
+  void on_health_changed();
   void on_drain_ended(DrainId id, const DrainReport& report);
   bool has_usable_endpoint(core::ServiceId id) const;
 
   Deps deps_;
-  std::vector<KnownService> known_;  // by ServiceId; made anew with the parts
+  // By ServiceId; made anew with the parts, and when an endpoint's health has turned
+  std::vector<KnownService> known_;
   StateKeeper keeper_;
   Publisher publisher_;
   Drainer drainer_;
@@ -164,6 +170,7 @@ class Controller {
   ObservedShare shares_;
   UserCensus users_;
   Reporter reporter_;
+  HealthChecker health_;
   ChangeCounts counts_;
 
   std::deque<Queued> rollbacks_;  // go first

@@ -8,11 +8,20 @@ namespace sluice::control {
 
 namespace {
 
+EndpointState state_by_itself(const model::Endpoint& endpoint,
+                              const std::optional<HealthView>& health) {
+  if (!endpoint.why_down.empty()) return EndpointState::Down;
+  if (endpoint.health().is_usable()) return EndpointState::Up;
+  const bool drains = health && health->state == text(policy::Health::State::Draining);
+  return drains ? EndpointState::Draining : EndpointState::Down;
+}
+
 /// What an operator has decided is said before what the endpoint would do otherwise.
-EndpointState state_of(model::EndpointMode mode, const model::Endpoint& endpoint) {
+EndpointState state_of(model::EndpointMode mode, const model::Endpoint& endpoint,
+                       const std::optional<HealthView>& health) {
   switch (mode) {
     case model::EndpointMode::Enabled:
-      return endpoint.why_down.empty() ? EndpointState::Up : EndpointState::Down;
+      return state_by_itself(endpoint, health);
     case model::EndpointMode::Draining:
       return EndpointState::Draining;
     case model::EndpointMode::Disabled:
@@ -115,12 +124,15 @@ ServiceView Controller::view_of(core::ServiceId id) const {
   for (const model::Pool& pool : in_force(id)->pools) {
     for (const model::Endpoint& endpoint : pool.endpoints) {
       const auto mode = traffic.mode_of(pool.name, endpoint.text, endpoint.names);
+      std::optional<HealthView> health = health_.view(endpoint.id);
+      const EndpointState state = state_of(mode, endpoint, health);
       view.pools[core::index(pool.name)].push_back(
           {.address = endpoint.text,
            .names = endpoint.names,
            .why_down = endpoint.why_down,
-           .state = state_of(mode, endpoint),
-           .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed)});
+           .state = state,
+           .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
+           .health = std::move(health)});
     }
   }
   return view;

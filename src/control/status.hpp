@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "control/drainer.hpp"
+#include "sluice/core/clock.hpp"
 #include "sluice/core/ids.hpp"
 #include "sluice/core/units.hpp"
+#include "sluice/policy/self_report.hpp"
 
 /// What the controller shows of itself: plain values that admin/ writes out (behaviour.md §5
 /// "Status").
@@ -22,12 +24,26 @@ struct ListenerView {
 enum class EndpointState : std::uint8_t { Up, Down, Draining, Disabled };
 std::string_view text(EndpointState state);
 
+/// What is known of an endpoint's health.
+struct HealthView {
+  std::string_view state;      // unknown, up, down, draining, ejected
+  core::WallTime since{};      // in that state
+  std::string reason = {};     // of the last bad finding, while it counts; empty: none
+  std::uint32_t share = 1000;  // of what an equal endpoint gets, in thousandths
+  std::optional<std::uint8_t> memory_percent;                     // as it says itself
+  std::vector<policy::SelfReport::Dependency> dependencies = {};  // likewise
+};
+
 struct EndpointView {
   std::string address;             // of one that is down: a name of the file
   std::vector<std::string> names;  // of the file, that have this address
   std::string why_down;            // the name has no address: why; else empty
   EndpointState state = EndpointState::Up;
   std::uint32_t in_flight = 0;
+  std::optional<HealthView> health = {};  // nullopt: nobody looks after it
+
+  /// It gets no requests for its health, whatever operators say.
+  bool is_out_by_health() const { return health && health->share == 0; }
 };
 
 /// One table of a limit: how full it is.

@@ -184,11 +184,9 @@ class Walk {
 
   bool has_endpoint(core::PoolName name) {
     const std::vector<Endpoint>& endpoints = settings().pool(name).endpoints;
-    const auto role =
-        name == out_.service->live ? policy::PoolRole::Live : policy::PoolRole::Candidate;
     return policy::pick_endpoint(
-               endpoints.size(), [&](std::size_t i) { return view_of(endpoints[i]); }, role,
-               input_.now, rng_)
+               endpoints.size(), [&](std::size_t i) { return view_of(endpoints[i]); },
+               role_of(*out_.service, name), input_.now, rng_)
         .has_value();
   }
 
@@ -196,6 +194,10 @@ class Walk {
     const core::PoolName live = out_.service->live;
     if (has_endpoint(out_.choice->pool)) return;
     if (out_.choice->pool != live) {
+      if (settings().on_pool_down == OnPoolDown::Fail) {
+        refuse({503, kNoCandidateLeft});
+        return;
+      }
       out_.before_fallback = out_.choice;
       out_.choice->pool = live;
       out_.choice->reason = policy::Reason::Fallback;

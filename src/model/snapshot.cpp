@@ -21,4 +21,14 @@ std::string_view text(TunnelPolicy policy) {
   core::unreachable();
 }
 
+std::string_view text(OnPoolDown policy) {
+  switch (policy) {
+    case OnPoolDown::Fallback:
+      return "fallback";
+    case OnPoolDown::Fail:
+      return "fail";
+  }
+  core::unreachable();
+}
+
 }  // namespace sluice::model

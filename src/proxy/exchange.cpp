@@ -243,6 +243,7 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 }
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
+  note_answer(response.status);
   if (const auto failure = policy::failure_of_status(response.status)) [[unlikely]] {
     if (try_again(*failure, "the endpoint answered with a server error")) return;
   }
@@ -298,7 +299,7 @@ policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
 }
 
 std::optional<std::size_t> Exchange::pick_endpoint() {
-  const auto role = is_candidate() ? policy::PoolRole::Candidate : policy::PoolRole::Live;
+  const policy::PoolRole role = model::role_of(*service_, choice_.pool);
   const auto view = [this](std::size_t index) { return view_endpoint(index); };
   const auto pick = [&] {
     return policy::pick_endpoint(pool().endpoints.size(), view, role, context_.loop.now(),
@@ -325,7 +326,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   end_connecting();
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
-  counters_->endpoint_failures[pool_label()].add();
+  note_failure(policy::FailureKind::Connect);
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   vacate();
@@ -353,10 +354,28 @@ void Exchange::punish(const model::Endpoint& endpoint) {
                                std::memory_order_relaxed);
 }
 
+/// Counted in the pool, and in the endpoint's own word, which passive health looks at.
+void Exchange::note_failure(policy::FailureKind kind) {
+  counters_->endpoint_failures[pool_label()].add();
+  policy::report_failure(endpoint_->cell->failures, kind, settings().outliers);
+}
+
+/// A failure that is an answer is no failure of the pool's counters: those count what the endpoint
+/// left undone.
+void Exchange::note_answer(std::uint16_t status) {
+  if (!settings().outliers.is_on()) return;
+  if (status >= 500) {
+    policy::report_failure(endpoint_->cell->failures, policy::FailureKind::Status,
+                           settings().outliers);
+  } else {
+    policy::report_success(endpoint_->cell->failures);
+  }
+}
+
 void Exchange::no_endpoint_left() {
-  if (is_candidate()) return fall_back_to_live();
-  answer(503, model::kNoEndpointLeft, Refusal::NoEndpoint,
-         error_.empty() ? "no usable endpoint" : error_);
+  if (may_leave_candidate()) return fall_back_to_live();
+  answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
+         Refusal::NoEndpoint, error_.empty() ? "no usable endpoint" : error_);
 }
 
 /// The candidate can't serve: its user gets the live pool.
@@ -519,6 +538,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                   Refusal::EndpointProtocol);
   }
   note_first_byte();
+  note_answer(response.status);
   http::ResponseForwarding with{.adds_via = settings().adds_via,
                                 .date = context_.date.value(),
                                 .request_id = request_id_,
@@ -622,7 +642,7 @@ void Exchange::on_response_timeout() {
   if (std::exchange(is_backing_off_, false)) return connect();
   if (answer_ == Answer::None) {
     constexpr std::string_view kWhy = "the endpoint did not answer in time";
-    counters_->endpoint_failures[pool_label()].add();
+    note_failure(policy::FailureKind::Timeout);
     if (try_again(policy::Failure::TimedOut, kWhy)) return;
     return answer(504, kWhy, Refusal::EndpointTimeout);
   }

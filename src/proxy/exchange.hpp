@@ -106,6 +106,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void vacate();
   void make_room_or_refuse();
   void punish(const model::Endpoint& endpoint);
+  void note_failure(policy::FailureKind kind);
+  void note_loss(UpstreamLoss loss);
+  void note_answer(std::uint16_t status);
   void no_endpoint_left();
   void fall_back_to_live();
   void move_to_live(policy::Reason why);
@@ -166,6 +169,10 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   const model::ServiceSettings& settings() const { return *service_->settings; }
   const model::Pool& pool() const { return settings().pool(choice_.pool); }
   bool is_candidate() const { return choice_.pool != service_->live; }
+  /// Whether the live pool may take over what the candidate can't do.
+  bool may_leave_candidate() const {
+    return is_candidate() && settings().on_pool_down == model::OnPoolDown::Fallback;
+  }
   bool closes_client() const;
   std::size_t pool_label() const;
 

@@ -49,7 +49,7 @@ policy::FailedAttempt Exchange::failed_attempt(Failure failure) const {
 
 void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
-  counters_->endpoint_failures[pool_label()].add();
+  note_loss(loss);
   if (answer_ == Answer::None && try_again(Failure::Lost, reason)) return;
   upstream_ = nullptr;  // it closed itself
   if (answer_ != Answer::None) return break_answer(reason);
@@ -58,6 +58,17 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
                   reason);
   answer(502, "the connection to the endpoint ended before its answer", Refusal::EndpointLost,
          reason);
+}
+
+/// A reused connection that dies before its answer has most likely idled out: no sign of ill
+/// health.
+void Exchange::note_loss(UpstreamLoss loss) {
+  const bool is_stale = upstream_->was_reused() && !upstream_->response_began();
+  if (is_stale && loss != UpstreamLoss::Malformed) {
+    counters_->endpoint_failures[pool_label()].add();
+  } else {
+    note_failure(policy::FailureKind::Broken);
+  }
 }
 
 /// Begins another attempt, if there is one to be made; else the caller answers. `why` is for the
@@ -93,7 +104,7 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
 
 bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   const model::Repeats& repeats = settings().repeats;
-  if (!is_candidate() || rescued_from_ || !policy::may_rescue(attempt, repeats.rescue))
+  if (!may_leave_candidate() || rescued_from_ || !policy::may_rescue(attempt, repeats.rescue))
     return false;
   // A switch may have made the failed pool the live one meanwhile.
   if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
@@ -113,7 +124,7 @@ bool Exchange::is_last_attempt() const {
   const policy::FailedAttempt attempt = failed_attempt(Failure::TimedOut);
   const model::Repeats& repeats = settings().repeats;
   const bool has_rescue =
-      is_candidate() && !rescued_from_ && policy::may_rescue(attempt, repeats.rescue);
+      may_leave_candidate() && !rescued_from_ && policy::may_rescue(attempt, repeats.rescue);
   return !has_rescue && !policy::may_retry(attempt, repeats.retry, retries_);
 }
 

@@ -58,11 +58,13 @@ def check(*arguments):
 def sample(path, key):
     """A good value of a key."""
     least = key["range"][0]
+    if (path, key["name"]) in SAMPLES:
+        return SAMPLES[path, key["name"]]
     value = {
         "map": lambda: minimal(path_of(path, key)), "number": lambda: least, "duration": lambda: f"{least}ms",
         "size": lambda: f"{least}B", "data_rate": lambda: f"{least}B/s", "percent": lambda: "1%", "word": lambda: key["words"][0], "text": lambda: "x",
         "name": lambda: "listener-1", "token": lambda: "X-A", "query_name": lambda: "q", "host": lambda: "a.example",
-        "path": lambda: "/a", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
+        "path": lambda: "/a", "target": lambda: "/a?b=c", "statuses": lambda: "200-299", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
         "address_or_path": lambda: "127.0.0.1:0", "endpoint": lambda: "127.0.0.1:9001",
         "pool_map": lambda: {"a": "blue"}, "rate": lambda: "5/min", "nothing": lambda: None,
     }[key["form"]]()
@@ -90,7 +92,11 @@ def make_room(path, section, name):
 
 
 # What else a key needs beside it to make sense.
-NEEDS = {("listeners[]", "mode"): {"bind": "unix:/run/http.sock"}}
+NEEDS = {("listeners[]", "mode"): {"bind": "unix:/run/http.sock"},
+         ("services[].health_check", "fast_interval"): {"interval": "24h"},
+         ("services[].outlier_detection", "max_ejection_time"): {"base_ejection_time": "100ms"}}
+# A plain value where that of the form will not do.
+SAMPLES = {("services[].health_check", "hook"): ["/x"]}
 
 
 def with_section(path):
@@ -152,6 +158,12 @@ GOOD = {
     ("services[].rate_limits[]", "key"): ["identity", ["client_address", "method"], {"header": "X-A"}, [{"cookie": "a"}, {"path_prefix": 2}]],
     ("services[].rate_limits[]", "candidate"): [{"rate": "1/s"}, {"burst": 2}, {"max_in_flight": 3}],
     ("services[]", "salt"): ["a b", "ü", 2026, "x" * 256],
+    ("services[].health_check", "path"): ["/", "/healthz?full=1&x=%20", "/" + "a" * 1023, "/$$a"],
+    ("services[].health_check", "expect_status"): ["200", 200, 599, "200-599", "204-204", "${S:-200}"],
+    ("services[].health_check", "memory_limit"): ["off", "1%", "100%", 90],
+    ("services[].health_check", "hook"): [["/bin/sh", "-c", "a; b", " "], ["/x"] * 32],
+    ("services[]", "health_check"): ["off", {}, {"type": "tcp"}],
+    ("services[]", "outlier_detection"): ["off", {}],
     ("services[]", "expose"): [["pool", "generation", "reason", "bucket", "endpoint"]],
 }
 BAD = {
@@ -164,6 +176,7 @@ BAD = {
     "token": ["a b", "a:b", "a;b", "ä", "a" * 65, "", None], "query_name": ["a=b", "a b", "a&b", "a#b", "", "a" * 65, None],
     "host": ["*", "a:80", "http://a", "a..b", "-a", "a.*.b", "ä", "", "a" * 64, None],
     "path": ["app", "//", "/a//b", "/a/../b", "/.", "/a?b", "/a b", "/%zz", "", None],
+    "target": ["a", "a?b", "/a b", "/a#b", "/ä", "", 1, None], "statuses": ["2xx", "199", "600", "200-600", "200-", "-299", "200 - 299", 199, 600, "", None],
     "mode": ["rw", "1777", "0888", "77", "00660", None],
     "address_or_path": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:x", "unix:", "/x", "127.0.0.1:x", "", None],
     "endpoint": ["8080", 8080, "app", "app:", "app:x", "-app:80", "a..b:80", "10.0.0.256.:80", "app.1:80", "0x7f000001:80", "a" * 64 + ":80", "::1:80",

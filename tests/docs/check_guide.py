@@ -114,6 +114,20 @@ class Guide(unittest.TestCase):
                                       stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
                 self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_the_parts_of_a_service_of_the_page_about_health_are_good(self):
+        frame = ("listeners: [{bind: 127.0.0.1:0}]\nservices:\n  - name: shop\n"
+                 "    pools: {blue: {endpoints: [127.0.0.1:9001]}, green: {endpoints: [127.0.0.1:9002]}}\n")
+        parts = re.findall(r"^```yaml\n((?:    .*\n)+)```", read("docs/guide/health.md"), flags=re.M)
+        self.assertEqual(len(parts), 3)
+        for part in parts:
+            with self.subTest(part=part), tempfile.TemporaryDirectory() as directory:
+                path = os.path.join(directory, "sluice.yaml")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(frame + part)
+                done = subprocess.run([BIN, "check", "-c", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                      timeout=60, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_every_proxy_status_is_explained(self):
         errors = set(re.findall(r'return "((?:http|connection|destination)_[a-z_]+)";', read("src/proxy/local_reply.cpp")))
         self.assertGreater(len(errors), 6)

@@ -49,6 +49,10 @@ std::string_view text(config::Form form) {
       return "host";
     case Form::Path:
       return "path";
+    case Form::Target:
+      return "target";
+    case Form::Statuses:
+      return "statuses";
     case Form::Mode:
       return "mode";
     case Form::Address:

@@ -77,6 +77,10 @@ struct Service {
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
   std::optional<std::uint32_t> max_pending;  // nullopt: off
+  policy::HealthCheck health_check;
+  policy::OutlierPolicy outliers;
+  core::Millis slow_start{10'000};  // 0: off
+  model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
   Position at;
 };
 

@@ -134,6 +134,27 @@ inline constexpr std::chrono::milliseconds kTunnelCutGrace{1000};
 inline constexpr std::chrono::milliseconds kPenaltyFirst{1000};
 inline constexpr std::chrono::milliseconds kPenaltyMax{10'000};
 
+/// Health checks under way at once, all services together; more wait for their turn. Each is a
+/// socket, of those that are kept from clients, and the head of an answer.
+inline constexpr std::size_t kHealthChecksMax = 32;
+/// Of a check's answer, when a text is looked for in its body; a longer body is judged by so much.
+inline constexpr std::size_t kHealthBodyMax = 64 * 1024;
+/// What an origin may say of itself beside one word; shown in status.
+inline constexpr std::size_t kDependenciesMax = 8;
+/// How often failures that workers have counted are looked at, and how often the share of an
+/// endpoint that came back grows. Until then the penalty of failed connects keeps requests away.
+inline constexpr std::chrono::milliseconds kHealthLook{100};
+/// The share, in thousandths, that an endpoint gets at once when it comes back: with less a service
+/// of few requests would not warm it up at all.
+inline constexpr std::uint32_t kSlowStartLeast = 100;
+/// `path` and `body` of a health check, and the words of a hook.
+inline constexpr std::size_t kHealthPathMax = 1024;
+inline constexpr std::size_t kHealthTextMax = 256;
+inline constexpr std::size_t kHookWordsMax = 32;
+inline constexpr std::size_t kHookWordMax = 4096;
+/// Hooks that run at once, all services together; more wait. Each is a process.
+inline constexpr std::size_t kHooksMax = 8;
+
 /// Timer wheel of a worker: never early, at most one tick late; later deadlines wait in the last
 /// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};
@@ -218,6 +239,7 @@ inline constexpr std::chrono::hours kForgottenServiceAge{30 * 24};
 /// Descriptors kept back from the connection limit: listeners, logs, state, admin (behaviour.md
 /// §4).
 inline constexpr std::size_t kReservedDescriptors = 64;
+static_assert(kHealthChecksMax <= kReservedDescriptors / 2);
 /// Of these, held open from the start for when all others are taken nevertheless (idle connections
 /// to endpoints, a limit that somebody lowered), by who may take them: callers over TCP, who look;
 /// callers of the admin socket; what an answer needs (the connections that a switch tries, /proc);

@@ -64,15 +64,27 @@ policy::Identity identify(const ServiceSettings& settings, const http::RequestHe
 
 /// What the choice among the endpoints of a pool looks at, before any has been tried.
 inline policy::EndpointView view_of(const Endpoint& endpoint) {
-  return {.is_usable = endpoint.is_usable(),
+  const policy::HealthWord health = endpoint.health();
+  return {.is_usable = endpoint.is_in_use() && health.is_usable(),
           .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
           .penalty_until =
-              policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until()};
+              policy::Penalty(endpoint.cell->penalty.load(std::memory_order_relaxed)).until(),
+          .share = health.share()};
+}
+
+/// How the endpoints of a pool are ranked: where the candidate's users have nowhere else to go, a
+/// penalty only ranks, as in the live pool (behaviour.md §2).
+inline policy::PoolRole role_of(const Service& service, core::PoolName pool) {
+  const bool has_fallback =
+      pool != service.live && service.settings->on_pool_down == OnPoolDown::Fallback;
+  return has_fallback ? policy::PoolRole::Candidate : policy::PoolRole::Live;
 }
 
 /// Of a head that never becomes whole.
 inline constexpr http::Refusal kHeadTimeout{408, "the request head did not arrive in time"};
-/// With 503, when the live pool has none left.
+/// With 503, when the live pool has none left, or the candidate and its users stay with it.
 inline constexpr std::string_view kNoEndpointLeft = "no endpoint of the live pool could be reached";
+inline constexpr std::string_view kNoCandidateLeft =
+    "no endpoint of the candidate could be reached, and on_pool_down is fail";
 
 }  // namespace sluice::model

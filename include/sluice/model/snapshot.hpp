@@ -15,6 +15,8 @@
 #include "sluice/model/pins.hpp"
 #include "sluice/model/rate_limits.hpp"
 #include "sluice/model/service_table.hpp"
+#include "sluice/policy/ejection.hpp"
+#include "sluice/policy/health.hpp"
 #include "sluice/policy/identity.hpp"
 #include "sluice/policy/retry.hpp"
 #include "sluice/policy/split.hpp"
@@ -28,8 +30,11 @@ namespace sluice::model {
 /// it ends with the last of them.
 struct alignas(64) EndpointCell {
   std::atomic<std::uint32_t> in_flight{0};  // requests and tunnels on it, all workers; relaxed
+  // policy::HealthWord; written by control only, relaxed
+  std::atomic<std::uint32_t> health{0};
   std::atomic<std::uint64_t> penalty{
       0};  // policy::Penalty; a lost update only shortens or lengthens one penalty
+  std::atomic<std::uint64_t> failures{0};  // policy::FailureRun; a full one is taken by control
 };
 
 /// Who still uses a pool: one count per worker, which only that worker writes. Decrements are
@@ -57,8 +62,13 @@ struct Endpoint {
   std::shared_ptr<EndpointCell> cell;  // never nullptr in a snapshot
   bool is_disabled = false;            // taken out by an operator: EndpointMode is not Enabled
 
+  /// Whether it may get new requests, as far as configuration and operators say.
+  bool is_in_use() const { return !is_disabled && why_down.empty(); }
   /// Whether it may get new requests.
-  bool is_usable() const { return !is_disabled && why_down.empty(); }
+  bool is_usable() const { return is_in_use() && health().is_usable(); }
+  policy::HealthWord health() const {
+    return policy::HealthWord(cell->health.load(std::memory_order_relaxed));
+  }
 };
 
 struct Pool {
@@ -101,6 +111,10 @@ struct Repeats {
   policy::FailureSet rescue = policy::kUsualFailures;
   policy::Budget rescue_budget{core::BasisPoints::of(core::BasisPoints::kAll)};
 };
+/// What happens to the users of a candidate of which no endpoint can be used: the live pool takes
+/// them, or they get a 503.
+enum class OnPoolDown : std::uint8_t { Fallback, Fail };
+std::string_view text(OnPoolDown policy);
 
 /// Which Sluice-* fields answers carry.
 struct Expose {
@@ -128,6 +142,10 @@ struct ServiceSettings {
   bool adds_via = true;
   core::Millis drain_deadline{30'000};
   TunnelPolicy tunnels = TunnelPolicy::Drain;
+  policy::HealthCheck health_check;
+  policy::OutlierPolicy outliers;
+  core::Millis slow_start{10'000};  // 0: off
+  OnPoolDown on_pool_down = OnPoolDown::Fallback;
 
   const Pool& pool(core::PoolName name_of) const { return pools[core::index(name_of)]; }
 };

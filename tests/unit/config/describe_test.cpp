@@ -85,6 +85,51 @@ model::Pin pin(core::Rng& rng) {
   return pin;
 }
 
+core::BasisPoints percent(core::Rng& rng, std::uint32_t least, std::uint32_t most) {
+  return core::BasisPoints::make(least + rng.below(most - least + 1), "").value();
+}
+
+policy::HealthCheck health_check(core::Rng& rng) {
+  policy::HealthCheck check;
+  if (rng.below(3) == 0) return check;
+  check.is_on = true;
+  check.interval = core::Millis{100 + rng.below(86'400'000 - 100)};
+  check.fast_interval = std::min(check.interval, core::Millis{100 + rng.below(1000)});
+  check.jitter = percent(rng, 0, 5000);
+  check.timeout = core::Millis{10 + rng.below(59'000)};
+  check.healthy_after = 1 + rng.below(100);
+  check.unhealthy_after = 1 + rng.below(100);
+  check.memory_limit = std::nullopt;
+  if (rng.below(2) == 0) check.memory_limit = percent(rng, 100, 10'000);
+  for (std::uint32_t i = 0; i < rng.below(3); ++i)
+    check.hook.push_back(i == 0 ? "/bin/" + awkward_text(rng) : awkward_text(rng));
+  check.hook_timeout = core::Millis{100 + rng.below(3'000'000)};
+  if (rng.below(4) == 0) {
+    check.type = policy::HealthCheck::Type::Tcp;
+    return check;
+  }
+  check.path = "/a?b=$" + std::to_string(rng.below(9));
+  if (rng.below(2) == 0) check.host = "app-" + std::to_string(rng.below(9)) + ".internal";
+  check.status_least = static_cast<std::uint16_t>(200 + rng.below(200));
+  check.status_most = static_cast<std::uint16_t>(check.status_least + rng.below(200));
+  if (rng.below(2) == 0) {
+    check.body = awkward_text(rng);
+  } else {
+    check.method = "HEAD";
+  }
+  return check;
+}
+
+policy::OutlierPolicy outliers(core::Rng& rng) {
+  policy::OutlierPolicy policy;
+  if (rng.below(2) == 0) return policy;
+  policy.consecutive_failures = 1 + rng.below(1000);
+  policy.base_time = core::Millis{100 + rng.below(100'000)};
+  policy.max_time = policy.base_time + core::Millis{rng.below(100'000)};
+  policy.max_ejected = percent(rng, 0, 10'000);
+  return policy;
+}
+
 model::Allowance allowance(core::Rng& rng) {
   static const core::Nanos kPeriods[] = {std::chrono::seconds(1), std::chrono::minutes(1),
                                          std::chrono::hours(1), std::chrono::hours(24)};
@@ -189,6 +234,10 @@ config::Service service(core::Rng& rng, std::size_t number) {
   };
   s.min_rates = {.request = rate(s.timeouts.request_body_idle),
                  .response = rate(s.timeouts.response_body_idle)};
+  s.health_check = health_check(rng);
+  s.outliers = outliers(rng);
+  s.slow_start = rng.below(2) == 0 ? core::Millis{0} : core::Millis{1 + rng.below(3'600'000)};
+  s.on_pool_down = static_cast<model::OnPoolDown>(rng.below(2));
   return s;
 }
 
@@ -216,6 +265,34 @@ std::vector<std::string> texts(const std::vector<T>& networks) {
   std::vector<std::string> out;
   for (const T& n : networks) out.push_back(n.text());
   return out;
+}
+
+void check_same_health(const config::Service& a, const config::Service& b) {
+  const policy::HealthCheck& x = a.health_check;
+  const policy::HealthCheck& y = b.health_check;
+  REQUIRE(x.is_on == y.is_on);
+  CHECK(x.type == y.type);
+  CHECK(x.method == y.method);
+  CHECK(x.path == y.path);
+  CHECK(x.host == y.host);
+  CHECK(x.status_least == y.status_least);
+  CHECK(x.status_most == y.status_most);
+  CHECK(x.body == y.body);
+  CHECK(x.interval == y.interval);
+  CHECK(x.fast_interval == y.fast_interval);
+  CHECK(x.jitter == y.jitter);
+  CHECK(x.timeout == y.timeout);
+  CHECK(x.healthy_after == y.healthy_after);
+  CHECK(x.unhealthy_after == y.unhealthy_after);
+  CHECK(x.memory_limit == y.memory_limit);
+  CHECK(x.hook == y.hook);
+  CHECK(x.hook_timeout == y.hook_timeout);
+  CHECK(a.outliers.consecutive_failures == b.outliers.consecutive_failures);
+  CHECK(a.outliers.base_time == b.outliers.base_time);
+  CHECK(a.outliers.max_time == b.outliers.max_time);
+  CHECK(a.outliers.max_ejected == b.outliers.max_ejected);
+  CHECK(a.slow_start == b.slow_start);
+  CHECK(a.on_pool_down == b.on_pool_down);
 }
 
 void check_same_allowance(const model::Allowance& a, const model::Allowance& b) {
@@ -317,6 +394,7 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.head_limits.field_count == b.head_limits.field_count);
   CHECK(a.head_limits.target_bytes == b.head_limits.target_bytes);
   CHECK(a.body_bytes_max == b.body_bytes_max);
+  check_same_health(a, b);
 }
 
 void check_same(const Config& a, const Config& b) {
@@ -427,6 +505,10 @@ services:
       when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
       budget: 100%
     circuit_breaker: {max_pending: off}
+    health_check: off
+    outlier_detection: off
+    slow_start: 10s
+    on_pool_down: fallback
     rate_limits: []
 )");
 }

@@ -495,6 +495,37 @@ TEST_CASE("warnings: of a live pool without a usable endpoint, and of a candidat
   CHECK(control::warnings_about(shop, traffic).size() == 2);
 }
 
+TEST_CASE("warnings: of endpoints that their health has taken out", "[control][plan][health]") {
+  control::KnownService shop;
+  shop.name = "shop";
+  shop.endpoints[0].push_back({.text = "127.0.0.1:1", .is_unhealthy = true});
+  shop.endpoints[0].push_back({.text = "127.0.0.1:2"});
+  shop.endpoints[1].push_back({.text = "127.0.0.1:3", .is_unhealthy = true});
+  model::ServiceTraffic traffic;
+  traffic.name = "shop";
+  traffic.split = *core::BasisPoints::make(1, "");
+  REQUIRE(control::warnings_about(shop, traffic).size() == 1);
+  CHECK(control::warnings_about(shop, traffic)[0] ==
+        "green has no usable endpoint: its share of the users gets blue");
+  shop.on_pool_down = model::OnPoolDown::Fail;
+  CHECK(control::warnings_about(shop, traffic)[0] ==
+        "green has no usable endpoint: its share of the users gets a 503");
+  shop.endpoints[0][1].is_unhealthy = true;
+  CHECK_FALSE(control::has_usable_endpoint(shop, traffic));
+  CHECK(control::warnings_about(shop, traffic)[0] ==
+        "the live pool blue has no usable endpoint: every request to it is answered 503 until its "
+        "health brings one back");
+  // Its health alone would not bring back what an operator has disabled.
+  for (const char* address : {"127.0.0.1:1", "127.0.0.1:2"}) {
+    traffic.endpoints.push_back({.pool = core::PoolName::Blue,
+                                 .address = address,
+                                 .mode = model::EndpointMode::Disabled,
+                                 .gone_since = std::nullopt});
+  }
+  CHECK(control::warnings_about(shop, traffic)[0].ends_with(
+      "until `sluice endpoint enable` brings one back"));
+}
+
 TEST_CASE("warnings: of a live pool of names that have no address", "[control][plan][names]") {
   model::ServiceTraffic traffic;
   traffic.name = "shop";

@@ -24,6 +24,7 @@ struct Check {
     for (std::size_t i = 0; i < endpoints; ++i) {
       model::Endpoint& endpoint = pool.endpoints.emplace_back();
       endpoint.address.port = static_cast<std::uint16_t>(first_port + i);
+      endpoint.cell = std::make_shared<model::EndpointCell>();
     }
     return {.service = "shop", .pool = pools.back()};
   }
@@ -84,6 +85,22 @@ TEST_CASE("connect check: a pool without usable endpoints is not reachable", "[c
   REQUIRE(disabled.result);
   CHECK(disabled.result->has_value());
   CHECK(disabled.connector.attempted.empty());
+}
+
+TEST_CASE("connect check: endpoints that their health has taken out are not asked",
+          "[control][connect]") {
+  Check c;
+  const auto target = c.target(1, 2);
+  for (model::Endpoint& endpoint : c.pools[0]->endpoints) {
+    endpoint.text = "127.0.0.1:" + std::to_string(endpoint.address.port);
+    endpoint.cell->health.store(policy::HealthWord::out().word());
+  }
+  c.start({target});
+  c.settle();
+  REQUIRE(c.result);
+  REQUIRE(c.result->has_value());
+  CHECK((*c.result)->ends_with("has no usable endpoint: 127.0.0.1:2: its health has taken it out"));
+  CHECK(c.connector.attempted.empty());
 }
 
 TEST_CASE("connect check: sockets are bounded, and every endpoint of a pool gets its try",

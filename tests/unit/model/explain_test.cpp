@@ -377,3 +377,25 @@ TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][
   CHECK(scene.user("user-2").answer->status == 429);
   CHECK(scene.user("").limits[0].standing == Standing::Keyless);
 }
+
+TEST_CASE("explain: a candidate that its health has taken out falls back, or is a 503",
+          "[model][explain]") {
+  Scene scene;
+  scene.input.now = core::Instant(core::Millis(5000));
+  scene.endpoint(PoolName::Green).cell->health = policy::HealthWord::out().word();
+  const Explanation fallback = scene.user("user-2");
+  CHECK(fallback.choice->reason == Reason::Fallback);
+  CHECK_FALSE(fallback.answer);
+  scene.settings().on_pool_down = model::OnPoolDown::Fail;
+  const Explanation fail = scene.user("user-2");
+  CHECK(fail.choice->pool == PoolName::Green);
+  REQUIRE(fail.answer);
+  CHECK(fail.answer->status == 503);
+  CHECK(model::sentence_of(fail).ends_with(
+      "; but no endpoint of green is in use, so Sluice answers 503 itself"));
+  // Nobody else takes these users, so a penalty only ranks.
+  scene.endpoint(PoolName::Green).cell->health = 0;
+  scene.endpoint(PoolName::Green).cell->penalty =
+      policy::Penalty().after_failure(scene.input.now).word();
+  CHECK_FALSE(scene.user("user-2").answer);
+}

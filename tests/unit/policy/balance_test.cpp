@@ -159,3 +159,37 @@ TEST_CASE("penalty: never ends early and never is the word 0", "[policy][balance
   CHECK(penalty.until() - odd < 1s + 1ms);
   CHECK(Penalty(penalty.word()).until() == penalty.until());
 }
+
+TEST_CASE("balance: one that starts slowly gets its share of what it would get",
+          "[policy][balance]") {
+  core::Rng rng(11);
+  const EndpointView cold{.share = 200};
+  int taken = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    if (*pick({busy(0), cold}, PoolRole::Live, rng) == 1U) ++taken;
+  }
+  // Half of the draws, of these a fifth: 1,000 with a deviation of 30.
+  CHECK(taken > 850);
+  CHECK(taken < 1150);
+}
+
+TEST_CASE("balance: beside one that is out a slow start still gives way", "[policy][balance]") {
+  core::Rng rng(12);
+  const EndpointView cold{.share = 100};
+  std::array<int, 3> taken{};
+  for (int i = 0; i < 10'000; ++i) ++taken[*pick({unusable(), busy(0), cold}, PoolRole::Live, rng)];
+  CHECK(taken[0] == 0);
+  CHECK(taken[2] > 100);
+  CHECK(taken[2] < 1000);
+}
+
+TEST_CASE("balance: a slow start never leaves a request without an endpoint", "[policy][balance]") {
+  core::Rng rng(13);
+  const EndpointView cold{.share = 1};
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(pick({cold}, PoolRole::Candidate, rng) == 0U);
+    CHECK(pick({cold, cold}, PoolRole::Candidate, rng));
+    CHECK(pick({cold, unusable()}, PoolRole::Candidate, rng) == 0U);
+    CHECK(pick({cold, penalised(1s)}, PoolRole::Live, rng) == 0U);
+  }
+}
