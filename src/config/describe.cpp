@@ -289,7 +289,7 @@ std::string describe_service(const Config& config, const Service& s) {
   return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) +
          fmt::format("    circuit_breaker: {{max_pending: {}}}\n",
                      number_or(s.max_pending, "off")) +
-         health(s) + rate_limits(s);
+         rate_limits(s) + health(s);
 }
 
 std::string describe_process(const Config& c) {

@@ -2,6 +2,7 @@
 the schemas refuse refused by the program."""
 
 import base64
+import contextlib
 import copy
 import http.client
 import json
@@ -333,6 +334,35 @@ class Program(SluiceTest):
             self.assertEqual(data["event"], block["event"])
             self.assertEqual("id" in block, block["event"] != "lost")
         return [(block["event"], json.loads(block["data"]), block.get("id")) for block in blocks[1:]]
+
+    def test_the_health_of_endpoints_fits(self):
+        def ailing(peer):
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    is_check = b" /healthz " in peer.head().raw
+                    peer.send(b"HTTP/1.1 %s\r\nSluice-Health: ready; memory=91; database=down\r\nContent-Length: 0\r\n\r\n"
+                              % (b"200 OK" if is_check else b"500 No"))
+
+        drained, ill = self.scripted(ailing), self.scripted(ailing)
+        quick = {"interval": "100ms", "fast_interval": "100ms", "unhealthy_after": 1}
+        # Of blue the memory is told, of green, which has no checks, what its requests meet.
+        self.proxy = self.sluice([
+            service([drained.address, "127.0.0.1:1"], [self.endpoint], health_check={**quick, "hook": ["/bin/false"]}),
+            service([ill.address, self.endpoint], [self.endpoint], name="blog", hosts=["blog.test"],
+                    outlier_detection={"consecutive_failures": 2, "base_ejection_time": "100ms"})])
+        wanted = {"draining", "down", "dependency_down", "hook_failed", "ejected", "returned"}
+
+        def all_told():
+            with self.proxy.client() as client:
+                for _ in range(4):
+                    client.get(host="blog.test")
+            return wanted <= {data.get("state") for _, data, _ in self.events("recent=1024")}
+
+        wait_until(all_told, f"all of {wanted}")
+        status = self.ask("GET", "/v1/status").json()
+        health = [endpoint["health"] for endpoint in status["services"][0]["pools"]["blue"]["endpoints"]]
+        self.assertEqual([each["state"] for each in health], ["draining", "down"])
+        self.assertEqual((health[0]["memory_percent"], health[0]["dependencies"]), (91, {"database": "down"}))
 
     def test_the_events_fit(self):
         self.ask("POST", "/v1/services/shop/endpoints/disable", {"endpoint": self.endpoint})

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import unittest
 
@@ -144,6 +145,8 @@ class ActiveChecks(HealthTest):
         self.assertGreater(sample(page, "sluice_health_checks_total", **labels, result="failed"), 1)
         self.assertEqual(sample(page, "sluice_endpoint_share_ratio", **labels), 0)
         self.assertEqual(sample(page, "sluice_endpoint_state", **labels, state="down"), 1)
+        judged = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, timeout=60)
+        self.assertEqual((judged.returncode, judged.stdout + judged.stderr), (0, ""))
 
     def test_a_live_pool_without_a_healthy_endpoint_is_told_everywhere(self):
         only = Patient(self)

@@ -112,7 +112,7 @@ class Files(SluiceTest):
         with open(os.path.join(directory, "beta.txt"), "w") as file:
             file.write("user-1\n")
         pins = [{"identity_in": "beta.txt", "pool": "candidate"}]
-        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"], pins=pins)], directory=directory)
+        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"], pins=pins, health_check={})], directory=directory)
         families = set(re.findall(r"^# TYPE (\w+)", page_of(proxy), re.M))
         with open(RULES) as file:
             used = names_in(re.findall(r"expr: (.*(?:\n {10}.*)*)", file.read()))

@@ -505,10 +505,10 @@ services:
       when: ["connect_failure", "reset_before_response", "timeout", "502", "503", "504"]
       budget: 100%
     circuit_breaker: {max_pending: off}
+    rate_limits: []
     health_check: off
     outlier_detection: off
     slow_start: 10s
     on_pool_down: fallback
-    rate_limits: []
 )");
 }

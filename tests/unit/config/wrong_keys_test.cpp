@@ -15,8 +15,7 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
        "sluice.yaml:8:5: unknown key 'colour' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
        "timeouts, limits, retry, rescue, circuit_breaker, health_check, outlier_detection, "
-       "slow_start, "
-       "on_pool_down, rate_limits"},
+       "slow_start, on_pool_down, rate_limits"},
       {"wokers: 2\n", "sluice.yaml:8:1: unknown key 'wokers' in the file, did you mean 'workers'?"},
       {"unknown: 1\n",
        "sluice.yaml:8:1: unknown key 'unknown' in the file, expected one of workers, limits, "
@@ -72,8 +71,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
        "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
        "timeouts, limits, retry, rescue, circuit_breaker, health_check, outlier_detection, "
-       "slow_start, "
-       "on_pool_down, rate_limits; it is a key of services[].timeouts"},
+       "slow_start, on_pool_down, rate_limits; it is a key of services[].timeouts"},
       {"deadline: 5s\n",
        "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services; it is a key of "
@@ -87,8 +85,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
        "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
        "timeouts, limits, retry, rescue, circuit_breaker, health_check, outlier_detection, "
-       "slow_start, "
-       "on_pool_down, rate_limits; it is a key of the top level"},
+       "slow_start, on_pool_down, rate_limits; it is a key of the top level"},
       {"    initial: {deadline: 5s}\n",
        "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "
        "live, split; it is a key of services[].drain"},
@@ -101,7 +98,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
 }
 
 TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
-  const std::array<Wrong, 3> table{{
+  const std::array<Wrong, 4> table{{
       {"    circuit_breaker: {error_rate: 50%}\n",
        "sluice.yaml:8:23: 'error_rate' is not supported by this version, in 'circuit_breaker' of "
        "service 'shop'"},

@@ -296,6 +296,28 @@ TEST_CASE("explain: in the live pool a penalty only ranks, and none in use is a 
       "; but no endpoint of blue is in use, so Sluice answers 503 itself"));
 }
 
+TEST_CASE("explain: a candidate that its health has taken out falls back, or is a 503",
+          "[model][explain]") {
+  Scene scene;
+  scene.input.now = core::Instant(core::Millis(5000));
+  scene.endpoint(PoolName::Green).cell->health = policy::HealthWord::out().word();
+  const Explanation fallback = scene.user("user-2");
+  CHECK(fallback.choice->reason == Reason::Fallback);
+  CHECK_FALSE(fallback.answer);
+  scene.settings().on_pool_down = model::OnPoolDown::Fail;
+  const Explanation fail = scene.user("user-2");
+  CHECK(fail.choice->pool == PoolName::Green);
+  REQUIRE(fail.answer);
+  CHECK(fail.answer->status == 503);
+  CHECK(model::sentence_of(fail).ends_with(
+      "; but no endpoint of green is in use, so Sluice answers 503 itself"));
+  // Nobody else takes these users, so a penalty only ranks.
+  scene.endpoint(PoolName::Green).cell->health = 0;
+  scene.endpoint(PoolName::Green).cell->penalty =
+      policy::Penalty().after_failure(scene.input.now).word();
+  CHECK_FALSE(scene.user("user-2").answer);
+}
+
 TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][explain]") {
   using namespace std::chrono_literals;
   using Standing = Explanation::AskedLimit::Standing;
@@ -376,26 +398,4 @@ TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][
   charge(0, true, 1);
   CHECK(scene.user("user-2").answer->status == 429);
   CHECK(scene.user("").limits[0].standing == Standing::Keyless);
-}
-
-TEST_CASE("explain: a candidate that its health has taken out falls back, or is a 503",
-          "[model][explain]") {
-  Scene scene;
-  scene.input.now = core::Instant(core::Millis(5000));
-  scene.endpoint(PoolName::Green).cell->health = policy::HealthWord::out().word();
-  const Explanation fallback = scene.user("user-2");
-  CHECK(fallback.choice->reason == Reason::Fallback);
-  CHECK_FALSE(fallback.answer);
-  scene.settings().on_pool_down = model::OnPoolDown::Fail;
-  const Explanation fail = scene.user("user-2");
-  CHECK(fail.choice->pool == PoolName::Green);
-  REQUIRE(fail.answer);
-  CHECK(fail.answer->status == 503);
-  CHECK(model::sentence_of(fail).ends_with(
-      "; but no endpoint of green is in use, so Sluice answers 503 itself"));
-  // Nobody else takes these users, so a penalty only ranks.
-  scene.endpoint(PoolName::Green).cell->health = 0;
-  scene.endpoint(PoolName::Green).cell->penalty =
-      policy::Penalty().after_failure(scene.input.now).word();
-  CHECK_FALSE(scene.user("user-2").answer);
 }
