@@ -465,6 +465,7 @@ TEST_CASE("config: all semantic problems come in one run, in file order", "[conf
                     "    pools: {blue: {endpoints: [127.0.0.1:1]}}\n"
                     "    timeouts: {connect: 5, tunnel_idle: never}\n"
                     "  - name: shop\n"
+                    "    circuit_breaker: {error_rate: 5%}\n"
                     "    pools: {blue: {endpoints: [app]}}\n"
                     "listeners:\n"
                     "  - bind: 127.0.0.1:80\n"
@@ -478,12 +479,14 @@ TEST_CASE("config: all semantic problems come in one run, in file order", "[conf
         "1h, or off\n"
         "sluice.yaml:7:5: service name 'shop' is given twice, expected another name (first in line "
         "3)\n"
-        "sluice.yaml:8:32: 'app' in 'endpoints', expected an address or host name with a port such "
+        "sluice.yaml:8:23: 'error_rate' is not supported by this version, in 'circuit_breaker' of "
+        "service 'shop'\n"
+        "sluice.yaml:9:32: 'app' in 'endpoints', expected an address or host name with a port such "
         "as "
         "127.0.0.1:9001, \"[::1]:9001\" or app.internal:9001; the port is missing\n"
-        "sluice.yaml:11:11: '127.0.0.1:80' is the address of listener 'listener-1' (line 10), "
+        "sluice.yaml:12:11: '127.0.0.1:80' is the address of listener 'listener-1' (line 11), "
         "expected another one\n"
-        "sluice.yaml:12:12: ${HOME} is not set, expected a value in the environment or a default: "
+        "sluice.yaml:13:12: ${HOME} is not set, expected a value in the environment or a default: "
         "${HOME:-default}\n");
 }
 

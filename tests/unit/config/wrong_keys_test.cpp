@@ -98,7 +98,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
 }
 
 TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
-  const std::array<Wrong, 4> table{{
+  const std::array<Wrong, 3> table{{
       {"    circuit_breaker: {error_rate: 50%}\n",
        "sluice.yaml:8:23: 'error_rate' is not supported by this version, in 'circuit_breaker' of "
        "service 'shop'"},
