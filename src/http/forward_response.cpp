@@ -80,7 +80,7 @@ void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseF
   }
   if (!with.rate_limit.empty()) out.field("RateLimit", with.rate_limit);
   if (!with.rate_limit_policy.empty()) out.field("RateLimit-Policy", with.rate_limit_policy);
-  write_exposed(out, with.exposed);
+  if (with.exposed != nullptr) write_exposed(out, *with.exposed);
 }
 
 void write_connection(HeadWriter& out, const ResponseHead& head, const ResponseForwarding& with) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "http/char_class.hpp"
 #include "http/field_lines.hpp"
@@ -27,22 +28,28 @@ void clear(RequestHead& out, const char* base) {
   out.fields.reset(base);
 }
 
+/// Requires: the sizes are the same, as that is a comparison of one or two words then.
+template <std::size_t Size>
+bool is(std::string_view text, const char (&method)[Size]) {
+  return std::memcmp(text.data(), method, Size - 1) == 0;
+}
+
 Method method_of(std::string_view text) {
   switch (text.size()) {
     case 3:
-      if (text == "GET") return Method::Get;
-      return text == "PUT" ? Method::Put : Method::Other;
+      if (is(text, "GET")) return Method::Get;
+      return is(text, "PUT") ? Method::Put : Method::Other;
     case 4:
-      if (text == "POST") return Method::Post;
-      return text == "HEAD" ? Method::Head : Method::Other;
+      if (is(text, "POST")) return Method::Post;
+      return is(text, "HEAD") ? Method::Head : Method::Other;
     case 5:
-      if (text == "PATCH") return Method::Patch;
-      return text == "TRACE" ? Method::Trace : Method::Other;
+      if (is(text, "PATCH")) return Method::Patch;
+      return is(text, "TRACE") ? Method::Trace : Method::Other;
     case 6:
-      return text == "DELETE" ? Method::Delete : Method::Other;
+      return is(text, "DELETE") ? Method::Delete : Method::Other;
     case 7:
-      if (text == "OPTIONS") return Method::Options;
-      return text == "CONNECT" ? Method::Connect : Method::Other;
+      if (is(text, "OPTIONS")) return Method::Options;
+      return is(text, "CONNECT") ? Method::Connect : Method::Other;
     default:
       return Method::Other;
   }

@@ -243,12 +243,12 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 }
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
-  note_answer(response.status);
-  if (const auto failure = policy::failure_of_status(response.status)) [[unlikely]] {
-    if (try_again(*failure, "the endpoint answered with a server error")) return;
-    count_failed_attempt(*failure);
+  if (settings().outliers.is_on()) note_answer(response.status);
+  if (response.status >= 500) [[unlikely]] {
+    if (begins_another_for(response.status)) return;
   }
-  if (!head.upgrade.empty()) tunnel_place_ = {};  // it was not granted
+  if (!head.upgrade.empty()) [[unlikely]]
+    tunnel_place_ = {};  // it was not granted
   note_first_byte();
   answer_ = Answer::HeadSent;
   status_sent_ = response.status;
@@ -367,7 +367,6 @@ void Exchange::note_failure(policy::FailureKind kind) {
 /// A failure that is an answer is no failure of the pool's counters: those count what the endpoint
 /// left undone.
 void Exchange::note_answer(std::uint16_t status) {
-  if (!settings().outliers.is_on()) return;
   if (status >= 500) {
     policy::report_failure(endpoint_->cell->failures, policy::FailureKind::Status,
                            settings().outliers);
@@ -548,7 +547,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                   Refusal::EndpointProtocol);
   }
   note_first_byte();
-  note_answer(response.status);
+  if (settings().outliers.is_on()) note_answer(response.status);
   http::ResponseForwarding with{.adds_via = settings().adds_via,
                                 .date = context_.date.value(),
                                 .request_id = request_id_,
@@ -576,6 +575,8 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
 void Exchange::add_exposed(http::ResponseForwarding& with) {
   const model::Expose& expose = settings().expose;
   if (!expose.any()) return;
+  thread_local http::ResponseForwarding::Exposed shown;
+  shown = {};
   // The writer copies these at once, so one buffer for each number will do.
   thread_local std::array<char, 24> generation;
   thread_local std::array<char, 8> bucket;
@@ -583,12 +584,13 @@ void Exchange::add_exposed(http::ResponseForwarding& with) {
     const auto end = std::to_chars(buffer.begin(), buffer.end(), number).ptr;
     return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   };
-  if (expose.pool) with.exposed.pool = core::text(choice_.pool);
-  if (expose.generation) with.exposed.generation = digits(generation, hold_->generation.raw);
-  if (expose.reason) with.exposed.reason = policy::text(choice_.reason);
-  if (expose.bucket && choice_.bucket) with.exposed.bucket = digits(bucket, *choice_.bucket);
-  if (expose.endpoint) with.exposed.endpoint = endpoint_->text;
-  if (expose.rescued && rescued_from_) with.exposed.rescued = core::text(*rescued_from_);
+  if (expose.pool) shown.pool = core::text(choice_.pool);
+  if (expose.generation) shown.generation = digits(generation, hold_->generation.raw);
+  if (expose.reason) shown.reason = policy::text(choice_.reason);
+  if (expose.bucket && choice_.bucket) shown.bucket = digits(bucket, *choice_.bucket);
+  if (expose.endpoint) shown.endpoint = endpoint_->text;
+  if (expose.rescued && rescued_from_) shown.rescued = core::text(*rescued_from_);
+  with.exposed = &shown;
 }
 
 // ================ timers ================

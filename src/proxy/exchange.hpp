@@ -123,6 +123,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // When an attempt has failed
   policy::Repeatable repeatable() const;
   policy::FailedAttempt failed_attempt(policy::Failure failure) const;
+  bool begins_another_for(std::uint16_t status);
   bool try_again(policy::Failure failure, std::string_view why);
   bool may_retry_now(const policy::FailedAttempt& attempt);
   bool may_rescue_now(const policy::FailedAttempt& attempt);

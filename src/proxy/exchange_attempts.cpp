@@ -74,6 +74,14 @@ void Exchange::note_loss(UpstreamLoss loss) {
   }
 }
 
+bool Exchange::begins_another_for(std::uint16_t status) {
+  const auto failure = policy::failure_of_status(status);
+  if (!failure) return false;
+  if (try_again(*failure, "the endpoint answered with a server error")) return true;
+  count_failed_attempt(*failure);
+  return false;
+}
+
 /// Begins another attempt, if there is one to be made; else the caller answers. `why` is for the
 /// log.
 bool Exchange::try_again(Failure failure, std::string_view why) {

@@ -85,14 +85,14 @@ void Exchange::finish(std::uint16_t status) {
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   admission_.end();
-  tunnel_place_ = {};
-  give_back(repeats_in_);
-  give_back(rescued_in_);
+  if (!head.upgrade.empty()) tunnel_place_ = {};
+  if (retries_of_all_ != 0) give_back(repeats_in_);
+  if (rescued_from_) give_back(rescued_in_);
   held_.clear();
   service_ = nullptr;
   counters_ = nullptr;
   hold_.release();
-  first_hold_.release();
+  if (first_hold_) first_hold_.release();
 }
 
 void Exchange::count(std::uint16_t status) {

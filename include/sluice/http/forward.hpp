@@ -91,7 +91,8 @@ struct ResponseForwarding {
   std::string_view rate_limit_policy{};
   struct Exposed {  // each is written when not empty
     std::string_view pool, generation, reason, bucket, endpoint, rescued;
-  } exposed{};
+  };
+  const Exposed* exposed = nullptr;  // nullptr: none
 };
 
 /// The endpoint's own Content-Length, also where no body follows (HEAD, 304): the value for

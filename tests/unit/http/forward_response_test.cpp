@@ -171,12 +171,13 @@ TEST_CASE("forwarded response: connection words for the client", "[http][forward
 TEST_CASE("forwarded response: exposed fields are written when they have a value",
           "[http][forward]") {
   ResponseForwarding with = with_length(0);
-  with.exposed = {.pool = "green",
-                  .generation = "42",
-                  .reason = "split",
-                  .bucket = "7",
-                  .endpoint = "127.0.0.1:1",
-                  .rescued = "green"};
+  ResponseForwarding::Exposed exposed{.pool = "green",
+                                      .generation = "42",
+                                      .reason = "split",
+                                      .bucket = "7",
+                                      .endpoint = "127.0.0.1:1",
+                                      .rescued = "green"};
+  with.exposed = &exposed;
   const std::string head = written(ok_with("Content-Length: 0\r\nSluice-Pool: evil\r\n"), with);
   for (const char* line : {"Sluice-Pool: green", "Sluice-Generation: 42", "Sluice-Reason: split",
                            "Sluice-Bucket: 7", "Sluice-Endpoint: 127.0.0.1:1"}) {
@@ -184,8 +185,8 @@ TEST_CASE("forwarded response: exposed fields are written when they have a value
     CHECK(has(head, line));
   }
   CHECK(head.find("evil") == std::string::npos);
-  with.exposed = {};
-  with.exposed.pool = "blue";
+  exposed = {};
+  exposed.pool = "blue";
   CHECK_FALSE(has_name(written(ok_with("Content-Length: 0\r\n"), with), "Sluice-Bucket"));
 }
 
@@ -227,7 +228,9 @@ TEST_CASE("forwarded response: a 1xx passes with its fields and nothing of ours"
   with.request_id = "r";
   with.closes = true;
   with.set_cookie = "c";
-  with.exposed.pool = "green";
+  const ResponseForwarding::Exposed exposed{
+      .pool = "green", .generation = {}, .reason = {}, .bucket = {}, .endpoint = {}, .rescued = {}};
+  with.exposed = &exposed;
   CHECK(
       written("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: close\r\nSluice-X: 1\r\n\r\n",
               with) == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
