@@ -48,10 +48,11 @@ void check_response(std::string_view bytes, unsigned choice, char* memory) {
   with.date = "Sun, 06 Nov 1994 08:49:37 GMT";
   with.request_id = (choice & 32U) != 0 ? "0190163d-8694-4b2a-9a1b-0123456789ab" : "";
   with.set_cookie = (choice & 64U) != 0 ? "sluice=0123456789abcdef0123456789abcdef; Path=/" : "";
-  if ((choice & 128U) != 0)
-    static constexpr ResponseForwarding::Exposed kExposed{
-        "green", "42", "split", "9999", "127.0.0.1:9001", "green"};
-  with.exposed = &kExposed;
+  if ((choice & 128U) != 0) {
+    static constexpr ResponseForwarding::Exposed kExposed{"green",          "42",   "split", "9999",
+                                                          "127.0.0.1:9001", "green"};
+    with.exposed = &kExposed;
+  }
   HeadWriter out({memory, kMemory});
   write_response_head(out, *head, with);
   check(!out.overflowed(), "additions over their bound");
