@@ -63,6 +63,23 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
          reason);
 }
 
+/// Counted in the pool, and in the endpoint's own word, which passive health looks at.
+void Exchange::note_failure(policy::FailureKind kind) {
+  counters_->endpoint_failures[pool_label()].add();
+  policy::report_failure(endpoint_->cell->failures, kind, settings().outliers);
+}
+
+/// A failure that is an answer is no failure of the pool's counters: those count what the endpoint
+/// left undone.
+void Exchange::note_answer(std::uint16_t status) {
+  if (status >= 500) {
+    policy::report_failure(endpoint_->cell->failures, policy::FailureKind::Status,
+                           settings().outliers);
+  } else {
+    policy::report_success(endpoint_->cell->failures);
+  }
+}
+
 /// A reused connection that dies before its answer has most likely idled out: no sign of ill
 /// health.
 void Exchange::note_loss(UpstreamLoss loss) {

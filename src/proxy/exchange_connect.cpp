@@ -1,0 +1,132 @@
+#include "proxy/exchange.hpp"
+#include "proxy/upstream_pool.hpp"
+
+// Which endpoint gets a request, the connection to it, and what happens when there is none: a part
+// of exchange.cpp, which reads top to bottom where there is one.
+namespace sluice::proxy {
+
+using metrics::Refusal;
+
+policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
+  policy::EndpointView view = model::view_of(pool().endpoints[index]);
+  view.is_usable = view.is_usable && !tried_[index] && avoid_ != index;
+  return view;
+}
+
+std::optional<std::size_t> Exchange::pick_endpoint() {
+  const policy::PoolRole role = model::role_of(*service_, choice_.pool);
+  const auto view = [this](std::size_t index) { return view_endpoint(index); };
+  const auto pick = [&] {
+    return policy::pick_endpoint(pool().endpoints.size(), view, role, context_.loop.now(),
+                                 context_.loop.rng());
+  };
+  const auto picked = pick();
+  if (picked || !avoid_) return picked;
+  avoid_.reset();  // there is no other one: a fresh connection to the same
+  return pick();
+}
+
+void Exchange::occupy(std::size_t index) {
+  endpoint_ = &pool().endpoints[index];
+  endpoint_->cell->in_flight.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Exchange::vacate() {
+  endpoint_->cell->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  endpoint_ = nullptr;
+}
+
+void Exchange::on_connect_failed(net::ConnectError error) {
+  const EventScope scope(context_.gather);
+  end_connecting();
+  if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
+  error_ = net::text(error);
+  note_failure(policy::FailureKind::Connect);
+  punish(*endpoint_);
+  tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
+  vacate();
+  count_failed_attempt(policy::Failure::Connect);
+  // Nothing was sent: any method may be tried elsewhere at once.
+  if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
+  no_endpoint_left();
+}
+
+/// Ours, not the endpoint's fault (behaviour.md §4). Once per request, so that a shortage that no
+/// idle connection causes does not cost all of them.
+void Exchange::make_room_or_refuse() {
+  vacate();
+  if (!has_made_room_ && context_.upstreams.close_oldest_idle()) {
+    has_made_room_ = true;
+    return connect();
+  }
+  // Ports run out towards one address at a time: the live pool may have some.
+  if (may_leave_candidate()) return no_endpoint_left();
+  answer(503, "no connection could be opened: a local resource is exhausted",
+         Refusal::LocalResources);
+}
+
+void Exchange::punish(const model::Endpoint& endpoint) {
+  const policy::Penalty before(endpoint.cell->penalty.load(std::memory_order_relaxed));
+  endpoint.cell->penalty.store(before.after_failure(context_.loop.now()).word(),
+                               std::memory_order_relaxed);
+}
+
+/// What was sent already may go to the other pool only as a rescue: it may have had its effect.
+void Exchange::no_endpoint_left() {
+  if (failed_) return give_up_repeated(*failed_);
+  if (may_leave_candidate()) return fall_back_to_live();
+  answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
+         Refusal::NoEndpoint, error_.empty() ? "no usable endpoint" : error_);
+}
+
+/// The candidate can't serve: its user gets the live pool.
+void Exchange::fall_back_to_live() {
+  counters_->fallbacks.add();
+  move_to_live(policy::Reason::Fallback);
+  connect();
+}
+
+/// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
+/// lease, then give back the old one (architecture.md §5).
+void Exchange::move_to_live(policy::Reason why) {
+  Hold fresh = context_.slot.hold();
+  metrics::ServiceCounters& counted = *counters_;
+  counted.in_flight[pool_label()].subtract();
+  const core::PoolName failed = choice_.pool;
+  admission_.stay_with(settings().rate_limits);  // judged once, for the pool that was chosen first
+  service_ = &fresh->service(settings().id);
+  choice_.pool = service_->live;
+  choice_.reason = why;
+  if (choice_.pool != failed) {
+    tried_.reset();
+    avoid_.reset();
+  }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
+  lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
+  // The identity, and what the limits said, point into the settings that they were read under.
+  if (!first_hold_) first_hold_ = std::move(hold_);
+  hold_ = std::move(fresh);
+  give_back(repeats_in_);  // of the pool that it leaves
+  retries_ = 0;
+  counted.in_flight[pool_label()].add();
+  counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
+}
+
+/// As many as wait for connections of this pool already may be all that can wait.
+void Exchange::begin_connecting() {
+  const std::uint32_t most = settings().max_pending;
+  if (!policy::take_place(pool().cell->pending, most == 0 ? UINT32_MAX : most)) {
+    constexpr std::string_view kWhy = "as many requests wait for a connection to this pool as may";
+    vacate();
+    if (may_leave_candidate()) return no_endpoint_left();
+    return answer(503, kWhy, Refusal::PendingLimit);
+  }
+  connect_started_ = context_.loop.now();
+  connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
+}
+
+void Exchange::end_connecting() {
+  connecting_ = nullptr;
+  pool().cell->pending.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace sluice::proxy
