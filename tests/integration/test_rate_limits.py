@@ -47,7 +47,8 @@ class UnderLoad(Limits):
 
     def test_far_more_than_the_limit_and_a_switch_in_the_middle(self):
         proxy = self.limited({"name": "all", "key": "service", "rate": f"{self.RATE}/s", "burst": self.BURST})
-        policy = f'"all";q={max(self.RATE, self.BURST)};w=1'
+        quota_of_all = max(self.RATE, self.BURST)
+        policy = f'"all";q={quota_of_all};w={-(-quota_of_all // self.RATE)}'
         counts, lock = {200: 0, 429: 0}, threading.Lock()
         pools, troubles = set(), []
         ready = threading.Barrier(9)
