@@ -307,6 +307,7 @@ class Judge {
     const LogLine& line = entry.lines.front();
     if (was_cut(line) || line.error == "the proxy stopped") return;
     if (is_beyond_limit(line)) return;
+    if (was_on_given_up_connection(entry, line)) return;
     if (!outcome.answer && is_lost_on_its_way(entry)) return;
     // Behind stray bytes the broken answer to another request may have been taken for its own.
     if (!outcome.answer && has_stray_surplus()) return;
@@ -323,6 +324,18 @@ class Judge {
              line.error == "there are as many tunnels as there may be") ||
             (has_pending_limit &&
              line.error == "as many requests wait for a connection to this pool as may"));
+  }
+
+  /// An origin that ends its connection right behind a whole answer, without a word in it, takes
+  /// along the next request, if that may not be repeated.
+  bool was_on_given_up_connection(const Entry& entry, const LogLine& line) {
+    if (entry.plan.is_idempotent() || line.status != 502 || !entry.attempts.empty()) return false;
+    for (const Entry& other : world_.ledger().entries()) {
+      for (const Attempt& attempt : other.attempts) {
+        if (attempt.is_answer_complete && attempt.plan->cut_at) return true;
+      }
+    }
+    return false;
   }
 
   /// A RST takes along what the client's kernel and ours still hold. The proxy answers for what had

@@ -30,6 +30,7 @@ class SimAcceptor final : public net::Acceptor, public Actor {
     return true;
   }
   bool is_paused() const { return is_paused_; }
+  bool has_waiting() const { return !queue_.empty(); }
 
   void pause() override { is_paused_ = true; }
   void resume() override { is_paused_ = false; }

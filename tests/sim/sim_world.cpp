@@ -200,7 +200,7 @@ bool SimWorld::is_quiet() const {
       std::all_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->is_finished(); });
   return is_finished && std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) {
            return node->loop.timers().empty() && node->shared.transports == 0 &&
-                  !node->waker.is_woken;
+                  !node->waker.is_woken && !node->acceptor->has_waiting();
          });
 }
 
