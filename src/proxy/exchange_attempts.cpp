@@ -1,4 +1,5 @@
 #include "proxy/exchange.hpp"
+#include "sluice/core/take_place.hpp"
 
 // What happens when an attempt has failed: another one in its pool, or by the live pool instead of
 // the candidate; else the answer that says so. The rest of exchange.cpp, which reads top to bottom
@@ -53,9 +54,9 @@ void Exchange::on_upstream_lost(UpstreamLoss loss, std::string_view reason) {
   error_ = reason;
   note_loss(loss);
   if (answer_ == Answer::None && try_again(Failure::Lost, reason)) return;
-  count_failed_attempt(Failure::Lost);
   upstream_ = nullptr;  // it closed itself
   if (answer_ != Answer::None) return break_answer(reason);
+  count_failed_attempt(Failure::Lost);
   if (loss == UpstreamLoss::Malformed)
     return answer(502, "the endpoint's answer is not valid HTTP", Refusal::EndpointProtocol,
                   reason);
@@ -131,7 +132,7 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   // that fails, nobody shall be refused because many idle connections end at once.
   if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
-  if (!policy::take_place(counted, repeats.retry_budget.most(requests_in_flight(pool())))) {
+  if (!core::take_place(counted, repeats.retry_budget.most(requests_in_flight(pool())))) {
     counters_->retries_over_budget.add();
     return false;
   }
@@ -148,7 +149,7 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
   const std::uint32_t in_flight =
       requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
-  if (!policy::take_place(counted, repeats.rescue_budget.most(in_flight))) {
+  if (!core::take_place(counted, repeats.rescue_budget.most(in_flight))) {
     counters_->rescues_over_budget.add();
     return false;
   }

@@ -1,5 +1,6 @@
 #include "proxy/exchange.hpp"
 #include "proxy/upstream_pool.hpp"
+#include "sluice/core/take_place.hpp"
 
 // Which endpoint gets a request, the connection to it, and what happens when there is none: a part
 // of exchange.cpp, which reads top to bottom where there is one.
@@ -114,7 +115,7 @@ void Exchange::move_to_live(policy::Reason why) {
 /// As many as wait for connections of this pool already may be all that can wait.
 void Exchange::begin_connecting() {
   const std::uint32_t most = settings().max_pending;
-  if (!policy::take_place(pool().cell->pending, most == 0 ? UINT32_MAX : most)) {
+  if (!core::take_place(pool().cell->pending, most == 0 ? UINT32_MAX : most)) {
     constexpr std::string_view kWhy = "as many requests wait for a connection to this pool as may";
     vacate();
     if (may_leave_candidate()) return no_endpoint_left();

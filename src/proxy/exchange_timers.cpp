@@ -94,7 +94,7 @@ void Exchange::on_upload_timeout() {
   if (upload_ == Upload::Waiting)
     return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
   if (is_upload_paused_) {
-    counters_->endpoint_failures[pool_label()].add();
+    count_failed_attempt(policy::Failure::TimedOut);
     return answer(504, "the endpoint did not take the request body in time",
                   Refusal::EndpointTimeout);
   }

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "sluice/policy/retry.hpp"
+#include "sluice/core/take_place.hpp"
 
 namespace sluice::proxy {
 
@@ -11,7 +11,7 @@ namespace sluice::proxy {
 class TunnelLimit {
  public:
   explicit TunnelLimit(std::uint32_t most) : most_(most) {}
-  bool enter() { return policy::take_place(open_, most_); }
+  bool enter() { return core::take_place(open_, most_); }
   void leave() { open_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:

@@ -415,6 +415,20 @@ TEST_CASE("sim rescue: a whole candidate that dies under load is noticed by nobo
   for (unsigned i = 0; i < 160; ++i) CHECK(status(world, i) == 200);
 }
 
+TEST_CASE("sim retry: an answer that breaks off is no failed attempt of those that are counted",
+          "[sim][retry]") {
+  SimWorld world(with_endpoints(2, 1));
+  AnswerPlan cut = sized(50'000);
+  cut.cut_at = 20'000;
+  ask(world, of("GET", {cut}));
+  finish(world);
+  CHECK(status(world, 0) == 0);
+  CHECK(attempts(world, 0) == 1);
+  for (const Failure failure : policy::kAllFailures)
+    CHECK(failures(world, PoolName::Blue, failure) == 0);
+  CHECK(world.worker().metrics().services[0].broken_answers.read() == 1);
+}
+
 // ---- what a review has found
 
 TEST_CASE("sim rescue: the minted cookie outlives the settings that it was minted under",

@@ -1,6 +1,5 @@
 #pragma once
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -11,8 +10,8 @@
 #include "sluice/core/rng.hpp"
 #include "sluice/core/units.hpp"
 
-/// May a request be sent a second time, when, and how many at once? Pure (behaviour.md §4 "One
-/// retry", promises G10 and G11).
+/// May a request be sent a second time, when, and how many at once? Pure (behaviour.md §4, promises
+/// G10 and G11).
 namespace sluice::policy {
 
 /// What an attempt died of. Each is a bit of a FailureSet.
@@ -102,14 +101,5 @@ struct Budget {
   /// How many of `in_flight` may be repetitions.
   std::uint32_t most(std::uint32_t in_flight) const;
 };
-
-/// One more in `counted`, if there are fewer than `most`. Exact, for all workers.
-inline bool take_place(std::atomic<std::uint32_t>& counted, std::uint32_t most) {
-  std::uint32_t now = counted.load(std::memory_order_relaxed);
-  while (now < most) {
-    if (counted.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) return true;
-  }
-  return false;
-}
 
 }  // namespace sluice::policy

@@ -136,11 +136,3 @@ TEST_CASE("retry budget: a share of what is in flight, and never less than three
   const Budget all{core::BasisPoints::make(10'000, "").value()};
   CHECK(all.most(4'294'967'295U) == 4'294'967'295U);
 }
-
-TEST_CASE("retry budget: one more only below the most", "[policy][retry]") {
-  std::atomic<std::uint32_t> counted{2};
-  CHECK_FALSE(take_place(counted, 2));
-  CHECK(counted == 2);
-  CHECK(take_place(counted, 3));
-  CHECK(counted == 3);
-}
