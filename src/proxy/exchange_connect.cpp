@@ -57,6 +57,7 @@ void Exchange::vacate() {
 void Exchange::on_connect_failed(net::ConnectError error) {
   const EventScope scope(context_.gather);
   end_connecting();
+  connection_place_.give_back();
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
   note_failure(policy::FailureKind::Connect);

@@ -91,6 +91,7 @@ void Exchange::drop_upstream() {
   if (connecting_ != nullptr) {
     connecting_->cancel();
     end_connecting();
+    connection_place_.give_back();
   }
   if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->abort();
 }
