@@ -105,7 +105,7 @@ Exchange::Next Exchange::admit() {
   if (const model::RateLimits* limits = settings().rate_limits.get()) {
     if (ask_limits(*limits) == Next::Answered) return Next::Answered;
   }
-  if (pass_breaker() == Next::Answered) return Next::Answered;
+  if (settings().breakers.guards_pools() && pass_breaker() == Next::Answered) return Next::Answered;
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
   metrics::ServiceCounters& counted = *counters_;

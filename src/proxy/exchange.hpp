@@ -118,12 +118,19 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
 
   // Circuit breakers and ceilings
   std::optional<metrics::Refusal> enter_pool();
+  std::optional<metrics::Refusal> enter_opened(policy::BreakerCell& breaker,
+                                               const model::BreakerRule& rule,
+                                               const model::RouteBreaker* route);
+  void leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endpoint);
   void leave_pool();
   bool enter_endpoint(const model::Endpoint& endpoint);
   void leave_endpoint();
   void tell_breakers(std::uint16_t status);
   policy::Outcome outcome_under(const model::BreakerRule& rule, Heard heard) const;
-  const model::RouteBreaker* route_of_request() const;
+  const model::RouteBreaker* route_of_request() const {
+    return settings().breakers.routes.empty() ? nullptr : find_route();
+  }
+  const model::RouteBreaker* find_route() const;
   policy::BreakerCell& breaker_of(core::PoolName name) const;
   bool may_overflow_to_live() const;
   bool is_live_open_to_all() const;
@@ -131,7 +138,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool is_pool_full() const;
   void no_room(metrics::Refusal why);
   void answer_no_room(metrics::Refusal why);
-  void tell(const std::optional<policy::BreakerTurn>& turn, const model::Endpoint* endpoint) const;
+  void tell(const policy::BreakerTurn& turn, const model::Endpoint* endpoint) const;
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);

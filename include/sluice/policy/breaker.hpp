@@ -107,6 +107,15 @@ class BreakerSecond {
   std::uint64_t word_;
 };
 
+/// The ticket of who is admitted by the breaker of this word, if it is closed: then asking changes
+/// nothing. The usual case, without unpacking.
+inline std::optional<BreakerTicket> ticket_if_closed(std::uint64_t word) {
+  constexpr unsigned kStateShift = 62;
+  if (word >> kStateShift != static_cast<std::uint64_t>(Breaker::State::Closed))
+    return std::nullopt;
+  return BreakerTicket{static_cast<std::uint16_t>((word >> 32U) & 0x3FFFU)};
+}
+
 /// What all workers share of one breaker. Everything relaxed: nothing else is ordered by it.
 struct BreakerCell {
   std::atomic<std::uint64_t> word{0};
