@@ -203,7 +203,7 @@ void Exchange::on_request_flushed() {
 void Exchange::on_upstream_drained() {
   if (!is_upload_paused_ || upstream_->queued() > core::limits::kLowWatermark) return;
   is_upload_paused_ = false;
-  if (answer_ == Answer::None) context_.loop.timers().disarm(response_timer_);
+  if (answer_ == Answer::None) upstream_->set_deadline(core::Instant::max());
   upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
@@ -230,7 +230,7 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   if (response.status >= 500) [[unlikely]] {
     if (begins_another_for(response.status)) return;
   }
-  tell_breakers(response.status);
+  if (pool_seat_.is_taken() || endpoint_seat_.is_taken()) tell_breakers(response.status);
   if (!head.upgrade.empty()) [[unlikely]]
     tunnel_place_ = {};  // it was not granted
   note_first_byte();

@@ -49,7 +49,7 @@ bool Exchange::occupy(std::size_t index) {
 }
 
 void Exchange::vacate() {
-  leave_endpoint();
+  if (endpoint_seat_.is_taken() || repeats_on_ != nullptr) leave_endpoint();
   endpoint_->cell->in_flight.fetch_sub(1, std::memory_order_relaxed);
   endpoint_ = nullptr;
 }

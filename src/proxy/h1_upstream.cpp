@@ -19,6 +19,7 @@ H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstream
 
 void H1Upstream::attach(UpstreamEvents& events) {
   events_ = &events;
+  deadline_ = core::Instant::max();
   ++exchanges_;
   attached_in_ = context_.loop.turns();
   state_ = State::AwaitHead;
@@ -301,10 +302,21 @@ void H1Upstream::close() {
   context_.loop.retire(*this);
 }
 
-/// While the connection works the timer stays armed: moving a deadline is a store, unlinking is
-/// not.
-void H1Upstream::on_idle_timeout() {
-  if (state_ == State::Idle && context_.loop.now() >= idle_until_) close_idle();
+/// One timer for idle times and deadlines, armed from the first of them on: moving one later is a
+/// store, linking and unlinking are not.
+void H1Upstream::set_deadline(core::Instant deadline) {
+  deadline_ = deadline;
+  if (deadline != core::Instant::max()) context_.loop.timers().arm(timer_, deadline);
+}
+
+void H1Upstream::on_timer() {
+  const core::Instant now = context_.loop.now();
+  if (state_ == State::Idle) {
+    if (now >= idle_until_) close_idle();
+  } else if (now >= deadline_ && events_ != nullptr) {
+    deadline_ = core::Instant::max();
+    events_->on_upstream_deadline();
+  }
 }
 
 void H1Upstream::reap() {

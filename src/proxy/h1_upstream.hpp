@@ -54,6 +54,7 @@ class H1Upstream final : public UpstreamStream,
   void send_body(std::string_view bytes) override;
   void finish(const http::HeaderBlock* trailers) override;
   void pause_response(Flow flow) override;
+  void set_deadline(core::Instant deadline) override;
   std::size_t queued() const override { return transport_->queued(); }
   bool was_reused() const override { return exchanges_ > 1; }
   bool response_began() const override { return response_began_; }
@@ -83,6 +84,7 @@ class H1Upstream final : public UpstreamStream,
     void on_upstream_lost(UpstreamLoss, std::string_view) override {}
     void on_response_flushed() override {}
     void on_upstream_drained() override {}
+    void on_upstream_deadline() override {}
 
    private:
     H1Upstream& owner_;
@@ -99,7 +101,7 @@ class H1Upstream final : public UpstreamStream,
   void lose(UpstreamLoss loss, std::string_view reason);
   bool is_reusable() const;
   void close();
-  void on_idle_timeout();
+  void on_timer();
 
   Context& context_;
   net::Transport* transport_;         // nullptr once given away or closed
@@ -109,7 +111,8 @@ class H1Upstream final : public UpstreamStream,
   ConnectionPlace place_;  // until it is closed or given away
   core::Millis idle_timeout_;
   core::Instant idle_until_{};
-  net::MemberTimer<H1Upstream, &H1Upstream::on_idle_timeout> timer_{*this};
+  core::Instant deadline_ = core::Instant::max();  // of the exchange
+  net::MemberTimer<H1Upstream, &H1Upstream::on_timer> timer_{*this};
 
   // Of the exchange that it works for:
   State state_ = State::Idle;
