@@ -311,6 +311,24 @@ BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& poli
   }
 }
 
+std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
+                                     const BreakerPolicy& policy) {
+  std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
+  while (true) {
+    const Breaker before = Breaker::from_word(seen);
+    Breaker next = before;
+    if (before.state != State::Open) {
+      next = turned(before, State::Open, 0);
+      next.openings = 1;  // it is no failure of its probes
+    }
+    next.tick = tick_after(now, policy.open_for);
+    if (!cell.word.compare_exchange_weak(seen, next.word(), std::memory_order_relaxed)) continue;
+    if (before.state == State::Open) return std::nullopt;
+    return BreakerTurn{
+        .from = before.state, .to = State::Open, .counts = {}, .open_for = policy.open_for};
+  }
+}
+
 namespace {
 
 /// Where an outcome may turn it. `counts`: of the window, if it was closed.

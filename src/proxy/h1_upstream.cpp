@@ -13,6 +13,7 @@ H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstream
       transport_(&transport),
       siblings_(siblings),
       place_(std::move(place)),
+      era_(siblings.era),
       idle_timeout_(idle_timeout) {
   transport_->set_events(*this);
 }
@@ -257,8 +258,9 @@ void H1Upstream::lose(UpstreamLoss loss, std::string_view reason) {
 // ---- end of an exchange ----
 
 bool H1Upstream::is_reusable() const {
-  return state_ == State::Ended && may_keep_alive_ && request_ended_ && !has_surplus_ &&
-         transport_->queued() == 0 && !context_.is_stopping && idle_timeout_ > core::Millis::zero();
+  return state_ == State::Ended && era_ == siblings_.era && may_keep_alive_ && request_ended_ &&
+         !has_surplus_ && transport_->queued() == 0 && !context_.is_stopping &&
+         idle_timeout_ > core::Millis::zero();
 }
 
 void H1Upstream::release() {

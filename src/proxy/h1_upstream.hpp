@@ -22,6 +22,7 @@ struct IdleUpstreams {
   core::IntrusiveList<H1Upstream, IdleUpstreamTag> connections;  // most recent first
   std::size_t count = 0;                                         // of them
   std::size_t all = 0;                                           // with those that work
+  std::uint32_t era = 0;  // grows when those that are there shall not be used again
 };
 
 /// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by
@@ -108,7 +109,8 @@ class H1Upstream final : public UpstreamStream,
   UpstreamEvents* events_ = nullptr;  // nullptr: no exchange
   Discarding discarding_{*this};
   IdleUpstreams& siblings_;
-  ConnectionPlace place_;  // until it is closed or given away
+  ConnectionPlace place_;    // until it is closed or given away
+  const std::uint32_t era_;  // of its siblings when it was opened
   core::Millis idle_timeout_;
   core::Instant idle_until_{};
   core::Instant deadline_ = core::Instant::max();  // of the exchange

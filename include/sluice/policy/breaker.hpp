@@ -147,6 +147,10 @@ struct BreakerLook {
 /// Any worker. What enter() would say, without a place for the request: no probe is taken. Time
 /// moves the breaker here too, or one whose probes are lost would stay as it is when nobody enters.
 BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& policy);
+/// Opens it, or keeps it open, for open_for from now on, whatever the rates say: for what is known
+/// to fail. When nobody does so any more it goes on as after any cool-down.
+std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
+                                     const BreakerPolicy& policy);
 /// Any worker, once for each ticket.
 std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcome outcome,
                                  core::Instant now, const BreakerPolicy& policy);
