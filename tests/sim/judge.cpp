@@ -99,10 +99,25 @@ class Judge {
     if (entry.lines.empty()) return;
     if (entry.attempts.size() > 1U + entry.lines.front().retries + (was_rescued ? 1 : 0))
       find(entry, "was repeated, and the log does not say so");
-    for (std::size_t i = 1; i < entry.attempts.size(); ++i) {
-      if (entry.attempts[i].was_reused && entry.attempts[i].pool == entry.attempts[i - 1].pool)
-        find(entry, "was repeated on a reused connection");
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green})
+      judge_connections(entry, pool);
+  }
+
+  /// Only the first attempt in a pool may be on a reused connection. An origin may read what was
+  /// sent first after what was sent instead, so their order here says nothing; but the answer that
+  /// the client has is that of the last one.
+  void judge_connections(const Entry& entry, core::PoolName pool) {
+    std::size_t reused = 0, fresh = 0;
+    bool has_fresh_answered = false;
+    for (const Attempt& attempt : entry.attempts) {
+      if (attempt.pool != pool) continue;
+      ++(attempt.was_reused ? reused : fresh);
+      has_fresh_answered =
+          has_fresh_answered || (!attempt.was_reused && attempt.is_answer_complete);
     }
+    const bool is_of_pool = entry.outcome.answer && pool_of(*entry.outcome.answer) == pool;
+    if (reused > 1 || (reused == 1 && fresh > 0 && is_of_pool && !has_fresh_answered))
+      find(entry, "was repeated on a reused connection");
   }
 
   /// G11: what is safe, from the one pool to the other, and never back.
