@@ -92,6 +92,14 @@ void Exchange::note_loss(UpstreamLoss loss) {
   }
 }
 
+/// An answer of 400 or more. True: it is not passed on, and something else has begun or was
+/// answered.
+bool Exchange::is_unwanted(std::uint16_t status) {
+  if (status >= 500 && begins_another_for(status)) return true;
+  if (asset_ask_ == AssetAsk::Open) return is_no_asset(status);
+  return status == 404 && asks_other_pool();
+}
+
 bool Exchange::begins_another_for(std::uint16_t status) {
   const auto failure = policy::failure_of_status(status);
   if (!failure) return false;
@@ -128,12 +136,14 @@ void Exchange::give_up_repeated(const policy::FailedAttempt& attempt) {
 bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   const model::Repeats& repeats = settings().repeats;
   if (!policy::may_retry(attempt, repeats.retry, retries_)) return false;
+  // A file is asked for once: who asked has a 404 already.
+  if (asset_ask_ == AssetAsk::Open && !was_idle_end(attempt)) return false;
   // Nothing is known against the endpoint, and perhaps nothing has reached it: as with a connect
   // that fails, nobody shall be refused because many idle connections end at once.
   if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
   if (!core::take_place(counted, repeats.retry_budget.most(requests_in_flight(pool())))) {
-    counters_->retries_over_budget.add();
+    counters_->retries_over_budget[pool_label()].add();
     return false;
   }
   repeats_in_ = &counted;
@@ -150,7 +160,7 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   const std::uint32_t in_flight =
       requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
   if (!core::take_place(counted, repeats.rescue_budget.most(in_flight))) {
-    counters_->rescues_over_budget.add();
+    counters_->rescues_over_budget[pool_label()].add();
     return false;
   }
   rescued_in_ = &counted;
@@ -166,11 +176,15 @@ bool Exchange::is_last_attempt() const {
   return !has_rescue && !policy::may_retry(attempt, repeats.retry, retries_);
 }
 
+/// From within on_response_head(). A small answer that is not wanted ends by itself, and its
+/// connection goes on: else each 503 of a pool in trouble would cost it a connection, and us a port
+/// for a minute.
+void Exchange::discard_answer() {
+  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->discard();
+}
+
 /// Whatever is left of it must not reach the client; the upload waits for the next one.
-void Exchange::leave_attempt(Failure failure) {
-  // A small answer that is not wanted ends by itself, and its connection goes on: else each 503 of
-  // a pool in trouble would cost it a connection, and us a port for a minute.
-  if (upstream_ != nullptr && is_status(failure)) std::exchange(upstream_, nullptr)->discard();
+void Exchange::leave_attempt() {
   drop_upstream();
   is_upload_paused_ = false;
   connect_time_.reset();
@@ -185,7 +199,8 @@ void Exchange::leave_attempt(Failure failure) {
 /// unless all that is known to have failed is a connection that had been idle.
 void Exchange::retry(const policy::FailedAttempt& attempt) {
   const auto failed = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
-  leave_attempt(attempt.failure);
+  if (is_status(attempt.failure)) discard_answer();
+  leave_attempt();
   ++retries_;
   ++retries_of_all_;
   counters_->retries.add();
@@ -195,6 +210,7 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
   state_ = State::Connecting;
   const auto picked = pick_endpoint();
   if (!picked) return no_endpoint_left();
+  if (asset_ask_ == AssetAsk::Open) arm_until(response_timer_, response_deadline_);
   const core::Millis longest = settings().repeats.retry.back_off;
   if (longest == core::Millis::zero() ||
       (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))
@@ -209,7 +225,8 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
 void Exchange::rescue(Failure failure) {
   counters_->rescues.add();
   rescued_from_ = choice_.pool;
-  leave_attempt(failure);
+  if (is_status(failure)) discard_answer();
+  leave_attempt();
   failed_.reset();
   needs_fresh_connection_ = false;
   move_to_live(policy::Reason::Rescue);
