@@ -196,6 +196,28 @@ TEST_CASE("sim assets: the wait for the other pool has an end of its own", "[sim
   CHECK(status(world, 1) == 404);
 }
 
+TEST_CASE(
+    "sim assets: connecting is part of the wait, also behind an idle connection that has ended",
+    "[sim][assets]") {
+  for (const bool has_idle : {false, true}) {
+    WorldOptions options = with_assets();
+    options.service.timeouts.connect = seconds(30);
+    SimWorld world(options);
+    world.split(10'000);
+    if (has_idle) ask(world, of("GET", {sized(1)}));
+    world.settle();
+    world.split(0);
+    meet(world.origin(1), ConnectFate::Kind::NoAnswer);
+    const unsigned number = has_idle ? 1 : 0;
+    ask(world, of("GET", {says(404), {.deed = AnswerPlan::Deed::Leave}, sized(7)}));
+    const core::Instant start = world.now();
+    REQUIRE(world.run_until([&] { return status(world, number) != 0; }));
+    CHECK(status(world, number) == 404);
+    CHECK(world.now() - start <= core::limits::kAssetWaitMax + seconds(1));
+    finish(world);
+  }
+}
+
 TEST_CASE("sim assets: only what is safe, whole, and not begun", "[sim][assets]") {
   const auto run = [](const RequestPlan& request) {
     SimWorld world(with_assets());
@@ -214,6 +236,10 @@ TEST_CASE("sim assets: only what is safe, whole, and not begun", "[sim][assets]"
   AnswerPlan hinted = says(404);
   hinted.informational = 1;
   run(of("GET", {hinted, sized(7)}));
+  // A question for another protocol.
+  RequestPlan upgrade = of("GET", {says(404), sized(7)});
+  upgrade.upgrades = true;
+  run(upgrade);
   // A body that is not held any more.
   RequestPlan large = of("GET", {says(404), sized(7)});
   large.form = BodyForm::Length;
