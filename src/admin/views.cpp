@@ -48,7 +48,12 @@ Json health_json(const control::HealthView& health) {
   return json;
 }
 
-Json pool_json(const std::vector<control::EndpointView>& endpoints) {
+Json budget_json(const control::BudgetView& budget) {
+  return {{"in_use", budget.in_use}, {"most", budget.most}, {"refused", budget.refused}};
+}
+
+Json pool_json(const std::vector<control::EndpointView>& endpoints,
+               const control::PoolBudgets& budgets) {
   Json list = Json::array();
   for (const control::EndpointView& endpoint : endpoints) {
     Json json{{"address", endpoint.address},
@@ -58,7 +63,11 @@ Json pool_json(const std::vector<control::EndpointView>& endpoints) {
     if (endpoint.health) json["health"] = health_json(*endpoint.health);
     list.push_back(std::move(json));
   }
-  return {{"endpoints", std::move(list)}};
+  return {{"endpoints", std::move(list)},
+          {"budgets",
+           {{"retries", budget_json(budgets.retries)},
+            {"rescues", budget_json(budgets.rescues)},
+            {"assets", budget_json(budgets.assets)}}}};
 }
 
 /// null: nothing was observed.
@@ -68,18 +77,28 @@ Json observed_json(std::optional<double> share) {
 }
 
 Json limit_json(const control::LimitView& limit) {
-  Json json{{"name", limit.name},         {"mode", limit.mode},
-            {"allows", limit.allows},     {"candidate_allows", nullptr},
-            {"admitted", limit.admitted}, {"refused", limit.refused},
-            {"shadowed", limit.shadowed}, {"keys", 0}};
+  Json json{{"name", limit.name},
+            {"mode", limit.mode},
+            {"allows", limit.allows},
+            {"candidate_allows", nullptr},
+            {"admitted", limit.admitted},
+            {"refused", limit.refused},
+            {"shadowed", limit.shadowed},
+            {"keys", 0},
+            {"places", 0}};
   if (!limit.candidate_allows.empty()) json["candidate_allows"] = limit.candidate_allows;
-  std::uint64_t keys = 0;
-  for (const control::LimitTableView& table : limit.tables) keys = std::max(keys, table.keys);
-  json["keys"] = keys;
+  // Of the table that is fullest.
+  for (const control::LimitTableView& table : limit.tables) {
+    if (table.keys < json["keys"]) continue;
+    json["keys"] = table.keys;
+    json["places"] = table.places;
+  }
   return json;
 }
 
 Json service_json(const control::ServiceView& service) {
+  constexpr std::size_t kBlue = core::index(core::PoolName::Blue);
+  constexpr std::size_t kGreen = core::index(core::PoolName::Green);
   Json drains = Json::array();
   for (const control::DrainView& drain : service.drains) drains.push_back(drain_json(drain));
   Json limits = Json::array();
@@ -96,8 +115,8 @@ Json service_json(const control::ServiceView& service) {
           {"drains", std::move(drains)},
           {"limits", std::move(limits)},
           {"pools",
-           {{"blue", pool_json(service.pools[core::index(core::PoolName::Blue)])},
-            {"green", pool_json(service.pools[core::index(core::PoolName::Green)])}}}};
+           {{"blue", pool_json(service.pools[kBlue], service.budgets[kBlue])},
+            {"green", pool_json(service.pools[kGreen], service.budgets[kGreen])}}}};
 }
 
 std::int64_t microseconds(core::Nanos time) {

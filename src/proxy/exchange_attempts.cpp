@@ -21,13 +21,6 @@ bool is_status(Failure failure) {
   return failure >= Failure::Status500;
 }
 
-std::uint32_t requests_in_flight(const model::Pool& pool) {
-  std::uint32_t sum = 0;
-  for (const model::Endpoint& endpoint : pool.endpoints)
-    sum += endpoint.cell->in_flight.load(std::memory_order_relaxed);
-  return sum;
-}
-
 }  // namespace
 
 policy::Repeatable Exchange::repeatable() const {
@@ -142,7 +135,7 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   // that fails, nobody shall be refused because many idle connections end at once.
   if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
-  if (!core::take_place(counted, repeats.retry_budget.most(requests_in_flight(pool())))) {
+  if (!core::take_place(counted, repeats.retry_budget.most(model::requests_in_flight(pool())))) {
     counters_->retries_over_budget[pool_label()].add();
     return false;
   }
@@ -157,8 +150,8 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   // A switch may have made the failed pool the live one meanwhile.
   if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
-  const std::uint32_t in_flight =
-      requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
+  const std::uint32_t in_flight = model::requests_in_flight(settings().pools[0]) +
+                                  model::requests_in_flight(settings().pools[1]);
   if (!core::take_place(counted, repeats.rescue_budget.most(in_flight))) {
     counters_->rescues_over_budget[pool_label()].add();
     return false;

@@ -112,6 +112,46 @@ class Failures(SluiceTest):
         self.assertEqual(sum(seen.values()), CLIENTS * REQUESTS, "and each was sent")
 
 
+class Budgets(SluiceTest):
+    """Who asks the live pool instead of the candidate holds a place of the budget, until the answer is there."""
+
+    def test_status_shows_what_is_in_use_and_how_often_it_was_too_little(self):
+        may_answer = threading.Event()
+
+        def slow(peer):
+            while True:
+                peer.head()
+                assert may_answer.wait(PATIENCE)
+                peer.send(plain_answer())
+
+        def failing(peer):
+            while True:
+                peer.head()
+                peer.send(plain_answer(status=b"503 No"))
+
+        proxy = self.sluice([service([self.scripted(slow).address], [self.scripted(failing).address],
+                                     retry={"attempts": 0}, rescue={"budget": "0%"})])
+        proxy.split("100%")
+        clients = [proxy.client() for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.request("/", fields=[f"X-User-Id: u{number}"])
+
+        def budgets(pool):
+            return proxy.status()["services"][0]["pools"][pool]["budgets"]
+
+        wait_until(lambda: budgets("blue")["rescues"]["refused"] == 2, "two have found no place")
+        self.assertEqual(budgets("blue")["rescues"], {"in_use": 3, "most": 3, "refused": 2})
+        self.assertEqual(budgets("green")["rescues"], {"in_use": 0, "most": 3, "refused": 0})
+        self.assertEqual(budgets("blue")["retries"], {"in_use": 0, "most": 3, "refused": 0})
+        self.assertEqual(budgets("blue")["assets"], {"in_use": 0, "most": 128, "refused": 0})
+        self.assertIn("    retries 0 of 3, rescues 3 of 3 (2 refused)\n", proxy.cli("status").stdout)
+        may_answer.set()
+        self.assertEqual(sorted(client.answer("GET")[0].status for client in clients), [200, 200, 200, 503, 503])
+        wait_until(lambda: budgets("blue")["rescues"] == {"in_use": 0, "most": 3, "refused": 2}, "all places are free again")
+        for client in clients:
+            client.close()
+
+
 class Assets(SluiceTest):
     """Two versions, each with files of its own, and pages that ask the wrong one."""
 
