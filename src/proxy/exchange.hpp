@@ -123,7 +123,10 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void replay_held_body();
 
   // When an attempt has failed
-  policy::Repeatable repeatable() const;
+  policy::Repeatable repeatable() const {
+    return http::is_safe(head.method) ? policy::Repeatable::Safe : repeatable_by_key();
+  }
+  policy::Repeatable repeatable_by_key() const;
   policy::FailedAttempt failed_attempt(policy::Failure failure) const;
   bool is_unwanted(std::uint16_t status);
   bool begins_another_for(std::uint16_t status);

@@ -23,9 +23,8 @@ bool is_status(Failure failure) {
 
 }  // namespace
 
-policy::Repeatable Exchange::repeatable() const {
+policy::Repeatable Exchange::repeatable_by_key() const {
   using policy::Repeatable;
-  if (http::is_safe(head.method)) return Repeatable::Safe;
   if (settings().repeats.trusts_idempotency_key &&
       !head.fields.find("Idempotency-Key").value_or("").empty())
     return Repeatable::Safe;
@@ -162,7 +161,12 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
 
 /// No more per-try time for this one: nothing could be tried after it.
 bool Exchange::is_last_attempt() const {
-  const policy::FailedAttempt attempt = failed_attempt(Failure::TimedOut);
+  // What was never answered says nothing by the age of its connection.
+  const policy::FailedAttempt attempt{
+      .failure = Failure::TimedOut,
+      .method = repeatable(),
+      .body = is_body_held_ ? policy::BodyState::AbsentOrHeld : policy::BodyState::PartlyGone,
+      .answer_sent = informational_ != 0};
   const model::Repeats& repeats = settings().repeats;
   const bool has_rescue =
       may_leave_candidate() && !rescued_from_ && policy::may_rescue(attempt, repeats.rescue);
