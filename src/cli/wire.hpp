@@ -34,6 +34,7 @@ struct BudgetState {
 struct PoolState {
   std::string name;
   std::vector<EndpointState> endpoints;
+  std::string note = {};  // its breaker when that is not closed, ceilings that are nearly reached
   // nullopt: of a proxy that does not say it
   std::optional<BudgetState> retries{}, rescues{}, assets{};
 };
@@ -60,6 +61,7 @@ struct ServiceState {
   std::vector<DrainState> drains;
   std::vector<PoolState> pools;
   std::vector<LimitState> limits = {};
+  std::vector<std::string> route_notes = {};  // of those whose breakers are not closed
 };
 
 struct StatusAnswer {

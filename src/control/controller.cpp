@@ -54,7 +54,11 @@ Controller::Controller(Deps deps, StartState start)
                  return in_force(id)->pool(name);
                },
                .notice = deps_.notice},
-              [this] { on_health_changed(); }) {}
+              [this] { on_health_changed(); }),
+      breakers_({.services = deps_.parts.services,
+                 .loop = deps_.loop,
+                 .events = reporter_.log(),
+                 .notice = deps_.notice}) {}
 
 void Controller::start() {
   publish();

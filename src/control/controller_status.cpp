@@ -82,7 +82,8 @@ PoolBudgets budgets_of(const model::ServiceSettings& settings, core::PoolName na
   };
   PoolBudgets budgets{
       .retries = {.in_use = in_use(cell.repeating),
-                  .most = settings.repeats.retry_budget.most(here)},
+                  .most = std::min(settings.repeats.retry_budget.most(here),
+                                   model::most(settings.breakers.pool.retries))},
       .rescues = {.in_use = in_use(cell.rescuing),
                   .most = settings.repeats.rescue_budget.most(here + there)},
       .assets = {.in_use = in_use(cell.asset_asks), .most = core::limits::kAssetAsksMax}};
@@ -145,7 +146,9 @@ ServiceView Controller::view_of(core::ServiceId id) const {
                    .is_candidate_open = traffic.is_candidate_open,
                    .drains = {},
                    .limits = {},
-                   .pools = {}};
+                   .pools = {},
+                   .guards = {},
+                   .routes = {}};
   if (const auto& limits = in_force(id)->rate_limits) {
     for (const model::RateLimit& limit : limits->list)
       view.limits.push_back(view_of_limit(limit, deps_.loop.now()));
@@ -162,9 +165,12 @@ ServiceView Controller::view_of(core::ServiceId id) const {
            .why_down = endpoint.why_down,
            .state = state,
            .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
-           .health = std::move(health)});
+           .health = std::move(health),
+           .guard = breakers_.view(*in_force(id), pool, endpoint)});
     }
+    view.guards[core::index(pool.name)] = breakers_.view(*in_force(id), pool);
   }
+  view.routes = breakers_.routes(*in_force(id));
   return view;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -10,6 +11,7 @@
 #include "proxy/lease.hpp"
 #include "proxy/snapshot_slot.hpp"
 #include "sluice/metrics/block.hpp"
+#include "sluice/model/circuit_breaker.hpp"
 
 namespace sluice::proxy {
 
@@ -32,8 +34,9 @@ struct Context {
   metrics::Block& metrics;
   LeaseList& leases;
   core::IntrusiveList<Tunnel, TunnelTag>& tunnels;
-  TunnelLimit* tunnel_limit = nullptr;  // of the process; nullptr: off
-  bool is_stopping = false;             // answers say Connection: close; idle connections are gone
+  TunnelLimit* tunnel_limit = nullptr;                      // of the process; nullptr: off
+  std::function<void(model::BreakerNews)> on_breaker = {};  // may be empty
+  bool is_stopping = false;  // answers say Connection: close; idle connections are gone
 };
 
 }  // namespace sluice::proxy

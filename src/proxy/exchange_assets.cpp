@@ -54,6 +54,7 @@ bool Exchange::gives_assets(const model::Service& service, core::PoolName pool) 
   const bool is_open = pool == service.live || service.is_candidate_open ||
                        settings().repeats.asks_closed_for_assets;
   if (!is_open || settings().on_pool_down == model::OnPoolDown::Fail) return false;
+  if (!is_open_to_all(pool)) return false;
   const std::vector<model::Endpoint>& endpoints = service.settings->pool(pool).endpoints;
   const auto view = [&](std::size_t index) { return model::view_of(endpoints[index]); };
   return policy::pick_endpoint(endpoints.size(), view, model::role_of(service, pool),
@@ -62,6 +63,7 @@ bool Exchange::gives_assets(const model::Service& service, core::PoolName pool) 
 }
 
 void Exchange::ask_for_asset(Hold fresh, core::PoolName other) {
+  tell_breakers(404);  // it has answered
   rescued_from_ = choice_.pool;
   asset_ask_ = AssetAsk::Open;
   forbids_storing_ = false;
@@ -69,12 +71,12 @@ void Exchange::ask_for_asset(Hold fresh, core::PoolName other) {
   leave_attempt();
   failed_.reset();
   needs_fresh_connection_ = false;
-  move_to(std::move(fresh), other, policy::Reason::Asset);
+  leave_pool();
   const core::Millis whole = settings().timeouts.response_header;
   const core::Millis longest = core::limits::kAssetWaitMax;
   response_deadline_ = after(whole > core::Millis::zero() ? std::min(whole, longest) : longest);
   arm_until(response_timer_, response_deadline_);
-  connect();
+  move_to(std::move(fresh), other, policy::Reason::Asset);
 }
 
 /// What the pool that was asked has answered, 400 or more. True: that is no answer that counts, and
@@ -82,6 +84,7 @@ void Exchange::ask_for_asset(Hold fresh, core::PoolName other) {
 bool Exchange::is_no_asset(std::uint16_t status) {
   const AssetOutcome outcome = policy::judge_asset_answer(status);
   if (outcome == AssetOutcome::Failed) {
+    tell_breakers(status);
     discard_answer();
     answer_missing_asset("the other pool has answered with an error");
     return true;

@@ -21,7 +21,8 @@ Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& p
                .metrics = metrics_,
                .leases = leases_,
                .tunnels = tunnels_,
-               .tunnel_limit = options.tunnel_limit},
+               .tunnel_limit = options.tunnel_limit,
+               .on_breaker = options.on_breaker},
       upstreams_(context_) {}
 
 Worker::~Worker() {

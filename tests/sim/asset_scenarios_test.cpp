@@ -451,6 +451,50 @@ TEST_CASE("sim assets: whoever leaves, is cut or stopped while the other pool is
   CHECK(counted(world, PoolName::Blue, AssetOutcome::Failed) == 1);
 }
 
+TEST_CASE("sim assets: a breaker that is open is not asked; a 404 opens none, a failure does",
+          "[sim][assets][breaker]") {
+  WorldOptions options = with_assets();
+  options.service.repeats.retry.retries_max = 0;
+  options.service.breakers.rule = {};
+  options.service.breakers.rule.policy.min_requests = 4;
+  SimWorld world(options);
+  const auto state = [&world](PoolName pool) {
+    return policy::Breaker::from_word(world.control().pool_cell(pool).breaker.word.load()).state;
+  };
+  for (unsigned i = 0; i < 4; ++i) {
+    ask(world, of("GET", {says(404), says(503)}));
+    world.settle();
+    CHECK(status(world, i) == 404);
+  }
+  CHECK(state(PoolName::Blue) == policy::Breaker::State::Closed);
+  CHECK(state(PoolName::Green) == policy::Breaker::State::Open);
+  CHECK(counted(world, PoolName::Blue, AssetOutcome::Failed) == 4);
+  ask(world, of("GET", {says(404), sized(7)}));
+  finish(world);
+  CHECK(status(world, 4) == 404);
+  CHECK(attempts(world, 4) == 1);
+  CHECK(field(world, 4, "Sluice-Pool") == "blue");
+  CHECK(counted(world, PoolName::Blue, AssetOutcome::Unavailable) == 1);
+}
+
+TEST_CASE("sim assets: a pool without room does not send them back", "[sim][assets][breaker]") {
+  WorldOptions options = with_assets();
+  options.service.breakers.pool.requests = 1;
+  SimWorld world(options);
+  RequestPlan long_one = of("GET", {sized(7)});
+  long_one.fields = "X-Pin: green\r\n";
+  long_one.answers[0].delay = seconds(1);
+  ask(world, long_one);
+  REQUIRE(world.run_until([&] { return attempts(world, 0) == 1; }));
+  ask(world, of("GET", {says(404), sized(7)}));
+  finish(world);
+  CHECK(status(world, 0) == 200);
+  CHECK(status(world, 1) == 404);
+  CHECK(attempts(world, 1) == 1);
+  CHECK(counted(world, PoolName::Blue, AssetOutcome::Failed) == 1);
+  CHECK(world.worker().metrics().services[0].fallbacks.read() == 0);
+}
+
 TEST_CASE("sim assets: a pinned user and one without an identity are treated alike",
           "[sim][assets]") {
   SimWorld world(with_assets());

@@ -45,12 +45,15 @@ enum class Refusal : std::uint8_t {
   LocalResources,     // 503: no descriptor, port or memory for a connection
   TunnelLimit,        // 503: limits.tunnels
   PendingLimit,       // 503: circuit_breaker.max_pending
+  ConnectionLimit,    // 503: circuit_breaker.max_connections
+  RequestLimit,       // 503: circuit_breaker.max_requests
+  BreakerOpen,        // 503: a circuit breaker
   Cut,                // 503: by a drain or a stop
   EndpointLost,       // 502: it closed before its answer
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 15;
+inline constexpr std::size_t kRefusals = 18;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).
@@ -85,6 +88,7 @@ struct ServiceCounters {
   Counter rescues;  // answered by the live pool instead of the candidate
   std::array<Counter, kPoolLabels> rescues_over_budget;  // by the pool that failed
   Counter fallbacks;                                     // candidate → live
+  Counter breaker_fallbacks;  // of those: because of a circuit breaker or a ceiling
   Counter identities_too_long;
   Counter cut_requests;  // by a drain or a stop
   Counter cut_tunnels;

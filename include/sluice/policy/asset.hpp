@@ -41,7 +41,7 @@ enum class AssetOutcome : std::uint8_t {
   Found,        // the other pool has it
   Missing,      // nor has the other
   Failed,       // that was asked, and gave no answer that counts
-  Unavailable,  // not asked: closed, or without a usable endpoint
+  Unavailable,  // not asked: closed, without a usable endpoint, or its breaker is open
   OverLimit,    // not asked: limits::kAssetAsksMax
 };
 inline constexpr std::array kAllAssetOutcomes{AssetOutcome::Found, AssetOutcome::Missing,
