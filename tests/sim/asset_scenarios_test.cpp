@@ -477,22 +477,52 @@ TEST_CASE("sim assets: a breaker that is open is not asked; a 404 opens none, a 
   CHECK(counted(world, PoolName::Blue, AssetOutcome::Unavailable) == 1);
 }
 
+TEST_CASE("sim assets: to breakers each answer is one, whatever is made of it",
+          "[sim][assets][breaker]") {
+  for (const PoolName pool : {PoolName::Blue, PoolName::Green}) {
+    WorldOptions options = with_assets();
+    options.service.repeats.retry.retries_max = 0;
+    options.service.breakers.rule = {};
+    options.service.breakers.rule.policy.min_requests = 3;
+    SimWorld world(options);
+    for (unsigned i = 0; i < 4; ++i) {
+      ask(world, of("GET", {says(404), says(401)}));
+      world.settle();
+    }
+    // Three failures of seven; of three they would open it.
+    for (unsigned i = 0; i < 3; ++i) {
+      RequestPlan failing = of("GET", {says(500)});
+      failing.fields = "X-Pin: " + std::string(core::text(pool)) + "\r\n";
+      ask(world, failing);
+      world.settle();
+    }
+    finish(world);
+    const auto word = world.control().pool_cell(pool).breaker.word.load();
+    CHECK(policy::Breaker::from_word(word).state == policy::Breaker::State::Closed);
+  }
+}
+
 TEST_CASE("sim assets: a pool without room does not send them back", "[sim][assets][breaker]") {
-  WorldOptions options = with_assets();
-  options.service.breakers.pool.requests = 1;
-  SimWorld world(options);
-  RequestPlan long_one = of("GET", {sized(7)});
-  long_one.fields = "X-Pin: green\r\n";
-  long_one.answers[0].delay = seconds(1);
-  ask(world, long_one);
-  REQUIRE(world.run_until([&] { return attempts(world, 0) == 1; }));
-  ask(world, of("GET", {says(404), sized(7)}));
-  finish(world);
-  CHECK(status(world, 0) == 200);
-  CHECK(status(world, 1) == 404);
-  CHECK(attempts(world, 1) == 1);
-  CHECK(counted(world, PoolName::Blue, AssetOutcome::Failed) == 1);
-  CHECK(world.worker().metrics().services[0].fallbacks.read() == 0);
+  for (const bool is_full : {true, false}) {
+    for (const bool is_of_endpoint : {true, false}) {
+      WorldOptions options = with_assets();
+      model::CircuitBreaker& breakers = options.service.breakers;
+      (is_of_endpoint ? breakers.endpoint.requests : breakers.pool.requests) = is_full ? 1 : 2;
+      SimWorld world(options);
+      RequestPlan long_one = of("GET", {sized(7)});
+      long_one.fields = "X-Pin: green\r\n";
+      long_one.answers[0].delay = seconds(1);
+      ask(world, long_one);
+      REQUIRE(world.run_until([&] { return attempts(world, 0) == 1; }));
+      ask(world, of("GET", {says(404), sized(7)}));
+      finish(world);  // all places are free again
+      CHECK(status(world, 0) == 200);
+      CHECK(status(world, 1) == (is_full ? 404 : 200));
+      CHECK(attempts(world, 1) == (is_full ? 1 : 2));
+      CHECK(counted(world, PoolName::Blue, AssetOutcome::Failed) == (is_full ? 1 : 0));
+      CHECK(world.worker().metrics().services[0].fallbacks.read() == 0);
+    }
+  }
 }
 
 TEST_CASE("sim assets: a pinned user and one without an identity are treated alike",
