@@ -31,4 +31,12 @@ std::string_view text(OnPoolDown policy) {
   core::unreachable();
 }
 
+Guards guards_of(const ServiceSettings& settings) {
+  Guards guards{.pools = settings.breakers.guards_pools()};
+  for (const Pool& pool : settings.pools)
+    guards.endpoints[core::index(pool.name)] =
+        settings.breakers.guards_endpoints(pool.endpoints.size());
+  return guards;
+}
+
 }  // namespace sluice::model

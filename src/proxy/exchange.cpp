@@ -106,7 +106,7 @@ Exchange::Next Exchange::admit() {
   if (const model::RateLimits* limits = settings().rate_limits.get()) {
     if (ask_limits(*limits) == Next::Answered) return Next::Answered;
   }
-  if (settings().breakers.guards_pools() && pass_breaker() == Next::Answered) return Next::Answered;
+  if (settings().guards.pools && pass_breaker() == Next::Answered) return Next::Answered;
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
   metrics::ServiceCounters& counted = *counters_;
@@ -212,7 +212,7 @@ void Exchange::on_upstream_drained() {
 
 void Exchange::on_request_end(const http::HeaderBlock* trailers) {
   upload_ = Upload::Ended;
-  context_.loop.timers().disarm(upload_timer_);
+  if (!is_backing_off_) context_.loop.timers().disarm(upload_timer_);
   if (trailers != nullptr) is_body_held_ = false;  // a replay would lose them
   if (upstream_ != nullptr) {
     upstream_->finish(trailers);

@@ -210,7 +210,6 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant response_end() const;
   policy::PaceRule upload_rule() const;
   void arm_upload_timer();
-  void on_backed_off();
   void on_asset_timeout();
   void on_download_timeout();
   void on_upload_timeout();
@@ -223,9 +222,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
     return is_candidate() && settings().on_pool_down == model::OnPoolDown::Fallback &&
            asset_ask_ == AssetAsk::None;
   }
-  bool guards_endpoints() const {
-    return settings().breakers.guards_endpoints(pool().endpoints.size());
-  }
+  bool guards_endpoints() const { return settings().guards.endpoints[core::index(choice_.pool)]; }
   bool closes_client() const;
   std::size_t pool_label() const;
 
@@ -275,6 +272,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
   std::atomic<std::uint32_t>* repeats_on_ = nullptr;  // the same on its endpoint, if that bounds it
   bool has_attempt_failed_ = false;
+  bool is_backing_off_ = false;  // the upload timer ends the pause: nothing is uploaded meanwhile
   std::optional<core::PoolName> rescued_from_;
   AssetAsk asset_ask_ = AssetAsk::None;  // of the other pool, for what rescued_from_ has not
   bool forbids_storing_ = false;         // the answer is a 404 for a path of `rescue.assets`
@@ -300,7 +298,6 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant upload_deadline_{};    // moves with each byte of the body
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less
   std::size_t untaken_ = 0;            // by a slow client, at the last check
-  net::MemberTimer<Exchange, &Exchange::on_backed_off> back_off_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_asset_timeout> asset_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
 };

@@ -215,7 +215,8 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
   if (longest == core::Millis::zero() ||
       (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))
     return connect_to(*picked);
-  arm_until(back_off_timer_,
+  is_backing_off_ = true;
+  arm_until(upload_timer_,
             context_.loop.now() + policy::back_off(longest, retries_ - 1U, context_.loop.rng()));
 }
 

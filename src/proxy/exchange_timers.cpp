@@ -55,17 +55,12 @@ policy::PaceRule Exchange::upload_rule() const {
 }
 
 void Exchange::arm_upload_timer() {
-  if (upload_ != Upload::Flowing) return;
+  if (upload_ != Upload::Flowing || is_backing_off_) return;
   const model::Timeouts& timeouts = settings().timeouts;
   const bool is_client_asked = !is_upload_paused_ && timeouts.request_body_idle.count() > 0;
   const bool has_end = timeouts.request_body.count() > 0;
   arm_until(upload_timer_, std::min(is_client_asked ? upload_deadline_ : kNever,
                                     has_end ? started_ + timeouts.request_body : kNever));
-}
-
-void Exchange::on_backed_off() {
-  const EventScope scope(context_.gather);
-  connect();
 }
 
 void Exchange::on_upstream_deadline() {
@@ -96,6 +91,7 @@ void Exchange::on_download_timeout() {
 
 void Exchange::on_upload_timeout() {
   const EventScope scope(context_.gather);
+  if (std::exchange(is_backing_off_, false)) return connect();
   if (upload_ == Upload::Waiting)
     return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
   if (is_upload_paused_) {

@@ -137,6 +137,12 @@ struct Expose {
   bool any() const { return pool || generation || reason || bucket || endpoint || rescued; }
 };
 
+/// Whether a request has to ask before it goes to a pool, and before it goes to an endpoint.
+struct Guards {
+  bool pools = false;
+  std::array<bool, 2> endpoints{};  // by core::index(PoolName)
+};
+
 /// What the configuration says about a service: the same object in all snapshots of one
 /// configuration, unless an operator has taken an endpoint out, or a name has other addresses.
 struct ServiceSettings {
@@ -152,6 +158,7 @@ struct ServiceSettings {
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
   CircuitBreaker breakers;
+  Guards guards;  // guards_of()
   Expose expose;
   bool adds_via = true;
   core::Millis drain_deadline{30'000};
@@ -163,6 +170,9 @@ struct ServiceSettings {
 
   const Pool& pool(core::PoolName name_of) const { return pools[core::index(name_of)]; }
 };
+
+/// What its breakers and ceilings ask of requests, in the form in which each request looks at it.
+Guards guards_of(const ServiceSettings& settings);
 
 /// One service in one snapshot: settings and traffic state.
 struct Service {
