@@ -115,6 +115,19 @@ void BreakerJournal::tell(const Scope& scope, const BreakerTurn& turn, const std
   if (deps_.notice) deps_.notice(line);
 }
 
+void BreakerJournal::close_for(const model::ServiceSettings& service, core::PoolName name) {
+  const model::Pool& pool = service.pool(name);
+  const auto close = [&](policy::BreakerCell& cell, const std::string& endpoint,
+                         const std::string& route) {
+    const auto turn = policy::close(cell, deps_.loop.now());
+    if (turn)
+      tell(scope_of(service, name, endpoint, route), *turn, "closed: the pool becomes live");
+  };
+  close(pool.cell->breaker, "", "");
+  for (const model::RouteBreaker& route : service.breakers.routes)
+    close(route.cell->breakers[core::index(name)], "", route.path_prefix);
+}
+
 void BreakerJournal::start() {
   const bool has_any = std::ranges::any_of(deps_.services, [](const auto& service) {
     const model::CircuitBreaker& breakers = service->breakers;

@@ -35,6 +35,8 @@ class BreakerJournal {
   /// From now on those are held open that depend on something which is down.
   void start();
   void on_news(const model::BreakerNews& news);
+  /// An operator is about to make the pool live: its breakers must not turn away whom they are sent.
+  void close_for(const model::ServiceSettings& service, core::PoolName pool);
 
   GuardView view(const model::ServiceSettings& service, const model::Pool& pool) const;
   GuardView view(const model::ServiceSettings& service, const model::Pool& pool,

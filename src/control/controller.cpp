@@ -293,11 +293,22 @@ void Controller::on_persist_time_is_up() {
                                                       core::format_duration(limits::kPersistWait));
 }
 
+/// Before the flip, so that nobody whom a switch sends to a pool is turned away for what it was
+/// like as the candidate. It is judged anew at once.
+void Controller::close_breakers(const ChangePlan& plan) {
+  for (const PlannedService& service : plan.services) {
+    const core::PoolName live = plan.after.find(service.name)->live;
+    if (live != truth().find(service.name)->live)
+      breakers_.close_for(*in_force(service.service), live);
+  }
+}
+
 void Controller::flip() {
   Running done = std::move(*running_);
   running_.reset();
   persist_deadline_.unlink();
   const core::Instant begin = deps_.loop.clock().now();
+  close_breakers(done.plan);
   publisher_.flip(done.edition.snapshot->epoch);
   const core::Instant flipped = deps_.loop.clock().now();
   for (const PlannedService& service : done.plan.services) {

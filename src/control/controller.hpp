@@ -144,6 +144,7 @@ class Controller {
   void on_persisted(const std::optional<core::Error>& error);
   void on_persist_time_is_up();
   void flip();
+  void close_breakers(const ChangePlan& plan);
   void end_drains_of_live_pools(const ChangePlan& plan);
   void start_drains(const Running& done, Answers::Pending& pending);
   void refuse_running(RefusalCode code, std::string detail);

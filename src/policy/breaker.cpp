@@ -329,6 +329,20 @@ std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
   }
 }
 
+std::optional<BreakerTurn> close(BreakerCell& cell, core::Instant now) {
+  std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
+  while (true) {
+    const Breaker before = Breaker::from_word(seen);
+    if (before.state == State::Closed) return std::nullopt;
+    Breaker next = turned(before, State::Closed, tick_of(now));
+    next.openings = 1;  // if it opens at once again, then for longer
+    if (!cell.word.compare_exchange_weak(seen, next.word(), std::memory_order_relaxed)) continue;
+    // An outcome that is counted at this moment may be lost: it is about what is over.
+    for (auto& second : cell.seconds) second.store(0, std::memory_order_relaxed);
+    return BreakerTurn{.from = before.state, .to = State::Closed, .counts = {}};
+  }
+}
+
 namespace {
 
 /// Where an outcome may turn it. `counts`: of the window, if it was closed.

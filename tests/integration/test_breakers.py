@@ -314,6 +314,19 @@ class Breakers(SluiceTest):
             wait_until(lambda: get("/orders/1") == b"green", "it comes back by itself")
             wait_until(lambda: proxy.status("shop")["routes"][0]["breakers"]["green"]["state"] == "closed" or get("/orders/1") is None, "and closes")
 
+    def test_a_switch_closes_the_breaker_of_the_pool_that_it_makes_live(self):
+        proxy = self.proxy_with({"open_for": "30s"}, split="100%")
+        self.green.status = b"500 No"
+        self.ask_often(proxy, 10, method="POST")
+        self.assertEqual(self.breaker(proxy, "green")["state"], "open")
+        self.green.status = b"200 OK"
+        proxy.switch("green")
+        self.assertEqual({self.ask(proxy)[1] for _ in range(5)}, {b"green"})
+        self.assertIn("breaker of green closed: the pool becomes live", self.events(proxy)[-1])
+        # One that fails on is judged anew, by what it does now.
+        self.green.status = b"500 No"
+        wait_until(lambda: self.ask(proxy, method="POST")[0].status == 503, "it opens again")
+
     def test_off_is_off(self):
         proxy = self.sluice([service([self.blue.address], [self.green.address], circuit_breaker="off", retry={"attempts": 0})])
         self.blue.status = b"500 No"

@@ -151,6 +151,8 @@ BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& poli
 /// to fail. When nobody does so any more it goes on as after any cool-down.
 std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
                                      const BreakerPolicy& policy);
+/// Closes it, to be judged by what comes from now on: somebody has decided to ask.
+std::optional<BreakerTurn> close(BreakerCell& cell, core::Instant now);
 /// Any worker, once for each ticket.
 std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcome outcome,
                                  core::Instant now, const BreakerPolicy& policy);

@@ -325,6 +325,26 @@ TEST_CASE("breaker: one that is held open opens, stays so, and lapses", "[policy
   }
 }
 
+TEST_CASE("breaker: one that is closed by decision is judged by what comes then",
+          "[policy][breaker]") {
+  Scene s;
+  CHECK_FALSE(policy::close(s.cell, s.now));
+  s.open();
+  const auto turn = policy::close(s.cell, s.now);
+  REQUIRE(turn);
+  CHECK(turn->from == State::Open);
+  CHECK(turn->to == State::Closed);
+  s.requests(19, Outcome::Failure);
+  CHECK(s.state() == State::Closed);
+  s.request(Outcome::Failure);
+  CHECK(s.state() == State::Open);
+  CHECK(s.breaker().openings == 2);
+  s.now += 10s + kLate;
+  s.probe();
+  REQUIRE(policy::close(s.cell, s.now));  // half open
+  CHECK(s.state() == State::Closed);
+}
+
 TEST_CASE("breaker: nobody is told to wait longer than it is open", "[policy][breaker]") {
   Scene s;
   s.now += 9'999'999ns;
