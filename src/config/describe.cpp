@@ -292,13 +292,25 @@ std::string describe_service(const Config& config, const Service& s) {
          rate_limits(s) + health(s);
 }
 
+std::string memory(const MemoryLimit& limit) {
+  switch (limit.kind) {
+    case MemoryLimit::Kind::Auto:
+      return "auto";
+    case MemoryLimit::Kind::Off:
+      return "off";
+    case MemoryLimit::Kind::Bytes:
+      return core::format_size(limit.bytes);
+  }
+  core::unreachable();
+}
+
 std::string describe_process(const Config& c) {
   std::string out = fmt::format("workers: {}\n", number_or(c.workers, "auto"));
   out += fmt::format(
       "limits: {{connections: {}, connections_per_address: {}, requests_per_connection: {}, "
-      "tunnels: {}}}\n",
+      "tunnels: {}, memory: {}}}\n",
       number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"),
-      number_or(c.requests_per_connection, "off"), number_or(c.tunnels, "off"));
+      number_or(c.requests_per_connection, "off"), number_or(c.tunnels, "off"), memory(c.memory));
   out += "listeners:\n";
   for (const Listener& l : c.listeners) {
     const std::string mode = l.bind.is_unix() ? fmt::format(", mode: \"{:04o}\"", l.mode) : "";

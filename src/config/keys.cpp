@@ -29,6 +29,7 @@ constexpr string_view kDataRate = "a size per second from 1B/s to 1GiB/s such as
 
 constexpr string_view kAuto[] = {"auto"};
 constexpr string_view kOff[] = {"off"};
+constexpr string_view kAutoOrOff[] = {"auto", "off"};
 constexpr string_view kUnlimited[] = {"unlimited"};
 constexpr string_view kOnOff[] = {"on", "off"};
 constexpr string_view kFormats[] = {"json", "combined"};
@@ -160,6 +161,15 @@ constexpr Key kProcessLimitsKeys[] = {
      .range = kConnections,
      .words = kOff,
      .fallback = "off"},
+    {.name = "memory",
+     .expects = "auto, off, or a size of at least 16MiB such as 512MiB",
+     .about = "of the process: at 85 % of it connections end with their answers, from 92 % on "
+              "requests are refused; `auto`: the limit of the control group, if it has one, and "
+              "what the group uses",
+     .form = Form::Size,
+     .range = {16ULL << 20U, kSizeMax},
+     .words = kAutoOrOff,
+     .fallback = "auto"},
 };
 
 constexpr Key kListenerKeys[] = {

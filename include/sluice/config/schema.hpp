@@ -98,6 +98,14 @@ struct AdminSocket {
   unsigned mode = 0660;
 };
 
+/// What the process may use before it refuses.
+struct MemoryLimit {
+  enum class Kind : std::uint8_t { Auto, Off, Bytes };  // Auto: that of the control group
+  Kind kind = Kind::Auto;
+  std::uint64_t bytes = 0;  // of Bytes
+  friend bool operator==(const MemoryLimit&, const MemoryLimit&) = default;
+};
+
 enum class LogFormat : std::uint8_t { Json, Combined };
 std::string_view text(LogFormat format);
 
@@ -108,6 +116,7 @@ struct Config {
   std::optional<std::uint32_t> connections_per_address;  // nullopt: off
   std::optional<std::uint32_t> requests_per_connection;  // nullopt: off
   std::optional<std::uint32_t> tunnels;                  // nullopt: off
+  MemoryLimit memory;
   std::vector<Listener> listeners;
   AdminSocket admin_socket;
   std::optional<core::SocketAddress> admin_http;

@@ -252,6 +252,9 @@ Config random_config(core::Rng& rng) {
   if (rng.below(2) == 0) c.connections_per_address = 1 + rng.below(10'000'000);
   if (rng.below(2) == 0) c.requests_per_connection = 1 + rng.below(10'000'000);
   if (rng.below(2) == 0) c.tunnels = 1 + rng.below(10'000'000);
+  c.memory.kind = static_cast<config::MemoryLimit::Kind>(rng.below(3));
+  if (c.memory.kind == config::MemoryLimit::Kind::Bytes)
+    c.memory.bytes = (16ULL << 20U) + rng.next() % (1ULL << 40U);
   c.listeners.push_back({.name = "listener-a", .bind = address(rng, 8080), .at = {}});
   if (rng.below(2) == 0) c.listeners.push_back({.name = "b", .bind = address(rng, 0), .at = {}});
   c.admin_socket = {.path = "/run/" + awkward_text(rng), .mode = rng.below(0777 + 1)};
@@ -406,6 +409,7 @@ void check_same(const Config& a, const Config& b) {
   CHECK(a.connections == b.connections);
   CHECK(a.connections_per_address == b.connections_per_address);
   CHECK(a.requests_per_connection == b.requests_per_connection);
+  CHECK(a.memory == b.memory);
   CHECK(a.tunnels == b.tunnels);
   REQUIRE(a.listeners.size() == b.listeners.size());
   for (std::size_t i = 0; i < a.listeners.size(); ++i) {
@@ -455,7 +459,7 @@ TEST_CASE("describe: what a person reads", "[config][describe]") {
       std::string(SLUICE_SOURCE_DIR) + "/config/examples/minimal.yaml", no_environment);
   REQUIRE(loaded.config);
   CHECK(config::describe(*loaded.config) == R"(workers: auto
-limits: {connections: auto, connections_per_address: off, requests_per_connection: off, tunnels: off}
+limits: {connections: auto, connections_per_address: off, requests_per_connection: off, tunnels: off, memory: auto}
 listeners:
   - {name: "listener-1", bind: "0.0.0.0:8080"}
 admin:
