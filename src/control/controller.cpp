@@ -54,7 +54,14 @@ Controller::Controller(Deps deps, StartState start)
                  return in_force(id)->pool(name);
                },
                .notice = deps_.notice},
-              [this] { on_health_changed(); }) {}
+              [this] { on_health_changed(); }),
+      overload_({.loop = deps_.loop,
+                 .workers = deps_.workers,
+                 .cells = deps_.overload,
+                 .memory = deps_.memory,
+                 .trim = deps_.trim,
+                 .events = reporter_.log(),
+                 .notice = deps_.notice}) {}
 
 void Controller::start() {
   publish();
@@ -81,6 +88,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   shares_.start();
   reporter_.start();
   health_.start();
+  overload_.start();
 }
 
 // ---- the queue ----

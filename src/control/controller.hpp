@@ -15,6 +15,7 @@
 #include "control/explain.hpp"
 #include "control/health_checker.hpp"
 #include "control/observed_share.hpp"
+#include "control/overload_keeper.hpp"
 #include "control/publisher.hpp"
 #include "control/reporter.hpp"
 #include "control/start_state.hpp"
@@ -56,6 +57,10 @@ class Controller {
     std::function<void(const std::string&)> notice;  // one line for the log; may be empty
     net::CommandRunner* commands = nullptr;          // for hooks; nullptr: none runs
     net::Connector* checks = nullptr;                // of health checks; nullptr: `connector`
+    model::OverloadCells* overload = nullptr;        // by worker; nullptr: nobody is told
+    // As in OverloadKeeper::Deps
+    std::function<std::optional<model::MemorySample>()> memory{};
+    std::function<void()> trim{};
   };
   Controller(Deps deps, StartState start);
   Controller(const Controller&) = delete;
@@ -99,6 +104,7 @@ class Controller {
   bool is_durable() const { return keeper_.is_durable(); }
   const ChangeCounts& change_counts() const { return counts_; }
   void write_health_metrics(metrics::Exposition& out) const { health_.write_metrics(out); }
+  void write_overload_metrics(metrics::Exposition& out) const { overload_.write_metrics(out); }
   /// Records that the disk has not taken yet.
   std::size_t audit_waiting() const { return deps_.store.audit_waiting(); }
 
@@ -171,6 +177,7 @@ class Controller {
   UserCensus users_;
   Reporter reporter_;
   HealthChecker health_;
+  OverloadKeeper overload_;
   ChangeCounts counts_;
 
   std::deque<Queued> rollbacks_;  // go first

@@ -44,6 +44,10 @@ std::string_view text(Refusal refusal) {
       return "no_endpoint";
     case Refusal::LocalResources:
       return "local_resources";
+    case Refusal::OverloadMemory:
+      return "overload_memory";
+    case Refusal::OverloadLoop:
+      return "overload_loop";
     case Refusal::TunnelLimit:
       return "tunnel_limit";
     case Refusal::PendingLimit:

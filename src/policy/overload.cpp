@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sluice/core/ensure.hpp"
+#include "sluice/core/rng.hpp"
 
 namespace sluice::policy {
 
@@ -90,6 +91,11 @@ bool is_shed(Strain strain, Standing standing, std::uint32_t draw) {
                                                  : std::max(strain, kStrainNew) - kStrainNew;
   const std::uint64_t drawn = (std::uint64_t{draw} * kStrainNew) >> 32U;  // 0..999
   return drawn < share;
+}
+
+std::uint32_t shed_draw(std::uint32_t identity_hash, core::Instant now) {
+  const auto turn = static_cast<std::uint64_t>(now.time_since_epoch() / kShedTurn);
+  return static_cast<std::uint32_t>(core::Rng(turn << 32U | identity_hash).next() >> 32U);
 }
 
 }  // namespace sluice::policy

@@ -1,5 +1,7 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -10,6 +12,7 @@
 #include "proxy/lease.hpp"
 #include "proxy/snapshot_slot.hpp"
 #include "sluice/metrics/block.hpp"
+#include "sluice/policy/overload.hpp"
 
 namespace sluice::proxy {
 
@@ -17,6 +20,9 @@ class UpstreamPool;
 class Tunnel;
 struct TunnelTag;
 class TunnelLimit;
+
+/// Of a worker that nobody tells of too much load.
+inline constexpr std::atomic<std::uint32_t> kNeverOverloaded{0};
 
 /// What the objects of one worker share. Owned by the worker, outlives them all. Worker thread
 /// only.
@@ -33,7 +39,12 @@ struct Context {
   LeaseList& leases;
   core::IntrusiveList<Tunnel, TunnelTag>& tunnels;
   TunnelLimit* tunnel_limit = nullptr;  // of the process; nullptr: off
-  bool is_stopping = false;             // answers say Connection: close; idle connections are gone
+  const std::atomic<std::uint32_t>* overload_word = &kNeverOverloaded;  // model::OverloadCell
+  bool is_stopping = false;  // answers say Connection: close; idle connections are gone
+
+  policy::OverloadWord overload() const {
+    return policy::OverloadWord(overload_word->load(std::memory_order_relaxed));
+  }
 };
 
 }  // namespace sluice::proxy

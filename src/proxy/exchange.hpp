@@ -93,6 +93,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Next find_service(std::size_t head_bytes);
   Next identify_user();
   Next admit();
+  bool shed(policy::OverloadWord overload);
   Next ask_limits(const model::RateLimits& limits);
   void connect();
 
@@ -233,6 +234,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::optional<core::Nanos> connect_time_;
   std::optional<core::Nanos> first_byte_time_;
   std::string_view error_;  // static text
+  std::string_view shed_;   // static text: what there was too much of; nullptr: it was not shed
 
   core::Instant upload_deadline_{};    // moves with each byte of the body
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less

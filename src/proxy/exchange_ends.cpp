@@ -30,6 +30,8 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
   reply.allow =
       status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
+  if (shed_.data() != nullptr)
+    reply.retry_after_s += context_.loop.rng().below(policy::kShedRetryMost);
   if (why == Refusal::RateLimited) admission_.tell(reply);
   reply.wants_json = prefers_json(head.fields);
   reply.is_head = head.method == http::Method::Head;
@@ -145,6 +147,7 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
     record.protocol = head.version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
   }
   record.limited_by = admission_.limited_by();
+  record.shed = shed_;
   record.error = error_;
   if (hold_) record.generation = hold_->generation.raw;
   if (service_ != nullptr) {

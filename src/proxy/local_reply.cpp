@@ -56,6 +56,9 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
       return "http_request_denied";
     case Refusal::NoEndpoint:
       return "destination_unavailable";
+    case Refusal::OverloadMemory:
+    case Refusal::OverloadLoop:
+      return "proxy_internal_response";
     case Refusal::LocalResources:
     case Refusal::TunnelLimit:
     case Refusal::PendingLimit:

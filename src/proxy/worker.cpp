@@ -21,7 +21,9 @@ Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& p
                .metrics = metrics_,
                .leases = leases_,
                .tunnels = tunnels_,
-               .tunnel_limit = options.tunnel_limit},
+               .tunnel_limit = options.tunnel_limit,
+               .overload_word =
+                   options.overload != nullptr ? &options.overload->word : &kNeverOverloaded},
       upstreams_(context_) {}
 
 Worker::~Worker() {
@@ -72,6 +74,16 @@ void Worker::make_room() {
     } else {
       return;
     }
+  }
+}
+
+void Worker::let_idle_go() {
+  const EventScope scope(gather_);
+  for (unsigned closed = 0; closed < core::limits::kIdleLetGoMax; ++closed) {
+    H1Session* const idle = home_.idle.front();
+    if (idle == nullptr || loop_.now() - idle->waits_since() <= core::limits::kIdleEvictionAge)
+      return;
+    idle->close_idle();
   }
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "sluice/metrics/block.hpp"
+#include "sluice/model/overload.hpp"
 #include "sluice/model/publication.hpp"
 #include "sluice/model/worker_port.hpp"
 
@@ -22,9 +23,10 @@ struct WorkerOptions {
   std::size_t number = 0;
   std::size_t services = 0;  // of the configuration: the size of the counters
   std::size_t connections_max = 1024;
-  AddressLimit* address_limit = nullptr;  // shared by all workers; nullptr: off
-  TunnelLimit* tunnel_limit = nullptr;    // likewise
-  LogQueue* log = nullptr;                // nullptr: no access log
+  AddressLimit* address_limit = nullptr;          // shared by all workers; nullptr: off
+  TunnelLimit* tunnel_limit = nullptr;            // likewise
+  const model::OverloadCell* overload = nullptr;  // its own; nullptr: never too much
+  LogQueue* log = nullptr;                        // nullptr: no access log
   LogFormat log_format = LogFormat::Json;
 };
 
@@ -50,6 +52,8 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
   void adopt() { slot_.refresh(); }
   model::LeaseReport count_leases(const model::LeaseQuery& query);
   model::CutReport cut_leases(const model::CutOrder& order);
+  /// Closes connections that have been idle for kIdleEvictionAge, at most kIdleLetGoMax.
+  void let_idle_go();
   /// Accepts what waits, closes the listeners and idle connections; answers say Connection: close.
   /// `on_empty` is called once, when no client connection is left.
   void begin_stop(std::function<void()> on_empty);

@@ -101,9 +101,12 @@ enum class Standing : std::uint8_t { New, Known };
 /// that few users are refused everything instead of all users something.
 bool is_shed(Strain strain, Standing standing, std::uint32_t draw);
 
-/// Seconds of Retry-After, 1 to 5, so that those who were refused together do not return together.
-inline constexpr std::uint32_t kShedRetryMost = 5;
+/// Of a known user, by the hash of the identity: the same on all workers for kShedTurn.
+std::uint32_t shed_draw(std::uint32_t identity_hash, core::Instant now);
 /// How long the same users are refused.
 inline constexpr core::Nanos kShedTurn = std::chrono::minutes(1);
+
+/// Seconds of Retry-After, 1 to 5, so that those who were refused together do not return together.
+inline constexpr std::uint32_t kShedRetryMost = 5;
 
 }  // namespace sluice::policy

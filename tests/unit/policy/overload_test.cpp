@@ -155,6 +155,22 @@ TEST_CASE("shedding: at its ends", "[policy][overload]") {
   CHECK(is_shed(kStrainAll, Standing::Known, kLast));
 }
 
+TEST_CASE("shedding: a user's draw is the same for a minute, and another one in the next",
+          "[policy][overload]") {
+  const core::Instant turn{90 * kShedTurn};
+  unsigned low = 0;
+  unsigned changed = 0;
+  for (std::uint32_t hash = 0; hash < 10'000; ++hash) {
+    const std::uint32_t draw = shed_draw(hash, turn);
+    low += draw < UINT32_MAX / 4 ? 1U : 0U;
+    CHECK(shed_draw(hash, turn + kShedTurn - 1ns) == draw);
+    changed += shed_draw(hash, turn + kShedTurn) != draw ? 1U : 0U;
+  }
+  CHECK(low > 2300);
+  CHECK(low < 2700);
+  CHECK(changed > 9990);
+}
+
 TEST_CASE("shedding: more strain refuses nobody less", "[policy][overload]") {
   core::Rng rng(1);
   for (int i = 0; i < 200; ++i) {
