@@ -14,8 +14,13 @@ using Level = OverloadView::Level;
 
 constexpr std::array kLevels{Level::Normal, Level::NoKeepAlive, Level::Shedding};
 /// From here on the figures are looked at more often.
-constexpr std::int64_t kMemoryInDoubt = policy::kMemoryHigh.leave - 50;
+constexpr std::int64_t kMemoryInDoubt = 600;
 constexpr core::Nanos kLagInDoubt = core::Millis{policy::kLoopSlow.leave};
+
+/// As long as anybody is refused, the mark at which that begins is not left.
+std::int64_t shown(std::int64_t value, policy::Strain strain, const policy::MarkRule& rule) {
+  return strain != 0 ? std::max(value, rule.enter) : value;
+}
 
 std::int64_t milliseconds(core::Nanos time) {
   return std::chrono::floor<core::Millis>(time).count();
@@ -51,7 +56,9 @@ void OverloadKeeper::look_at_memory() {
         memory_high_, "memory_high",
         memory_high_.is_high ? "connections end with their answers" : "connections are kept again");
   }
-  if (turn(memory_shedding_, memory_thousandths_, policy::kMemoryShedding)) {
+  const std::int64_t shedding =
+      shown(memory_thousandths_, memory_strain_.strain, policy::kMemoryShedding);
+  if (turn(memory_shedding_, shedding, policy::kMemoryShedding)) {
     tell_memory(memory_shedding_, "memory_shedding",
                 memory_shedding_.is_high ? "requests are refused" : "requests are admitted again");
   }
@@ -65,7 +72,8 @@ void OverloadKeeper::look_at_loop(std::size_t number) {
   port.ask_lag(now);
   const core::Nanos lag = worker.lag.standing();
   worker.strain = policy::after_strain(worker.strain, policy::loop_strain(lag), now);
-  if (!turn(worker.slow, milliseconds(lag), policy::kLoopSlow)) return;
+  const std::int64_t slow = shown(milliseconds(lag), worker.strain.strain, policy::kLoopSlow);
+  if (!turn(worker.slow, slow, policy::kLoopSlow)) return;
   const std::string name = "worker " + std::to_string(number);
   const std::string time = core::format_duration(core::Millis{milliseconds(lag)});
   tell(worker.slow.is_high,

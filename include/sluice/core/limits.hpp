@@ -130,10 +130,10 @@ inline constexpr std::chrono::milliseconds kIdleEvictionAge{1000};
 /// When memory runs out, so many of these are closed at each look of each worker: the loop must
 /// turn.
 inline constexpr unsigned kIdleLetGoMax = 256;
-/// How often memory and the loops are looked at, and how often when one of them is near a mark. A
-/// worker that is given 500 MB a second fills 50 MB between two looks.
-inline constexpr std::chrono::milliseconds kOverloadLook{250};
-inline constexpr std::chrono::milliseconds kOverloadLookFast{100};
+/// How often memory and the loops are looked at, and how often when one of them is not far from a
+/// mark: answers that nobody reads fill 5 MB of buffers in the shorter time.
+inline constexpr std::chrono::milliseconds kOverloadLook{100};
+inline constexpr std::chrono::milliseconds kOverloadLookFast{50};
 /// While memory is high, what the heap holds and nobody uses is given back to the kernel so often:
 /// it looks through all of it.
 inline constexpr std::chrono::milliseconds kTrimEvery{2000};
