@@ -263,6 +263,10 @@ void write_data_path(Page& page) {
                     "Requests of the candidate that the live pool took over."},
                    &Counters::fallbacks);
   write_by_service(page,
+                   {"sluice_breaker_fallbacks_total", kCounter,
+                    "Of these, because of a circuit breaker or a ceiling of the candidate."},
+                   &Counters::breaker_fallbacks);
+  write_by_service(page,
                    {"sluice_identities_too_long_total", kCounter,
                     "Identities that counted as absent for their length."},
                    &Counters::identities_too_long);

@@ -48,7 +48,33 @@ Json health_json(const control::HealthView& health) {
   return json;
 }
 
-Json pool_json(const std::vector<control::EndpointView>& endpoints) {
+Json breaker_json(const control::BreakerView& breaker) {
+  Json json{{"state", breaker.state}, {"openings", breaker.openings}};
+  if (breaker.state == "open") json["probes_in_ms"] = breaker.opens_in.count();
+  if (breaker.state == "closed") {
+    json["requests"] = breaker.window.requests;
+    json["failures"] = breaker.window.failures;
+    json["slow"] = breaker.window.slow;
+  }
+  return json;
+}
+
+void add_guard(const control::GuardView& guard, Json& json) {
+  if (guard.breaker) json["breaker"] = breaker_json(*guard.breaker);
+  for (const control::CeilingView& each : guard.ceilings)
+    json["ceilings"][std::string(each.name)] = {{"used", each.used}, {"max", each.most}};
+}
+
+Json route_json(const control::RouteView& route) {
+  Json json{{"path_prefix", route.path_prefix}};
+  for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green})
+    json["breakers"][std::string(core::text(pool))] =
+        breaker_json(route.breakers[core::index(pool)]);
+  return json;
+}
+
+Json pool_json(const control::ServiceView& service, core::PoolName name) {
+  const std::vector<control::EndpointView>& endpoints = service.pools[core::index(name)];
   Json list = Json::array();
   for (const control::EndpointView& endpoint : endpoints) {
     Json json{{"address", endpoint.address},
@@ -56,9 +82,12 @@ Json pool_json(const std::vector<control::EndpointView>& endpoints) {
               {"in_flight", endpoint.in_flight}};
     add_names(endpoint, json);
     if (endpoint.health) json["health"] = health_json(*endpoint.health);
+    add_guard(endpoint.guard, json);
     list.push_back(std::move(json));
   }
-  return {{"endpoints", std::move(list)}};
+  Json pool{{"endpoints", std::move(list)}};
+  add_guard(service.guards[core::index(name)], pool);
+  return pool;
 }
 
 /// null: nothing was observed.
@@ -84,6 +113,8 @@ Json service_json(const control::ServiceView& service) {
   for (const control::DrainView& drain : service.drains) drains.push_back(drain_json(drain));
   Json limits = Json::array();
   for (const control::LimitView& limit : service.limits) limits.push_back(limit_json(limit));
+  Json routes = Json::array();
+  for (const control::RouteView& route : service.routes) routes.push_back(route_json(route));
   return {{"name", service.name},
           {"generation", service.generation.raw},
           {"live", core::text(service.live)},
@@ -96,8 +127,9 @@ Json service_json(const control::ServiceView& service) {
           {"drains", std::move(drains)},
           {"limits", std::move(limits)},
           {"pools",
-           {{"blue", pool_json(service.pools[core::index(core::PoolName::Blue)])},
-            {"green", pool_json(service.pools[core::index(core::PoolName::Green)])}}}};
+           {{"blue", pool_json(service, core::PoolName::Blue)},
+            {"green", pool_json(service, core::PoolName::Green)}}},
+          {"routes", std::move(routes)}};
 }
 
 std::int64_t microseconds(core::Nanos time) {
@@ -324,10 +356,24 @@ std::string change_json(const control::ChangeAnswer& answer) {
   return dump(json);
 }
 
+namespace {
+
+/// `route` is null for the breaker of the pool.
+Json asked_breaker_json(const model::Explanation::AskedBreaker& asked) {
+  return {{"pool", core::text(asked.pool)},
+          {"route", asked.route.empty() ? Json(nullptr) : Json(asked.route)},
+          {"state", policy::text(asked.state)},
+          {"admits", asked.admits}};
+}
+
+}  // namespace
+
 std::string explain_json(const control::ExplainAnswer& answer) {
   const model::Explanation& explained = answer.explained;
   Json limits = Json::array();
   for (const auto& asked : explained.limits) limits.push_back(asked_limit_json(asked));
+  Json breakers = Json::array();
+  for (const auto& asked : explained.breakers) breakers.push_back(asked_breaker_json(asked));
   Json json{{"explanation", model::sentence_of(explained)},
             {"generation", answer.snapshot->generation.raw},
             {"request", explained_request_json(explained)},
@@ -340,6 +386,7 @@ std::string explain_json(const control::ExplainAnswer& answer) {
             {"reason", nullptr},
             {"before_fallback", nullptr},
             {"limits", std::move(limits)},
+            {"breakers", std::move(breakers)},
             {"endpoints", explained_endpoints_json(answer)},
             {"answer", nullptr}};
   if (explained.service != nullptr) {

@@ -186,6 +186,11 @@ core::Status ProxyProcess::start_workers() {
              *connections / worker_count_ + (i < *connections % worker_count_ ? 1 : 0),
          .address_limit = address_limit_.get(),
          .tunnel_limit = tunnel_limit_.get(),
+         .on_breaker =
+             [this](model::BreakerNews news) {
+               control_.core().mailbox().post(
+                   [this, news = std::move(news)] { controller_->on_breaker(news); });
+             },
          .overload = &overload_[i],
          .log = log_ == nullptr ? nullptr : &log_->queue(i),
          .log_format = config_.log_format == config::LogFormat::Json ? proxy::LogFormat::Json

@@ -124,8 +124,11 @@ std::string service_text(const ServiceState& service, const Dress& dress, core::
                         std::string(pool.name.size() < 6 ? 6 - pool.name.size() : 0, ' '),
                         role(service, pool.name), percent_text(share), bar(share, pool.name, dress),
                         is_seen ? "  seen " + percent_text(*service.observed_basis_points) : "");
+    if (!pool.note.empty()) text += "    " + tinted(Tint::Warn, pool.note, dress) + "\n";
     for (const EndpointState& endpoint : pool.endpoints) text += endpoint_line(endpoint, dress);
   }
+  for (const std::string& note : service.route_notes)
+    text += "  route " + tinted(Tint::Warn, note, dress) + "\n";
   for (const LimitState& limit : service.limits) text += limit_lines(limit, dress);
   for (const DrainState& drain : service.drains) text += drain_line(drain, dress, now);
   return text;

@@ -1,5 +1,7 @@
 #include "cli/wire.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/console.hpp"
@@ -59,6 +61,40 @@ std::string health_note(const Json& health, bool is_up) {
   return note;
 }
 
+std::string breaker_note(const Json& breaker) {
+  const std::string state = breaker.value("state", "closed");
+  if (state == "closed") return "";
+  if (state == "half_open") return "breaker half open: a few requests try it";
+  const double wait_s = breaker.value("probes_in_ms", 0.0) / 1000;
+  return wait_s > 0 ? fmt::format("breaker open, tries again in {:.1f} s", wait_s)
+                    : "breaker open, the next request tries";
+}
+
+/// The breaker when it is not closed, and ceilings of which four fifths are used.
+std::string guard_note(const Json& json) {
+  std::string note = breaker_note(json.value("breaker", Json::object()));
+  const Json ceilings = json.value("ceilings", Json::object());
+  for (const auto& [name, ceiling] : ceilings.items()) {
+    const auto used = ceiling.value("used", std::uint64_t{0});
+    const auto most = ceiling.value("max", std::uint64_t{0});
+    if (used * 5 >= most * 4) add_note(note, fmt::format("{} of {} {}", used, most, name), "; ");
+  }
+  return note;
+}
+
+std::vector<std::string> route_notes(const Json& routes) {
+  std::vector<std::string> notes;
+  for (const Json& route : routes) {
+    const Json breakers = route.value("breakers", Json::object());
+    for (const auto& [pool, breaker] : breakers.items()) {
+      const std::string note = breaker_note(breaker);
+      if (!note.empty())
+        notes.push_back(fmt::format("{} on {}: {}", route.value("path_prefix", ""), pool, note));
+    }
+  }
+  return notes;
+}
+
 /// `reason` of one that is down, also of a name without an address; `names` of an address that
 /// names have.
 EndpointState endpoint_state(const Json& json) {
@@ -70,11 +106,12 @@ EndpointState endpoint_state(const Json& json) {
   const auto health = json.find("health");
   if (health != json.end())
     add_note(endpoint.note, health_note(*health, endpoint.state == "up"), "; ");
+  add_note(endpoint.note, guard_note(json), "; ");
   return endpoint;
 }
 
 PoolState pool_state(const std::string& name, const Json& json) {
-  PoolState pool{name, {}};
+  PoolState pool{name, {}, guard_note(json)};
   for (const Json& endpoint : json.value("endpoints", Json::array())) {
     pool.endpoints.push_back(endpoint_state(endpoint));
   }
@@ -118,6 +155,7 @@ ServiceState service_state(const Json& json) {
   for (const std::string& name : {service.live, service.candidate}) {
     if (pools.contains(name)) service.pools.push_back(pool_state(name, pools.at(name)));
   }
+  service.route_notes = route_notes(json.value("routes", Json::array()));
   return service;
 }
 

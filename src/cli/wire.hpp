@@ -29,6 +29,7 @@ struct EndpointState {
 struct PoolState {
   std::string name;
   std::vector<EndpointState> endpoints;
+  std::string note = {};  // its breaker when that is not closed, ceilings that are nearly reached
 };
 
 struct LimitState {
@@ -53,6 +54,7 @@ struct ServiceState {
   std::vector<DrainState> drains;
   std::vector<PoolState> pools;
   std::vector<LimitState> limits = {};
+  std::vector<std::string> route_notes = {};  // of those whose breakers are not closed
 };
 
 /// How much the process itself has to do.

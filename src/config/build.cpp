@@ -58,6 +58,14 @@ core::HashKey limit_hash_key() {
   return kKey;
 }
 
+model::CircuitBreaker build_breakers(const Service& service, CellRegistry& cells) {
+  model::CircuitBreaker breakers = service.breakers;
+  for (model::RouteBreaker& route : breakers.routes)
+    route.cell = cells.route(service.name, route.path_prefix);
+  if (service.breaker_page) breakers.page = service.breaker_page->content;
+  return breakers;
+}
+
 /// `left_out` gets what found no place.
 std::shared_ptr<const model::ServiceSettings> build_settings(const Service& service,
                                                              core::ServiceId id,
@@ -80,7 +88,7 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   settings->repeats = service.repeats;
   settings->head_limits = service.head_limits;
   settings->body_bytes_max = service.body_bytes_max;
-  settings->max_pending = service.max_pending.value_or(0);
+  settings->breakers = build_breakers(service, cells);
   settings->expose = service.expose;
   settings->adds_via = service.adds_via;
   settings->drain_deadline = service.drain_deadline;
@@ -229,7 +237,17 @@ std::shared_ptr<model::LimitCell> CellRegistry::limit(const std::string& service
   return cell;
 }
 
+std::shared_ptr<model::RouteCell> CellRegistry::route(const std::string& service,
+                                                      const std::string& path_prefix) {
+  std::weak_ptr<model::RouteCell>& known = routes_[service + path_prefix];
+  if (auto cell = known.lock()) return cell;
+  auto cell = std::make_shared<model::RouteCell>();
+  known = cell;
+  return cell;
+}
+
 void CellRegistry::forget_unused() {
+  std::erase_if(routes_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(limits_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.cell.expired(); });
 }

@@ -192,6 +192,50 @@ std::string percent_or_off(const std::optional<core::BasisPoints>& percent) {
   return percent ? percent->percent() : "off";
 }
 
+std::string ceilings(const model::Ceilings& ceilings, std::string_view indent) {
+  const auto or_off = [](std::uint32_t number) {
+    return number == 0 ? std::string("off") : std::to_string(number);
+  };
+  return fmt::format(
+      "{0}max_connections: {1}\n{0}max_pending: {2}\n{0}max_requests: {3}\n{0}max_retries: {4}\n",
+      indent, or_off(ceilings.connections), or_off(ceilings.pending), or_off(ceilings.requests),
+      or_off(ceilings.retries));
+}
+
+std::string breaker_rule(const model::BreakerRule& rule, std::string_view indent) {
+  const policy::BreakerPolicy& policy = rule.policy;
+  return fmt::format(
+      "{0}window: {1}s\n{0}min_requests: {2}\n{0}error_rate: {3}\n{0}slow_call: {4}\n"
+      "{0}slow_rate: {5}\n{0}open_for: {6}\n{0}max_open_for: {7}\n{0}half_open_probes: {8}\n"
+      "{0}probe_timeout: {9}\n",
+      indent, policy.window_seconds, policy.min_requests, percent_or_off(policy.error_rate),
+      duration_or_off(rule.slow_call), percent_or_off(policy.slow_rate),
+      core::format_duration(policy.open_for), core::format_duration(policy.open_most),
+      policy.half_open_probes, core::format_duration(policy.probe_time));
+}
+
+std::string circuit_breaker(const Service& s) {
+  const model::CircuitBreaker& breakers = s.breakers;
+  std::string out = "    circuit_breaker:\n" + ceilings(breakers.pool, "      ") +
+                    breaker_rule(breakers.rule, "      ");
+  out += fmt::format("      fallback: {}\n", model::text(breakers.fallback));
+  if (s.breaker_page) out += fmt::format("      page: {}\n", in_quotes(s.breaker_page->text));
+  return out + "      endpoint:\n" + ceilings(breakers.endpoint, "        ") +
+         breaker_rule(breakers.endpoint_rule, "        ");
+}
+
+std::string routes(const std::vector<model::RouteBreaker>& routes) {
+  if (routes.empty()) return "    routes: []\n";
+  std::string out = "    routes:\n";
+  for (const model::RouteBreaker& route : routes) {
+    out += fmt::format("      - path_prefix: {}\n        circuit_breaker:\n",
+                       in_quotes(route.path_prefix));
+    out += breaker_rule(route.rule, "          ");
+    out += fmt::format("          fallback: {}\n", model::text(route.fallback));
+  }
+  return out;
+}
+
 std::string check_request(const policy::HealthCheck& check) {
   if (check.type == policy::HealthCheck::Type::Tcp) return "      type: tcp\n";
   std::string out = fmt::format("      type: http\n      method: {}\n      path: {}\n",
@@ -286,10 +330,8 @@ std::string describe_service(const Config& config, const Service& s) {
   out += fmt::format("    drain: {{deadline: {}, websockets: {}}}\n",
                      core::format_duration(s.drain_deadline), model::text(s.tunnels));
   out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
-  return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) +
-         fmt::format("    circuit_breaker: {{max_pending: {}}}\n",
-                     number_or(s.max_pending, "off")) +
-         rate_limits(s) + health(s);
+  return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) + circuit_breaker(s) +
+         routes(s.breakers.routes) + rate_limits(s) + health(s);
 }
 
 std::string memory(const MemoryLimit& limit) {

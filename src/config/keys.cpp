@@ -37,6 +37,7 @@ constexpr string_view kPoolNames[] = {"blue", "green"};
 constexpr string_view kTargets[] = {"blue", "green", "live", "candidate"};
 constexpr string_view kTunnelPolicies[] = {"drain", "keep", "close"};
 constexpr string_view kOnPoolDown[] = {"fallback", "fail"};
+constexpr string_view kBreakerFallbacks[] = {"live", "fail"};
 constexpr string_view kCheckTypes[] = {"http", "tcp"};
 constexpr string_view kCheckMethods[] = {"GET", "HEAD", "OPTIONS"};
 constexpr string_view kExposed[] = {"pool",   "generation", "reason",
@@ -335,9 +336,17 @@ constexpr Key kServiceKeys[] = {
      .about = "when the live pool answers what the candidate failed to answer",
      .form = Form::Map},
     {.name = "circuit_breaker",
-     .expects = "a map with 'max_pending'",
-     .about = "bounds on what waits for a pool",
-     .form = Form::Map},
+     .expects = "a map of ceilings and rates, or off",
+     .about = "bounds on the load of a pool, and no requests for one that fails too often",
+     .form = Form::Map,
+     .words = kOff},
+    {.name = "routes",
+     .expects = "a list of at most 64 routes",
+     .about = "paths with circuit breakers of their own",
+     .form = Form::Map,
+     .fallback = "[]",
+     .item = "a map with 'path_prefix' and 'circuit_breaker'",
+     .items = {0, limits::kRoutesPerServiceMax}},
     {.name = "health_check",
      .expects = "a map of checks, or off",
      .about = "both pools are asked all the time whether they are well; `health_check: {}` with "
@@ -722,24 +731,163 @@ constexpr Key kRescueKeys[] = {
      .fallback = "100%"},
 };
 
+constexpr Key ceiling_key(string_view name, string_view about, string_view fallback) {
+  return {.name = name,
+          .expects = "off or a number from 1 to 10000000",
+          .about = about,
+          .form = Form::Number,
+          .range = kConnections,
+          .words = kOff,
+          .fallback = fallback};
+}
+constexpr Key kMaxPending =
+    ceiling_key("max_pending", "requests that wait for a connection; one more gets a 503", "off");
+constexpr Key kMaxRequests =
+    ceiling_key("max_requests", "requests in flight; one more gets a 503", "off");
+constexpr Key kMaxRetries =
+    ceiling_key("max_retries", "requests in flight that are sent again; one more is not", "off");
+
+// What makes a breaker open and close: of a pool, an endpoint, or a route.
+constexpr Key kWindow{.name = "window",
+                      .expects = "a duration of 1s to 10s in whole seconds such as 10s",
+                      .about = "over which requests and failures are counted",
+                      .form = Form::Duration,
+                      .range = {kSecond, limits::kBreakerWindowMax* kSecond},
+                      .fallback = "10s"};
+constexpr Key min_requests_key(string_view fallback) {
+  return {.name = "min_requests",
+          .expects = "a number from 1 to 1000000",
+          .about = "in the window, before it is judged",
+          .form = Form::Number,
+          .range = {1, 1'000'000},
+          .fallback = fallback};
+}
+constexpr Key kMinRequests = min_requests_key("20");
+constexpr Key kErrorRate{
+    .name = "error_rate",
+    .expects = "a percentage from 0.01% to 100% with at most two decimals, or off",
+    .about =
+        "of failures that opens it: no connection, no answer in time, a broken one, status 5xx",
+    .form = Form::Percent,
+    .words = kOff,
+    .fallback = "50%"};
+constexpr Key kSlowCall{.name = "slow_call",
+                        .expects = kTimeoutOrOff,
+                        .about =
+                            "from the whole request to the head of its answer: what takes "
+                            "longer is slow",
+                        .form = Form::Duration,
+                        .range = kTimeoutRange,
+                        .words = kOff,
+                        .fallback = "5s"};
+constexpr Key kSlowRate{
+    .name = "slow_rate",
+    .expects = "a percentage from 0.01% to 100% with at most two decimals, or off",
+    .about = "of slow answers that opens it",
+    .form = Form::Percent,
+    .words = kOff,
+    .fallback = "50%"};
+constexpr Key kOpenFor{
+    .name = "open_for",
+    .expects = "a duration from 1s to 1h such as 5s",
+    .about = "how long it turns requests away; doubles each time it opens again soon after",
+    .form = Form::Duration,
+    .range = {kSecond, kHour},
+    .fallback = "5s"};
+constexpr Key kMaxOpenFor{.name = "max_open_for",
+                          .expects = "a duration from 1s to 1h such as 1m",
+                          .about = "no longer than that; not below `open_for`",
+                          .form = Form::Duration,
+                          .range = {kSecond, kHour},
+                          .fallback = "1m"};
+constexpr Key kHalfOpenProbes{
+    .name = "half_open_probes",
+    .expects = "a number from 1 to 63",
+    .about = "requests that are let through then; it closes when so many have gone well",
+    .form = Form::Number,
+    .range = {1, limits::kBreakerProbesMax},
+    .fallback = "3"};
+constexpr Key kProbeTimeout{.name = "probe_timeout",
+                            .expects = "a duration from 1s to 1h such as 30s",
+                            .about = "one of them that is not answered by then has failed",
+                            .form = Form::Duration,
+                            .range = {kSecond, kHour},
+                            .fallback = "30s"};
+constexpr Key kBreakerFallback{
+    .name = "fallback",
+    .expects = "live or fail",
+    .about =
+        "the candidate's users while its breaker turns them away: the live pool takes them, "
+        "or they get a 503",
+    .form = Form::Word,
+    .words = kBreakerFallbacks,
+    .fallback = "live"};
+
 constexpr Key kCircuitBreakerKeys[] = {
-    {.name = "max_pending",
-     .expects = "off or a number from 1 to 10000000",
-     .about = "requests that wait for a connection to one of the pools, on all workers; one more "
-              "gets a 503 at once",
-     .form = Form::Number,
-     .range = kConnections,
-     .words = kOff,
-     .fallback = "off"},
-    later("max_connections", "connections to a pool"),
-    later("window", "what the rates are measured over"),
-    later("min_requests", "how many it takes to judge a pool"),
-    later("error_rate", "of failures that opens it"),
-    later("slow_call", "what counts as slow"),
-    later("slow_rate", "of slow answers that opens it"),
-    later("open_for", "how long it stays open"),
-    later("half_open_probes", "requests that try a pool"),
-    later("fallback", "where the candidate's users go"),
+    ceiling_key("max_connections",
+                "connections to the endpoints of one pool, with idle ones and tunnels; a request "
+                "that would need one more gets a 503",
+                "1024"),
+    kMaxPending,
+    kMaxRequests,
+    kMaxRetries,
+    kWindow,
+    kMinRequests,
+    kErrorRate,
+    kSlowCall,
+    kSlowRate,
+    kOpenFor,
+    kMaxOpenFor,
+    kHalfOpenProbes,
+    kProbeTimeout,
+    kBreakerFallback,
+    {.name = "page",
+     .expects = "the path of a file of at most 8KiB",
+     .about = "HTML that people see instead of the words of a 503 of breakers and ceilings; read "
+              "at the start",
+     .form = Form::Text,
+     .range = {1, kPathMax},
+     .fallback_words = "none"},
+    {.name = "endpoint",
+     .expects = "a map of ceilings and rates, or off",
+     .about =
+         "the same for each endpoint by itself; its breaker never takes the last one of a pool",
+     .form = Form::Map,
+     .words = kOff},
+};
+
+constexpr Key kEndpointBreakerKeys[] = {
+    ceiling_key("max_connections", "connections to it, with idle ones and tunnels", "off"),
+    kMaxPending,
+    kMaxRequests,
+    kMaxRetries,
+    kWindow,
+    min_requests_key("5"),
+    kErrorRate,
+    kSlowCall,
+    kSlowRate,
+    kOpenFor,
+    kMaxOpenFor,
+    kHalfOpenProbes,
+    kProbeTimeout,
+};
+
+constexpr Key kRouteKeys[] = {
+    {.name = "path_prefix",
+     .expects = "a path that begins with '/'",
+     .about = "whole segments, as `path_prefix` of a service; of two that match the longer decides",
+     .form = Form::Path,
+     .presence = Presence::Required},
+    {.name = "circuit_breaker",
+     .expects = "a map of rates",
+     .about = "instead of the pool's: what fails here does not count there",
+     .form = Form::Map,
+     .presence = Presence::Required},
+};
+
+constexpr Key kRouteBreakerKeys[] = {
+    kWindow,  kMinRequests, kErrorRate,      kSlowCall,     kSlowRate,
+    kOpenFor, kMaxOpenFor,  kHalfOpenProbes, kProbeTimeout, kBreakerFallback,
 };
 
 constexpr Key kHealthCheckKeys[] = {
@@ -1016,6 +1164,9 @@ constinit const Table kServiceLimits{"services[].limits", kServiceLimitsKeys};
 constinit const Table kRetry{"services[].retry", kRetryKeys};
 constinit const Table kRescue{"services[].rescue", kRescueKeys};
 constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBreakerKeys};
+constinit const Table kEndpointBreaker{"services[].circuit_breaker.endpoint", kEndpointBreakerKeys};
+constinit const Table kRoute{"services[].routes[]", kRouteKeys};
+constinit const Table kRouteBreaker{"services[].routes[].circuit_breaker", kRouteBreakerKeys};
 constinit const Table kHealthCheck{"services[].health_check", kHealthCheckKeys};
 constinit const Table kOutliers{"services[].outlier_detection", kOutlierKeys};
 constinit const Table kRateLimit{"services[].rate_limits[]", kRateLimitKeys, {}, {}, {}, kBounds};
@@ -1027,16 +1178,36 @@ constinit const Table kLimitMatch{"services[].rate_limits[].match", kLimitMatchK
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 27> kAll{
-      &kTop,         &kProcessLimits,  &kListener,
-      &kAdmin,       &kAdminSocket,    &kAdminHttp,
-      &kAccessLog,   &kService,        &kIdentity,
-      &kMintCookie,  &kPools,          &kPool,
-      &kInitial,     &kDrain,          &kPin,
-      &kSegment,     &kTimeouts,       &kServiceLimits,
-      &kRetry,       &kRescue,         &kCircuitBreaker,
-      &kHealthCheck, &kOutliers,       &kRateLimit,
-      &kLimitKey,    &kLimitCandidate, &kLimitMatch};
+  static constexpr std::array<const Table*, 30> kAll{&kTop,
+                                                     &kProcessLimits,
+                                                     &kListener,
+                                                     &kAdmin,
+                                                     &kAdminSocket,
+                                                     &kAdminHttp,
+                                                     &kAccessLog,
+                                                     &kService,
+                                                     &kIdentity,
+                                                     &kMintCookie,
+                                                     &kPools,
+                                                     &kPool,
+                                                     &kInitial,
+                                                     &kDrain,
+                                                     &kPin,
+                                                     &kSegment,
+                                                     &kTimeouts,
+                                                     &kServiceLimits,
+                                                     &kRetry,
+                                                     &kRescue,
+                                                     &kCircuitBreaker,
+                                                     &kEndpointBreaker,
+                                                     &kRoute,
+                                                     &kRouteBreaker,
+                                                     &kHealthCheck,
+                                                     &kOutliers,
+                                                     &kRateLimit,
+                                                     &kLimitKey,
+                                                     &kLimitCandidate,
+                                                     &kLimitMatch};
   return kAll;
 }
 

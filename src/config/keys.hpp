@@ -82,8 +82,8 @@ struct Table {
 namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
     kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
-    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kHealthCheck, kOutliers, kRateLimit,
-    kLimitKey, kLimitMatch, kLimitCandidate;
+    kServiceLimits, kRetry, kRescue, kCircuitBreaker, kEndpointBreaker, kRoute, kRouteBreaker,
+    kHealthCheck, kOutliers, kRateLimit, kLimitKey, kLimitMatch, kLimitCandidate;
 }
 
 std::span<const Table* const> all_tables();

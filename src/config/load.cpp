@@ -52,6 +52,18 @@ void read_identity_file(IdentityFile& file, std::vector<Problem>& problems) {
   }
 }
 
+void read_page_file(PageFile& page, std::vector<Problem>& problems) {
+  const auto report = [&](std::string_view what) {
+    problems.push_back({page.at, fmt::format("'page' is '{}': {}", shown(page.text), what)});
+  };
+  auto content = read_file(page.path, core::limits::kBreakerPageMax, FileKind::Regular);
+  if (!content) return report(content.error().what);
+  if (content->size() > core::limits::kBreakerPageMax)
+    return report("it is longer than 8KiB, which is the most");
+  if (content->empty()) return report("it is empty");
+  page.content = std::make_shared<const std::string>(std::move(*content));
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -75,6 +87,9 @@ Loaded load(const std::string& file, const Environment& environment) {
   Read done = read(*text, file, environment);
   for (IdentityFile& identities : done.config.identity_files)
     read_identity_file(identities, done.problems);
+  for (Service& service : done.config.services) {
+    if (service.breaker_page) read_page_file(*service.breaker_page, done.problems);
+  }
   return loaded(std::move(done));
 }
 

@@ -91,13 +91,6 @@ void read_service_limits(Reader& in, Value value, const std::string& service_lab
   if (const auto v = section.get("body_bytes")) read_body_bytes(in, *v, service.body_bytes_max);
 }
 
-void read_circuit_breaker(Reader& in, Value value, const std::string& service_label,
-                          Service& service) {
-  const Section section(in, value, tables::kCircuitBreaker,
-                        fmt::format("'circuit_breaker' of {}", service_label));
-  if (const auto v = section.get("max_pending")) read_number_or_word(in, *v, service.max_pending);
-}
-
 void settle_min_rates(Service& service) {
   if (service.timeouts.request_body_idle == core::Millis{0}) service.min_rates.request = 0;
   if (service.timeouts.response_body_idle == core::Millis{0}) service.min_rates.response = 0;

@@ -112,10 +112,7 @@ class PinReader {
   }
 
   std::size_t list_of(const std::string& text) {
-    const std::size_t slash = in_.file().rfind('/');
-    const bool is_absolute = text.front() == '/';
-    const std::string path =
-        is_absolute || slash == std::string::npos ? text : in_.file().substr(0, slash + 1) + text;
+    const std::string path = beside_configuration(in_, text);
     const auto known = std::ranges::find(files_, path, &IdentityFile::path);
     if (known != files_.end()) return static_cast<std::size_t>(known - files_.begin());
     files_.push_back({.path = path,

@@ -161,6 +161,12 @@ bool read_salt(Reader& in, Value value, std::string& target) {
   return true;
 }
 
+std::string beside_configuration(Reader& in, const std::string& text) {
+  const std::size_t slash = in.file().rfind('/');
+  const bool is_absolute = text.front() == '/';
+  return is_absolute || slash == std::string::npos ? text : in.file().substr(0, slash + 1) + text;
+}
+
 void read_service(Reader& in, Value item, const std::string& label, Config& config,
                   Service& service) {
   const std::size_t problems_before = in.problem_count();
@@ -185,6 +191,7 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.get("retry")) read_retry(in, *v, label, service.repeats);
   if (const auto v = section.get("rescue")) read_rescue(in, *v, label, service.repeats);
   if (const auto v = section.get("circuit_breaker")) read_circuit_breaker(in, *v, label, service);
+  if (const auto v = section.get("routes")) read_routes(in, *v, label, service);
   if (const auto v = section.get("health_check"))
     read_health_check(in, *v, label, service.health_check);
   if (const auto v = section.get("outlier_detection"))

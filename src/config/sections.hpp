@@ -41,6 +41,12 @@ void read_rescue(Reader& in, Value value, const std::string& service_label,
                  model::Repeats& repeats);
 void read_circuit_breaker(Reader& in, Value value, const std::string& service_label,
                           Service& service);
+/// After `path_prefix`: a route lies under it.
+void read_routes(Reader& in, Value list, const std::string& service_label, Service& service);
+/// Slow calls need both a time and a rate; a rule with nothing to open it is off.
+void settle(model::BreakerRule& rule);
+/// `text` as a path: a relative one begins beside the configuration file.
+std::string beside_configuration(Reader& in, const std::string& text);
 /// A rate bounds silence: where silence is not bounded, the default is off too.
 void settle_min_rates(Service& service);
 

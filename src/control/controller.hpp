@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/answers.hpp"
+#include "control/breaker_journal.hpp"
 #include "control/change.hpp"
 #include "control/change_counts.hpp"
 #include "control/change_plan.hpp"
@@ -92,6 +93,8 @@ class Controller {
   bool read_audit(std::size_t lines, StateWriter::AuditDone done);
 
   EventLog& events() { return reporter_.log(); }
+  /// What a worker has found.
+  void on_breaker(const model::BreakerNews& news) { breakers_.on_news(news); }
 
   StatusView status() const;
   /// Why a request would go where it goes, under the snapshot that is in force.
@@ -103,7 +106,10 @@ class Controller {
   const std::vector<model::WorkerPort*>& workers() const { return deps_.workers; }
   bool is_durable() const { return keeper_.is_durable(); }
   const ChangeCounts& change_counts() const { return counts_; }
-  void write_health_metrics(metrics::Exposition& out) const { health_.write_metrics(out); }
+  void write_health_metrics(metrics::Exposition& out) const {
+    health_.write_metrics(out);
+    breakers_.write_metrics(out);
+  }
   void write_overload_metrics(metrics::Exposition& out) const { overload_.write_metrics(out); }
   /// Records that the disk has not taken yet.
   std::size_t audit_waiting() const { return deps_.store.audit_waiting(); }
@@ -177,6 +183,7 @@ class Controller {
   UserCensus users_;
   Reporter reporter_;
   HealthChecker health_;
+  BreakerJournal breakers_;
   OverloadKeeper overload_;
   ChangeCounts counts_;
 

@@ -117,7 +117,9 @@ ServiceView Controller::view_of(core::ServiceId id) const {
                    .is_candidate_open = traffic.is_candidate_open,
                    .drains = {},
                    .limits = {},
-                   .pools = {}};
+                   .pools = {},
+                   .guards = {},
+                   .routes = {}};
   if (const auto& limits = in_force(id)->rate_limits) {
     for (const model::RateLimit& limit : limits->list)
       view.limits.push_back(view_of_limit(limit, deps_.loop.now()));
@@ -133,9 +135,12 @@ ServiceView Controller::view_of(core::ServiceId id) const {
            .why_down = endpoint.why_down,
            .state = state,
            .in_flight = endpoint.cell->in_flight.load(std::memory_order_relaxed),
-           .health = std::move(health)});
+           .health = std::move(health),
+           .guard = breakers_.view(*in_force(id), pool, endpoint)});
     }
+    view.guards[core::index(pool.name)] = breakers_.view(*in_force(id), pool);
   }
+  view.routes = breakers_.routes(*in_force(id));
   return view;
 }
 

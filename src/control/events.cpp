@@ -13,6 +13,8 @@ std::string_view text(EventKind kind) {
       return "change";
     case EventKind::Endpoint:
       return "endpoint";
+    case EventKind::Breaker:
+      return "breaker";
     case EventKind::Drain:
       return "drain";
     case EventKind::Problem:

@@ -17,6 +17,7 @@ enum class EventKind : std::uint8_t {
   Change,    // of traffic state
   Endpoint,  // taken out, back in, failing, answering again
   Drain,     // began, ended
+  Breaker,   // of a pool, a route or an endpoint: opened, lets probes through, closed
   Problem,   // something that an operator should know
   Solved,    // a problem that is over
   Stopping,

@@ -11,6 +11,7 @@
 #include "sluice/core/ids.hpp"
 #include "sluice/core/units.hpp"
 #include "sluice/model/overload.hpp"
+#include "sluice/policy/breaker.hpp"
 #include "sluice/policy/overload.hpp"
 #include "sluice/policy/self_report.hpp"
 
@@ -36,6 +37,32 @@ struct HealthView {
   std::vector<policy::SelfReport::Dependency> dependencies = {};  // likewise
 };
 
+/// What a circuit breaker says now.
+struct BreakerView {
+  std::string_view state;        // closed, open, half_open
+  core::Millis opens_in{0};      // of an open one: until it lets probes through; 0: with the next
+  policy::BreakerCounts window;  // of a closed one
+  std::uint64_t openings = 0;    // since the start
+};
+
+/// One ceiling that is set.
+struct CeilingView {
+  std::string_view name;  // `connections`, `pending`, `requests`, `retries`
+  std::uint32_t used = 0;
+  std::uint32_t most = 0;
+};
+
+/// What guards a pool.
+struct GuardView {
+  std::optional<BreakerView> breaker;  // nullopt: it has none
+  std::vector<CeilingView> ceilings;
+};
+
+struct RouteView {
+  std::string path_prefix;
+  std::array<BreakerView, 2> breakers;  // by core::index(PoolName)
+};
+
 struct EndpointView {
   std::string address;             // of one that is down: a name of the file
   std::vector<std::string> names;  // of the file, that have this address
@@ -43,6 +70,7 @@ struct EndpointView {
   EndpointState state = EndpointState::Up;
   std::uint32_t in_flight = 0;
   std::optional<HealthView> health = {};  // nullopt: nobody looks after it
+  GuardView guard = {};
 
   /// It gets no requests for its health, whatever operators say.
   bool is_out_by_health() const { return health && health->share == 0; }
@@ -80,6 +108,8 @@ struct ServiceView {
   std::vector<DrainView> drains;
   std::vector<LimitView> limits;
   std::array<std::vector<EndpointView>, 2> pools;  // by core::index(PoolName)
+  std::array<GuardView, 2> guards;                 // likewise
+  std::vector<RouteView> routes;
 };
 
 /// How much the process itself has to do (docs/guide/overload.md).

@@ -52,6 +52,12 @@ std::string_view text(Refusal refusal) {
       return "tunnel_limit";
     case Refusal::PendingLimit:
       return "pending_limit";
+    case Refusal::ConnectionLimit:
+      return "connection_limit";
+    case Refusal::RequestLimit:
+      return "request_limit";
+    case Refusal::BreakerOpen:
+      return "breaker_open";
     case Refusal::Cut:
       return "cut";
     case Refusal::EndpointLost:

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "sluice/http/h1_parser.hpp"
+#include "sluice/http/target.hpp"
 #include "sluice/model/decision.hpp"
 
 namespace sluice::model {
@@ -111,6 +112,7 @@ class Walk {
     if (hit) note_pin(*hit, request, choice);
     out_.choice = choice;
     if (settings().rate_limits != nullptr) ask_limits(*settings().rate_limits);
+    if (!out_.answer) ask_breakers();
     if (!out_.answer) find_endpoint();
   }
 
@@ -182,6 +184,49 @@ class Walk {
     return std::holds_alternative<ListPin>(pin) ? "identity list" : "segment";
   }
 
+  void ask_breakers() {
+    if (admits_by_breaker()) return;
+    const core::PoolName live = out_.service->live;
+    if (out_.choice->pool != live && fallback_of_breaker() == BreakerFallback::Live) {
+      fall_back();
+      if (admits_by_breaker()) return;
+    }
+    refuse({503, "the circuit breaker is open"});
+  }
+
+  const RouteBreaker* route_of_request() {
+    const auto refusal = http::normalize_path(head_.path, path_scratch_, path_);
+    return refusal ? nullptr : settings().breakers.route_of(path_);
+  }
+
+  BreakerFallback fallback_of_breaker() {
+    const RouteBreaker* const route = route_of_request();
+    return route != nullptr ? route->fallback : settings().breakers.fallback;
+  }
+
+  /// Of the pool that is chosen now.
+  bool admits_by_breaker() {
+    const RouteBreaker* const route = route_of_request();
+    const BreakerRule& rule = route != nullptr ? route->rule : settings().breakers.rule;
+    if (!rule.is_on) return true;
+    const core::PoolName pool = out_.choice->pool;
+    const policy::BreakerCell& cell = route != nullptr ? route->cell->breakers[core::index(pool)]
+                                                       : settings().pool(pool).cell->breaker;
+    const auto breaker = policy::Breaker::from_word(cell.word.load(std::memory_order_relaxed));
+    const bool admits = policy::admit(breaker, input_.now, rule.policy).admit;
+    out_.breakers.push_back({.pool = pool,
+                             .route = route != nullptr ? route->path_prefix : std::string(),
+                             .state = breaker.state,
+                             .admits = admits});
+    return admits;
+  }
+
+  void fall_back() {
+    out_.before_fallback = out_.choice;
+    out_.choice->pool = out_.service->live;
+    out_.choice->reason = policy::Reason::Fallback;
+  }
+
   bool has_endpoint(core::PoolName name) {
     const std::vector<Endpoint>& endpoints = settings().pool(name).endpoints;
     return policy::pick_endpoint(
@@ -198,9 +243,11 @@ class Walk {
         refuse({503, kNoCandidateLeft});
         return;
       }
-      out_.before_fallback = out_.choice;
-      out_.choice->pool = live;
-      out_.choice->reason = policy::Reason::Fallback;
+      fall_back();
+      if (!admits_by_breaker()) {
+        refuse({503, "the circuit breaker is open"});
+        return;
+      }
       if (has_endpoint(live)) return;
     }
     refuse({503, kNoEndpointLeft});
@@ -216,10 +263,20 @@ class Walk {
   std::size_t head_bytes_ = 0;
   http::ClientIdentity who_;
   IdentityBuffers buffers_;
+  std::array<char, core::limits::kRequestHeadMax> path_scratch_{};
+  std::string_view path_;
   Explanation out_;
 };
 
 // ---- in words ----
+
+/// `the circuit breaker of green for /reports is open`
+std::string breaker_words(const Explanation::AskedBreaker& asked) {
+  const std::string where = asked.route.empty() ? "" : " for " + asked.route;
+  const std::string_view state =
+      asked.state == policy::Breaker::State::HalfOpen ? "has its probes out" : "is open";
+  return fmt::format("the circuit breaker of {}{} {}", core::text(asked.pool), where, state);
+}
 
 std::string shortened(std::string_view text) {
   constexpr std::size_t kShownMax = 64;
@@ -318,8 +375,11 @@ std::string sentence_of(const Explanation& e) {
   }
   std::string text = why_chosen(e, e.before_fallback ? *e.before_fallback : *e.choice);
   if (e.before_fallback) {
-    text += fmt::format("; but no endpoint of {} can take it now, so {}, the live pool",
-                        core::text(e.before_fallback->pool), core::text(e.choice->pool));
+    const bool is_by_breaker = !e.breakers.empty() && !e.breakers.front().admits;
+    const std::string why = is_by_breaker ? breaker_words(e.breakers.front())
+                                          : fmt::format("no endpoint of {} can take it now",
+                                                        core::text(e.before_fallback->pool));
+    text += fmt::format("; but {}, so {}, the live pool", why, core::text(e.choice->pool));
   }
   if (e.answer && e.answer->status == 429) {
     const auto refuses = [](const Explanation::AskedLimit& asked) {
@@ -328,6 +388,9 @@ std::string sentence_of(const Explanation& e) {
     };
     text += fmt::format("; but limit {} is used up, so Sluice answers 429 itself",
                         std::ranges::find_if(e.limits, refuses)->limit->rule.name);
+  } else if (e.answer && !e.breakers.empty() && !e.breakers.back().admits) {
+    text += fmt::format("; but {}, so Sluice answers {} itself", breaker_words(e.breakers.back()),
+                        e.answer->status);
   } else if (e.answer) {
     text += fmt::format("; but no endpoint of {} is in use, so Sluice answers {} itself",
                         core::text(e.choice->pool), e.answer->status);

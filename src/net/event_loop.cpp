@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "net/program_start.hpp"
 #include "net/socket_transport.hpp"
 #include "sluice/core/ensure.hpp"
 
@@ -31,6 +32,7 @@ EventLoop::~EventLoop() {
   core_.mailbox().close();
   enter();
   end_turn();
+  free_held();  // no event is handed out any more
   ENSURE(transports_->in_use() == 0, "a socket outlives its loop");
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   // Close callbacks come with the next iteration; of signal watchers possibly one later. Bounded,
@@ -86,9 +88,22 @@ void EventLoop::begin_turn() {
 
 void EventLoop::end_turn() {
   if (!is_in_turn_) return;
+  if (!held_.empty() && !ProgramStart::is_under_way()) [[unlikely]]
+    free_held();
   core_.end_turn();
   is_in_turn_ = false;
   record_turn();
+}
+
+void EventLoop::free_closed(SocketTransport& transport) {
+  if (!ProgramStart::is_under_way()) [[likely]]
+    return transports_->destroy(&transport);
+  held_.push_back(&transport);
+}
+
+void EventLoop::free_held() {
+  for (SocketTransport* transport : held_) transports_->destroy(transport);
+  held_.clear();
 }
 
 void EventLoop::record_turn() {

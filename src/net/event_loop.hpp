@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "net/loop.hpp"
 #include "net/slab.hpp"
@@ -45,6 +46,9 @@ class EventLoop {
   /// One recv of one socket at a time; valid until the callback returns.
   std::span<char> read_buffer() { return {read_buffer_.get(), core::limits::kReadBufferSize}; }
   Slab<SocketTransport>& transports() { return *transports_; }
+  /// Frees a transport whose socket is closed, at the end of a turn: of a later one as long as a
+  /// program that is being started may hold that socket open.
+  void free_closed(SocketTransport& transport);
 
   /// Until stop(). May be called again after.
   void run();
@@ -86,6 +90,7 @@ class EventLoop {
   void begin_turn();
   void end_turn();
   void record_turn();
+  void free_held();
   void on_wake();
 
   uv_loop_t libuv_{};
@@ -94,6 +99,7 @@ class EventLoop {
   SocketSet sockets_;
   std::unique_ptr<char[]> read_buffer_;
   std::unique_ptr<Slab<SocketTransport>> transports_;
+  std::vector<SocketTransport*> held_;  // closed, and perhaps still in the set
   Loop core_;
   core::Instant turn_began_{};
   core::Instant turn_ended_{};  // read afresh

@@ -1,10 +1,14 @@
 #include "net/process_runner.hpp"
 
+#include <spawn.h>
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
 
+#include "net/program_start.hpp"
 #include "sluice/core/ensure.hpp"
 
 namespace sluice::net {
@@ -20,6 +24,45 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   pointers.push_back(nullptr);
   return pointers;
 }
+
+/// What the child does before it becomes the program: it reads and writes nothing of ours, stands
+/// in `/`, and has closed every descriptor of ours when posix_spawn() returns.
+class SpawnOrders {
+ public:
+  SpawnOrders() {
+    // These fail without memory only.
+    ENSURE(::posix_spawn_file_actions_init(&actions_) == 0 &&
+               ::posix_spawnattr_init(&attributes_) == 0,
+           "no memory");
+    int failed = ::posix_spawn_file_actions_addchdir_np(&actions_, "/");
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      failed |= ::posix_spawn_file_actions_addopen(&actions_, standard, "/dev/null", O_RDWR, 0);
+    }
+    failed |= ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    failed |= ::posix_spawnattr_setsigmask(&attributes_, &none);
+    failed |= ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    // A session: what it starts can be killed with it.
+    failed |= ::posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    ENSURE(failed == 0, "no memory");
+  }
+  SpawnOrders(const SpawnOrders&) = delete;
+  SpawnOrders& operator=(const SpawnOrders&) = delete;
+  ~SpawnOrders() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
 
 }  // namespace
 
@@ -38,35 +81,26 @@ std::string text(const CommandEnd& end) {
 }
 
 struct ProcessRunner::Process {
-  Process(ProcessRunner& of, Done on_done) : runner(&of), done(std::move(on_done)) {
-    handle.data = this;
-  }
+  Process(ProcessRunner& of, Done on_done) : runner(of), done(std::move(on_done)) {}
 
   /// With all that it has started: it leads a session.
   void on_timeout() {
     has_timed_out = true;
-    ::kill(-handle.pid, SIGKILL);
+    ::kill(-pid, SIGKILL);
   }
 
-  uv_process_t handle{};
-  ProcessRunner* runner;  // nullptr: it has ended before
+  ProcessRunner& runner;
   Done done;
+  pid_t pid = 0;  // 0: not started, or fetched
   CommandEnd end;
   bool has_timed_out = false;
   MemberTimer<Process, &Process::on_timeout> timer{*this};
 };
 
-ProcessRunner::ProcessRunner(EventLoop& loop) : loop_(loop) {}
+ProcessRunner::ProcessRunner(EventLoop& loop)
+    : loop_(loop), child_ends_(loop, {SIGCHLD}, [this](int) { fetch_ended(); }) {}
 
-ProcessRunner::~ProcessRunner() {
-  for (Process* process : processes_) {
-    process->runner = nullptr;
-    loop_.core().timers().disarm(process->timer);
-    auto* const handle = reinterpret_cast<uv_handle_t*>(&process->handle);
-    if (uv_is_closing(handle) != 0) continue;
-    uv_close(handle, [](uv_handle_t* closed) { delete static_cast<Process*>(closed->data); });
-  }
-}
+ProcessRunner::~ProcessRunner() = default;
 
 void ProcessRunner::run(const Command& command, Done done) {
   std::vector<std::string> words = command.words;
@@ -74,40 +108,48 @@ void ProcessRunner::run(const Command& command, Done done) {
   environment.emplace_back(kPath);
   std::vector<char*> word_pointers = pointers_to(words);
   std::vector<char*> environment_pointers = pointers_to(environment);
-  auto* const process = processes_.emplace_back(new Process(*this, std::move(done)));
+  Process& process = *processes_.emplace_back(std::make_unique<Process>(*this, std::move(done)));
 
-  uv_process_options_t options{};
-  options.file = word_pointers[0];
-  options.args = word_pointers.data();
-  options.env = environment_pointers.data();
-  options.cwd = "/";
-  options.flags = UV_PROCESS_DETACHED;  // a session: what it starts can be killed with it
-  options.stdio_count = 0;              // nothing is passed on: the child gets /dev/null
-  options.exit_cb = [](uv_process_t* handle, std::int64_t status, int signal_number) {
-    auto& ended = *static_cast<Process*>(handle->data);
-    ended.end.how = ended.has_timed_out  ? CommandEnd::How::TimedOut
-                    : signal_number != 0 ? CommandEnd::How::Killed
-                                         : CommandEnd::How::Exited;
-    ended.end.number = signal_number != 0 ? signal_number : static_cast<int>(status);
-    if (ended.runner != nullptr) ended.runner->on_ended(ended);
-  };
-  if (const int failed = uv_spawn(loop_.libuv(), &process->handle, &options); failed != 0) {
-    process->end.how = CommandEnd::How::NotStarted;
-    process->end.error = uv_strerror(failed);
-    return on_ended(*process);
+  const SpawnOrders orders;
+  int failed = 0;
+  {
+    const ProgramStart start;
+    failed = ::posix_spawn(&process.pid, word_pointers[0], orders.actions(), orders.attributes(),
+                           word_pointers.data(), environment_pointers.data());
   }
-  loop_.core().timers().arm(process->timer, loop_.core().now() + command.timeout);
+  if (failed != 0) {
+    process.pid = 0;
+    process.end.how = CommandEnd::How::NotStarted;
+    process.end.error = uv_strerror(uv_translate_sys_error(failed));
+    return loop_.core().defer(tell_later_);
+  }
+  loop_.core().timers().arm(process.timer, loop_.core().now() + command.timeout);
 }
 
-/// `done` runs in the close callback, so never from inside run().
-void ProcessRunner::on_ended(Process& process) {
-  loop_.core().timers().disarm(process.timer);
-  uv_close(reinterpret_cast<uv_handle_t*>(&process.handle), [](uv_handle_t* closed) {
-    const std::unique_ptr<Process> ended(static_cast<Process*>(closed->data));
-    if (ended->runner == nullptr) return;
-    std::erase(ended->runner->processes_, ended.get());
+/// One signal may stand for several ends.
+void ProcessRunner::fetch_ended() {
+  for (const auto& process : processes_) {
+    int status = 0;
+    if (process->pid == 0 || ::waitpid(process->pid, &status, WNOHANG) != process->pid) continue;
+    process->pid = 0;
+    process->timer.unlink();
+    process->end.how = process->has_timed_out ? CommandEnd::How::TimedOut
+                       : WIFSIGNALED(status)  ? CommandEnd::How::Killed
+                                              : CommandEnd::How::Exited;
+    process->end.number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+  }
+  tell_ended();
+}
+
+/// `done` may run other programs.
+void ProcessRunner::tell_ended() {
+  const auto has_ended = [](const auto& process) { return process->pid == 0; };
+  for (auto at = std::ranges::find_if(processes_, has_ended); at != processes_.end();
+       at = std::ranges::find_if(processes_, has_ended)) {
+    const std::unique_ptr<Process> ended = std::move(*at);
+    processes_.erase(at);
     ended->done(ended->end);
-  });
+  }
 }
 
 }  // namespace sluice::net

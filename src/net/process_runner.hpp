@@ -4,11 +4,13 @@
 
 #include "net/command_runner.hpp"
 #include "net/event_loop.hpp"
+#include "net/signals.hpp"
 
 namespace sluice::net {
 
-/// CommandRunner over uv_spawn(). A program that still runs when this ends is left to itself: half
-/// of what a hook does may be worse than none of it.
+/// CommandRunner over posix_spawn(3), which returns when the child has closed all that it had of
+/// ours: uv_spawn() tells of no such moment (ProgramStart). Takes SIGCHLD. A program that still
+/// runs when this ends is left to itself: half of what a hook does may be worse than none of it.
 class ProcessRunner final : public CommandRunner {
  public:
   explicit ProcessRunner(EventLoop& loop);
@@ -21,10 +23,13 @@ class ProcessRunner final : public CommandRunner {
 
  private:
   struct Process;
-  void on_ended(Process& process);
+  void fetch_ended();
+  void tell_ended();
 
   EventLoop& loop_;
-  std::vector<Process*> processes_;  // each frees itself in its close callback
+  std::vector<std::unique_ptr<Process>> processes_;
+  SignalWatch child_ends_;
+  MemberDeferred<ProcessRunner, &ProcessRunner::tell_ended> tell_later_{*this};
 };
 
 }  // namespace sluice::net

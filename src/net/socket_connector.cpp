@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "net/owned_fd.hpp"
 #include "net/raw_address.hpp"
@@ -58,7 +59,7 @@ class Attempt final : public PendingConnect, public Reapable, private SocketWatc
   Attempt(EventLoop& loop, ConnectEvents& events) : loop_(loop), events_(events) {}
 
   void start(const core::SocketAddress& address, core::Nanos timeout, const DescriptorUse& use);
-  void cancel() override { finish(); }
+  void cancel() override { give_up(); }
   void reap() override { delete this; }
 
  private:
@@ -67,6 +68,7 @@ class Attempt final : public PendingConnect, public Reapable, private SocketWatc
   void settle_later(int error_number);
   void settle();
   void on_timeout();
+  void give_up();
   OwnedFd finish();
 
   EventLoop& loop_;
@@ -117,8 +119,11 @@ void Attempt::settle() {
   if (error_number_ == 0 && is_connected_to_itself(socket_.get(), peer_)) {
     error_number_ = ECONNREFUSED;
   }
+  if (error_number_ != 0) {
+    give_up();
+    return events_.on_connect_failed(classify(error_number_, family));
+  }
   OwnedFd socket = finish();
-  if (error_number_ != 0) return events_.on_connect_failed(classify(error_number_, family));
   SocketTransport* transport = is_in_set_ ? SocketTransport::take_over(loop_, std::move(socket))
                                           : SocketTransport::open(loop_, std::move(socket));
   if (transport == nullptr) return events_.on_connect_failed(ConnectError::LocalResources);
@@ -126,8 +131,14 @@ void Attempt::settle() {
 }
 
 void Attempt::on_timeout() {
-  finish();
+  give_up();
   events_.on_connect_failed(ConnectError::TimedOut);
+}
+
+/// Out of the set first: closing it is not enough while a child holds it (ProgramStart).
+void Attempt::give_up() {
+  if (std::exchange(is_in_set_, false)) loop_.sockets().remove(socket_.get());
+  finish();
 }
 
 OwnedFd Attempt::finish() {

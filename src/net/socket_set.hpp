@@ -24,7 +24,8 @@ inline constexpr std::uint32_t kError = EPOLLERR;
 class SocketWatcher {
  public:
   /// Also after its removal from the set, when both happen in one turn: so a watcher lives until
-  /// the turn ends, and knows itself that it is over.
+  /// the turn ends, and knows itself that it is over. A socket that is closed without removal may
+  /// be told of for longer (ProgramStart), and its watcher lives that long.
   virtual void on_socket(std::uint32_t ready) = 0;
 
  protected:

@@ -176,7 +176,7 @@ void SocketTransport::on_end_of_stream() {
 
 /// A write has failed earlier in this turn, or it is closed.
 void SocketTransport::run_deferred() {
-  if (life_ == Life::Closed) return loop_.transports().destroy(this);
+  if (life_ == Life::Closed) return loop_.free_closed(*this);
   while (is_live() && mode_ == ReadMode::On && read_side_ != ReadSide::EndRead) {
     if (receive() == Received::Nothing) break;
   }
@@ -235,8 +235,8 @@ void SocketTransport::write(std::span<const std::string_view> parts) {
 
 std::size_t SocketTransport::untaken() const {
   int in_kernel = 0;
-  // tcp(7), unix(7): SIOCOUTQ. It falls in steps: of a Unix socket by whole buffers, of TCP when the
-  // peer's window opens again (docs/adr/0026).
+  // tcp(7), unix(7): SIOCOUTQ. It falls in steps: of a Unix socket by whole buffers, of TCP when
+  // the peer's window opens again (docs/adr/0026).
   if (::ioctl(fd_, SIOCOUTQ, &in_kernel) != 0 || in_kernel < 0) in_kernel = 0;
   return queue_.size() + static_cast<std::size_t>(in_kernel);
 }
@@ -278,7 +278,8 @@ void SocketTransport::close() {
   if (life_ == Life::Closed) return;
   life_ = Life::Closed;
   queue_.clear();
-  ::close(fd_);  // which takes it out of the set: nobody else holds this socket
+  // Which takes it out of the set, unless a child holds it for a moment (ProgramStart).
+  ::close(fd_);
   loop_.core().defer(*this);
 }
 

@@ -47,7 +47,9 @@ core::Millis age_at(std::uint32_t tick, core::Instant now) {
 /// How long until then; 0: it is past.
 core::Millis left_until(std::uint32_t tick, core::Instant now, core::Millis most) {
   const core::Millis left = between(tick_of(now), tick);
-  return left > most + kSkewMost ? core::Millis(0) : std::max(left, core::Millis(0));
+  if (left > most + kSkewMost) return core::Millis(0);
+  // The tick is rounded up: nobody is told to wait longer than it is open.
+  return std::clamp(left, core::Millis(0), most);
 }
 
 /// Rounded up: a time never ends early.
@@ -267,6 +269,23 @@ BreakerCounts window_counts(const BreakerCell& cell, const Breaker& breaker, cor
   return sum;
 }
 
+namespace {
+
+core::Millis open_time(const Breaker& breaker, const BreakerPolicy& policy) {
+  return breaker.state == State::Open ? cool_down(breaker.openings, policy) : core::Millis(0);
+}
+
+/// What a request finds: that a cool-down is over, or that a probe is overdue.
+BreakerTurn turn_in_time(const Breaker& before, const Breaker& after, const BreakerPolicy& policy) {
+  return {.from = before.state,
+          .to = after.state,
+          .counts = {},
+          .open_for = open_time(after, policy),
+          .is_overdue = after.state == State::Open};
+}
+
+}  // namespace
+
 BreakerEntry enter(BreakerCell& cell, core::Instant now, const BreakerPolicy& policy) {
   std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
   while (true) {
@@ -275,8 +294,20 @@ BreakerEntry enter(BreakerCell& cell, core::Instant now, const BreakerPolicy& po
     const std::uint64_t next = admission.next.word();
     if (next == seen || cell.word.compare_exchange_weak(seen, next, std::memory_order_relaxed)) {
       if (before.state == admission.next.state) return {admission, std::nullopt};
-      return {admission, BreakerTurn{before.state, admission.next.state, {}}};
+      return {admission, turn_in_time(before, admission.next, policy)};
     }
+  }
+}
+
+BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& policy) {
+  std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
+  while (true) {
+    const Breaker before = Breaker::from_word(seen);
+    const BreakerAdmission admission = admit(before, now, policy);
+    // A refusal that changes it: a probe is overdue, and it opens again.
+    if (admission.admit || admission.next == before) return {admission.admit, std::nullopt};
+    if (cell.word.compare_exchange_weak(seen, admission.next.word(), std::memory_order_relaxed))
+      return {false, turn_in_time(before, admission.next, policy)};
   }
 }
 
@@ -306,7 +337,10 @@ std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcom
     if (after == before) return std::nullopt;
     if (!cell.word.compare_exchange_weak(seen, after.word(), std::memory_order_relaxed)) continue;
     if (after.state == before.state) return std::nullopt;
-    return BreakerTurn{before.state, after.state, counts};
+    return BreakerTurn{.from = before.state,
+                       .to = after.state,
+                       .counts = counts,
+                       .open_for = open_time(after, policy)};
   }
 }
 

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "net/connector.hpp"
 #include "net/loop.hpp"
@@ -12,6 +13,7 @@
 #include "proxy/lease.hpp"
 #include "proxy/snapshot_slot.hpp"
 #include "sluice/metrics/block.hpp"
+#include "sluice/model/circuit_breaker.hpp"
 #include "sluice/policy/overload.hpp"
 
 namespace sluice::proxy {
@@ -38,7 +40,8 @@ struct Context {
   metrics::Block& metrics;
   LeaseList& leases;
   core::IntrusiveList<Tunnel, TunnelTag>& tunnels;
-  TunnelLimit* tunnel_limit = nullptr;  // of the process; nullptr: off
+  TunnelLimit* tunnel_limit = nullptr;                      // of the process; nullptr: off
+  std::function<void(model::BreakerNews)> on_breaker = {};  // may be empty
   const std::atomic<std::uint32_t>* overload_word = &kNeverOverloaded;  // model::OverloadCell
   bool is_stopping = false;  // answers say Connection: close; idle connections are gone
 

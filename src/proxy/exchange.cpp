@@ -94,7 +94,7 @@ Exchange::Next Exchange::identify_user() {
   return Next::GoOn;
 }
 
-/// Breakers join here; a refusal takes no lease.
+/// A refusal takes no lease.
 Exchange::Next Exchange::admit() {
   if (const policy::OverloadWord overload = context_.overload(); overload.strain() != 0)
       [[unlikely]] {
@@ -110,6 +110,7 @@ Exchange::Next Exchange::admit() {
   if (const model::RateLimits* limits = settings().rate_limits.get()) {
     if (ask_limits(*limits) == Next::Answered) return Next::Answered;
   }
+  if (pass_breaker() == Next::Answered) return Next::Answered;
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
   metrics::ServiceCounters& counted = *counters_;
@@ -160,7 +161,7 @@ void Exchange::connect() {
 }
 
 void Exchange::connect_to(std::size_t index) {
-  occupy(index);
+  if (!occupy(index)) return connect();  // another request was faster
   if (!needs_fresh_connection_) {
     if (H1Upstream* idle = context_.upstreams.take_idle(endpoint_->id)) {
       idle->attach(*this);
@@ -178,8 +179,8 @@ void Exchange::on_connected(net::Transport& transport) {
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
     endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
   }
-  H1Upstream& upstream =
-      context_.upstreams.adopt(transport, endpoint_->id, settings().timeouts.endpoint_idle);
+  H1Upstream& upstream = context_.upstreams.adopt(
+      transport, endpoint_->id, settings().timeouts.endpoint_idle, std::move(connection_place_));
   upstream.attach(*this);
   start_forwarding(upstream);
 }
@@ -253,6 +254,7 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   if (response.status >= 500) [[unlikely]] {
     if (begins_another_for(response.status)) return;
   }
+  tell_breakers(response.status);
   if (!head.upgrade.empty()) [[unlikely]]
     tunnel_place_ = {};  // it was not granted
   note_first_byte();
@@ -430,6 +432,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                   Refusal::EndpointProtocol);
   }
   note_first_byte();
+  tell_breakers(response.status);
   if (settings().outliers.is_on()) note_answer(response.status);
   http::ResponseForwarding with{.adds_via = settings().adds_via,
                                 .date = context_.date.value(),
@@ -450,6 +453,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                           .from_endpoint = upstream_->unread(),
                           .started = started_,
                           .place = tunnel_place_};
+  leave_endpoint();
   endpoint_ = nullptr;  // the tunnel counts in the cell from now on
   Tunnel::start(context_, start, lease_, client_, *std::exchange(upstream_, nullptr));
   finish(101);

@@ -7,6 +7,7 @@
 #include "net/connector.hpp"
 #include "net/timer_wheel.hpp"
 #include "proxy/admission.hpp"
+#include "proxy/breaker_seat.hpp"
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
 #include "proxy/origin.hpp"
@@ -88,11 +89,13 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   enum class Upload : std::uint8_t { None, Waiting, Flowing, Ended };
   enum class Answer : std::uint8_t { None, HeadSent, Complete };
   enum class Next : std::uint8_t { GoOn, Answered };
+  enum class Heard : std::uint8_t { Nothing, Answer };
 
   // The decisions, in order; each but the last may answer instead.
   Next find_service(std::size_t head_bytes);
   Next identify_user();
   Next admit();
+  Next pass_breaker();
   bool shed(policy::OverloadWord overload);
   Next ask_limits(const model::RateLimits& limits);
   void connect();
@@ -103,7 +106,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void end_connecting();
   std::optional<std::size_t> pick_endpoint();
   policy::EndpointView view_endpoint(std::size_t index) const;
-  void occupy(std::size_t index);
+  [[nodiscard]] bool occupy(std::size_t index);
   void vacate();
   void make_room_or_refuse();
   void punish(const model::Endpoint& endpoint);
@@ -113,6 +116,23 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void no_endpoint_left();
   void fall_back_to_live();
   void move_to_live(policy::Reason why);
+
+  // Circuit breakers and ceilings
+  std::optional<metrics::Refusal> enter_pool();
+  void leave_pool();
+  bool enter_endpoint(const model::Endpoint& endpoint);
+  void leave_endpoint();
+  void tell_breakers(std::uint16_t status);
+  policy::Outcome outcome_under(const model::BreakerRule& rule, Heard heard) const;
+  const model::RouteBreaker* route_of_request() const;
+  policy::BreakerCell& breaker_of(core::PoolName name) const;
+  bool may_overflow_to_live() const;
+  bool is_live_open_to_all() const;
+  bool has_room(const model::Endpoint& endpoint) const;
+  bool is_pool_full() const;
+  void no_room(metrics::Refusal why);
+  void answer_no_room(metrics::Refusal why);
+  void tell(const std::optional<policy::BreakerTurn>& turn, const model::Endpoint* endpoint) const;
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);
@@ -155,6 +175,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void count(std::uint16_t status);
   void count_refusal(metrics::Refusal why);
   void note_first_byte();
+  std::string_view breaker_word() const;
   LogRecord log_record(std::uint16_t status) const;
 
   // Timers
@@ -175,6 +196,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   /// Whether the live pool may take over what the candidate can't do.
   bool may_leave_candidate() const {
     return is_candidate() && settings().on_pool_down == model::OnPoolDown::Fallback;
+  }
+  bool guards_endpoints() const {
+    return settings().breakers.guards_endpoints(pool().endpoints.size());
   }
   bool closes_client() const;
   std::size_t pool_label() const;
@@ -199,23 +223,33 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::string_view request_id_;
   std::array<char, 36> request_id_buffer_;
   Admission admission_;
+  BreakerSeat pool_seat_;                              // of the pool, or of the route in it
+  BreakerSeat endpoint_seat_;                          // of the attempt that runs
+  std::atomic<std::uint32_t>* requests_in_ = nullptr;  // where it counts under max_requests
+  core::Millis retry_after_{};                         // of a breaker that has turned it away
+  bool was_turned_away_ = false;                       // by a breaker, at least once
+  bool was_probe_ = false;                             // of a breaker that was not closed
   PoolLease lease_;
   TunnelPlace tunnel_place_;  // of a request that asks for an upgrade
 
   // The attempt that runs
   net::PendingConnect* connecting_ = nullptr;
+  ConnectionPlace connection_place_;  // of that connect
   UpstreamStream* upstream_ = nullptr;
   const model::Endpoint* endpoint_ = nullptr;              // occupied: counted in its cell
   std::bitset<core::limits::kEndpointsPerPoolMax> tried_;  // connects that failed for this request
   std::optional<std::size_t> avoid_;  // died under this request: another one first
   bool needs_fresh_connection_ = false;
-  bool has_made_room_ = false;  // an idle connection was closed for want of descriptors or ports
-  bool is_admitted_ = false;    // counts in the pool, until it finishes
-  std::uint8_t retries_ = 0;    // of the pool that it is in now ...
+  bool ignores_breakers_ = false;  // of endpoints: they would leave none
+  bool has_made_room_ = false;     // an idle connection was closed for want of descriptors or ports
+  bool is_admitted_ = false;       // counts in the pool, until it finishes
+  std::uint8_t retries_ = 0;       // of the pool that it is in now ...
   std::uint8_t retries_of_all_ = 0;  // ... and with those of the pool that it was rescued from
   bool is_backing_off_ = false;      // the response timer ends the pause
   std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
   std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
+  std::atomic<std::uint32_t>* repeats_on_ = nullptr;  // the same on its endpoint, if that bounds it
+  bool has_attempt_failed_ = false;
   std::optional<core::PoolName> rescued_from_;
   std::optional<policy::FailedAttempt> failed_;  // the last that was sent, in the pool it is in
   std::uint8_t informational_ = 0;
@@ -230,7 +264,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::uint64_t bytes_out_ = 0;
   std::uint16_t status_sent_ = 0;
   core::Instant connect_started_{};
-  core::Instant sent_{};  // the head of the attempt that runs
+  core::Instant sent_{};            // the head of the attempt that runs
+  core::Instant awaiting_since_{};  // since when it is the endpoint's turn; never: it is not
   std::optional<core::Nanos> connect_time_;
   std::optional<core::Nanos> first_byte_time_;
   std::string_view error_;  // static text

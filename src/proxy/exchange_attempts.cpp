@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "proxy/exchange.hpp"
 #include "sluice/core/take_place.hpp"
 
@@ -132,7 +134,9 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   // that fails, nobody shall be refused because many idle connections end at once.
   if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
-  if (!core::take_place(counted, repeats.retry_budget.most(requests_in_flight(pool())))) {
+  const std::uint32_t most = std::min(repeats.retry_budget.most(requests_in_flight(pool())),
+                                      model::most(settings().breakers.pool.retries));
+  if (!core::take_place(counted, most)) {
     counters_->retries_over_budget.add();
     return false;
   }
@@ -146,6 +150,7 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
     return false;
   // A switch may have made the failed pool the live one meanwhile.
   if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
+  if (!is_live_open_to_all()) return false;
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
   const std::uint32_t in_flight =
       requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
@@ -213,7 +218,6 @@ void Exchange::rescue(Failure failure) {
   failed_.reset();
   needs_fresh_connection_ = false;
   move_to_live(policy::Reason::Rescue);
-  connect();
 }
 
 void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {
@@ -221,6 +225,7 @@ void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {
 }
 
 void Exchange::count_failed_attempt(Failure failure) {
+  has_attempt_failed_ = true;
   if (failure == Failure::TimedOut) note_failure(policy::FailureKind::Timeout);
   counters_->attempt_failures[pool_label()][static_cast<std::size_t>(failure)].add();
 }

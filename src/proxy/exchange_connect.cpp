@@ -11,6 +11,7 @@ using metrics::Refusal;
 policy::EndpointView Exchange::view_endpoint(std::size_t index) const {
   policy::EndpointView view = model::view_of(pool().endpoints[index]);
   view.is_usable = view.is_usable && !tried_[index] && avoid_ != index;
+  if (view.is_usable && guards_endpoints()) view.is_usable = has_room(pool().endpoints[index]);
   return view;
 }
 
@@ -22,17 +23,33 @@ std::optional<std::size_t> Exchange::pick_endpoint() {
                                  context_.loop.rng());
   };
   const auto picked = pick();
-  if (picked || !avoid_) return picked;
-  avoid_.reset();  // there is no other one: a fresh connection to the same
+  if (picked) return picked;
+  if (avoid_) {
+    avoid_.reset();  // there is no other one: a fresh connection to the same
+    if (const auto same = pick()) return same;
+  }
+  if (!guards_endpoints() || std::exchange(ignores_breakers_, true)) return std::nullopt;
   return pick();
 }
 
-void Exchange::occupy(std::size_t index) {
-  endpoint_ = &pool().endpoints[index];
-  endpoint_->cell->in_flight.fetch_add(1, std::memory_order_relaxed);
+bool Exchange::occupy(std::size_t index) {
+  const model::Endpoint& endpoint = pool().endpoints[index];
+  if (guards_endpoints()) {
+    if (!enter_endpoint(endpoint)) {
+      tried_.set(index);
+      return false;
+    }
+  } else {
+    endpoint.cell->in_flight.fetch_add(1, std::memory_order_relaxed);
+  }
+  endpoint_ = &endpoint;
+  has_attempt_failed_ = false;
+  awaiting_since_ = {};
+  return true;
 }
 
 void Exchange::vacate() {
+  leave_endpoint();
   endpoint_->cell->in_flight.fetch_sub(1, std::memory_order_relaxed);
   endpoint_ = nullptr;
 }
@@ -45,8 +62,8 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   note_failure(policy::FailureKind::Connect);
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
-  vacate();
   count_failed_attempt(policy::Failure::Connect);
+  vacate();
   // Nothing was sent: any method may be tried elsewhere at once.
   if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
   no_endpoint_left();
@@ -74,6 +91,7 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 
 /// What was sent already may go to the other pool only as a rescue: it may have had its effect.
 void Exchange::no_endpoint_left() {
+  if (is_pool_full()) return no_room(Refusal::RequestLimit);
   if (failed_) return give_up_repeated(*failed_);
   if (may_leave_candidate()) return fall_back_to_live();
   answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
@@ -84,12 +102,12 @@ void Exchange::no_endpoint_left() {
 void Exchange::fall_back_to_live() {
   counters_->fallbacks.add();
   move_to_live(policy::Reason::Fallback);
-  connect();
 }
 
 /// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
 /// lease, then give back the old one (architecture.md §5).
 void Exchange::move_to_live(policy::Reason why) {
+  leave_pool();
   Hold fresh = context_.slot.hold();
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
@@ -101,6 +119,7 @@ void Exchange::move_to_live(policy::Reason why) {
   if (choice_.pool != failed) {
     tried_.reset();
     avoid_.reset();
+    ignores_breakers_ = false;
   }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
   lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
   // The identity, and what the limits said, point into the settings that they were read under.
@@ -110,24 +129,42 @@ void Exchange::move_to_live(policy::Reason why) {
   retries_ = 0;
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
+  has_attempt_failed_ = false;
+  awaiting_since_ = {};
+  if (const auto refused = enter_pool()) return answer_no_room(*refused);
+  connect();
 }
 
-/// As many as wait for connections of this pool already may be all that can wait.
+/// Each ceiling is for all workers; an idle connection of this worker makes room for one that is
+/// needed.
 void Exchange::begin_connecting() {
-  const std::uint32_t most = settings().max_pending;
-  if (!core::take_place(pool().cell->pending, most == 0 ? UINT32_MAX : most)) {
-    constexpr std::string_view kWhy = "as many requests wait for a connection to this pool as may";
+  const model::CircuitBreaker& breakers = settings().breakers;
+  std::atomic<std::uint32_t>& in_pool = pool().cell->pending;
+  std::atomic<std::uint32_t>& on_endpoint = endpoint_->cell->pending;
+  if (!core::take_place(in_pool, model::most(breakers.pool.pending))) {
     vacate();
-    if (may_leave_candidate()) return no_endpoint_left();
-    return answer(503, kWhy, Refusal::PendingLimit);
+    return no_room(Refusal::PendingLimit);
+  }
+  if (!core::take_place(on_endpoint, model::most(breakers.endpoint.pending))) {
+    in_pool.fetch_sub(1, std::memory_order_relaxed);
+    vacate();
+    return no_room(Refusal::PendingLimit);
+  }
+  const auto take = [&] { return connection_place_.take(pool(), *endpoint_, breakers); };
+  if (!take() && !(context_.upstreams.close_oldest_idle(pool()) && take())) {
+    end_connecting();
+    vacate();
+    return no_room(Refusal::ConnectionLimit);
   }
   connect_started_ = context_.loop.now();
   connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
 }
 
+/// Before the endpoint is left.
 void Exchange::end_connecting() {
   connecting_ = nullptr;
   pool().cell->pending.fetch_sub(1, std::memory_order_relaxed);
+  endpoint_->cell->pending.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace sluice::proxy

@@ -6,6 +6,22 @@ namespace sluice::proxy {
 
 using metrics::Refusal;
 
+namespace {
+
+/// A page for people stands for what they can't help: the service has no room for them now.
+bool is_for_page(Refusal why) {
+  return why == Refusal::BreakerOpen || why == Refusal::RequestLimit ||
+         why == Refusal::ConnectionLimit || why == Refusal::PendingLimit ||
+         why == Refusal::NoEndpoint;
+}
+
+bool is_of_endpoint(Refusal why) {
+  return why == Refusal::EndpointLost || why == Refusal::EndpointProtocol ||
+         why == Refusal::EndpointTimeout;
+}
+
+}  // namespace
+
 void Exchange::refuse(const http::Refusal& refusal) {
   answer(refusal.status, refusal.reason, refusal_of(refusal.status));
 }
@@ -20,6 +36,7 @@ void Exchange::answer_as_last_hop(const http::Refusal& own) {
 void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why,
                       std::string_view error) {
   if (why) error_ = error.empty() ? detail : error;
+  if (why && is_of_endpoint(*why)) has_attempt_failed_ = true;
   drop_upstream();
   if (answer_ != Answer::None) return break_answer(detail);
   LocalReply reply{.status = status, .detail = detail};
@@ -30,6 +47,11 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
   reply.allow =
       status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
+  if (why == Refusal::BreakerOpen) {
+    reply.retry_after_s =
+        static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(retry_after_).count());
+  }
+  if (why && is_for_page(*why) && service_ != nullptr) reply.page = settings().breakers.page.get();
   if (shed_.data() != nullptr)
     reply.retry_after_s += context_.loop.rng().below(policy::kShedRetryMost);
   if (why == Refusal::RateLimited) admission_.tell(reply);
@@ -84,6 +106,7 @@ void Exchange::finish(std::uint16_t status) {
   if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {
     context_.metrics.log_lines_dropped.add();
   }
+  if (service_ != nullptr) leave_pool();
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   admission_.end();
@@ -95,6 +118,12 @@ void Exchange::finish(std::uint16_t status) {
   counters_ = nullptr;
   hold_.release();
   if (first_hold_) first_hold_.release();
+}
+
+/// For the log; nothing: it met none that was not closed.
+std::string_view Exchange::breaker_word() const {
+  if (was_turned_away_) return "open";
+  return was_probe_ ? std::string_view("probe") : std::string_view();
 }
 
 void Exchange::count(std::uint16_t status) {
@@ -147,6 +176,7 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
     record.protocol = head.version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
   }
   record.limited_by = admission_.limited_by();
+  record.breaker = breaker_word();
   record.shed = shed_;
   record.error = error_;
   if (hold_) record.generation = hold_->generation.raw;

@@ -29,6 +29,7 @@ void Exchange::arm_until(net::Timer& timer, core::Instant deadline) {
 /// the request.
 void Exchange::await_response() {
   if (answer_ != Answer::None) return;
+  awaiting_since_ = context_.loop.now();
   const core::Millis whole = settings().timeouts.response_header;
   const core::Millis one_try = settings().repeats.retry.per_try_timeout;
   const bool is_one_of_more = one_try > core::Millis::zero() && !is_last_attempt();

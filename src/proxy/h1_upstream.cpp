@@ -8,8 +8,12 @@
 namespace sluice::proxy {
 
 H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings,
-                       core::Millis idle_timeout)
-    : context_(context), transport_(&transport), siblings_(siblings), idle_timeout_(idle_timeout) {
+                       core::Millis idle_timeout, ConnectionPlace place)
+    : context_(context),
+      transport_(&transport),
+      siblings_(siblings),
+      place_(std::move(place)),
+      idle_timeout_(idle_timeout) {
   transport_->set_events(*this);
 }
 
@@ -271,11 +275,11 @@ void H1Upstream::abort() {
   close();
 }
 
-net::Transport& H1Upstream::release_transport() {
+ReleasedUpstream H1Upstream::release_transport() {
   context_.gather.flush_for(*transport_);
-  net::Transport& transport = *std::exchange(transport_, nullptr);
+  ReleasedUpstream released{*std::exchange(transport_, nullptr), std::move(place_)};
   close();
-  return transport;
+  return released;
 }
 
 void H1Upstream::close_idle() {
@@ -293,6 +297,7 @@ void H1Upstream::close() {
     context_.gather.flush_for(*transport_);
     std::exchange(transport_, nullptr)->close();
   }
+  place_.give_back();
   context_.loop.retire(*this);
 }
 

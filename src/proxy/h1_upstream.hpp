@@ -37,7 +37,7 @@ class H1Upstream final : public UpstreamStream,
                          public core::ListNode<IdleUpstreamTag> {
  public:
   H1Upstream(Context& context, net::Transport& transport, IdleUpstreams& siblings,
-             core::Millis idle_timeout);
+             core::Millis idle_timeout, ConnectionPlace place);
 
   /// Those idle to the same endpoint.
   IdleUpstreams& siblings() { return siblings_; }
@@ -60,7 +60,7 @@ class H1Upstream final : public UpstreamStream,
   void release() override;
   void abort() override;
   void discard() override { events_ = &discarding_; }
-  net::Transport& release_transport() override;
+  ReleasedUpstream release_transport() override;
   std::string_view unread() const override { return unread_; }
 
   // net::TransportEvents
@@ -106,6 +106,7 @@ class H1Upstream final : public UpstreamStream,
   UpstreamEvents* events_ = nullptr;  // nullptr: no exchange
   Discarding discarding_{*this};
   IdleUpstreams& siblings_;
+  ConnectionPlace place_;  // until it is closed or given away
   core::Millis idle_timeout_;
   core::Instant idle_until_{};
   net::MemberTimer<H1Upstream, &H1Upstream::on_idle_timeout> timer_{*this};

@@ -55,6 +55,7 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
     case Refusal::RateLimited:
       return "http_request_denied";
     case Refusal::NoEndpoint:
+    case Refusal::BreakerOpen:
       return "destination_unavailable";
     case Refusal::OverloadMemory:
     case Refusal::OverloadLoop:
@@ -62,6 +63,8 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
     case Refusal::LocalResources:
     case Refusal::TunnelLimit:
     case Refusal::PendingLimit:
+    case Refusal::ConnectionLimit:
+    case Refusal::RequestLimit:
       return "connection_limit_reached";
     case Refusal::Cut:
     case Refusal::EndpointLost:
@@ -96,12 +99,14 @@ metrics::Refusal refusal_of(std::uint16_t status) {
 
 std::size_t write_local_reply(http::HeadWriter& out, const LocalReply& reply) {
   std::array<char, 512> buffer;
-  const std::string_view body = compose_body(reply, buffer);
+  const bool is_page = reply.page != nullptr && !reply.wants_json;
+  const std::string_view body = is_page ? *reply.page : compose_body(reply, buffer);
   out.status_line(reply.status, http::reason_phrase(reply.status));
   out.field("Server", "sluice");
   out.field("Date", reply.date);
-  out.field("Content-Type",
-            reply.wants_json ? "application/problem+json" : "text/plain; charset=utf-8");
+  out.field("Content-Type", reply.wants_json ? "application/problem+json"
+                            : is_page        ? "text/html; charset=utf-8"
+                                             : "text/plain; charset=utf-8");
   out.field("Content-Length", std::uint64_t{body.size()});
   out.field("Cache-Control", "no-store");
   if (!reply.allow.empty()) out.field("Allow", reply.allow);

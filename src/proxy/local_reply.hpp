@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sluice/http/h1_writer.hpp"
@@ -22,6 +23,7 @@ struct LocalReply {
   bool says_keep_alive = false;  // to HTTP/1.0 clients that asked
   std::string_view date{};
   std::string_view request_id{};
+  const std::string* page = nullptr;  // HTML for people, instead of the words; nullptr: none
   // Of a 429
   std::string_view violated{};  // the name of the policy, in quotes; empty: not told
   std::string_view rate_limit{};
@@ -34,8 +36,8 @@ std::string_view proxy_status_error(metrics::Refusal refusal);
 /// The refusal that a status stands for which the request alone has earned.
 metrics::Refusal refusal_of(std::uint16_t status);
 
-/// Head and body, whole. At most 1 KiB, and what the fields of a 429 say. Returns the bytes of the
-/// body.
+/// Head and body, whole. At most 1 KiB, and the page or what the fields of a 429 say. Returns the
+/// bytes of the body.
 std::size_t write_local_reply(http::HeadWriter& out, const LocalReply& reply);
 
 /// Whether an Accept field prefers JSON to plain text: names application/json or

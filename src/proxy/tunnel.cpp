@@ -11,10 +11,11 @@ void Tunnel::start(Context& context, const TunnelStart& start, PoolLease& lease,
 }
 
 Tunnel::Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, ReleasedClient client,
-               net::Transport& upstream)
+               ReleasedUpstream released)
     : context_(context),
       ticket_(std::move(client.ticket)),
       place_(std::move(start.place)),
+      connection_place_(std::move(released.place)),
       cell_(start.cell),
       counters_(context.metrics.services[start.settings.id.raw]),
       pool_(core::index(start.pool)),
@@ -23,7 +24,8 @@ Tunnel::Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, Rel
       started_(start.started),
       record_(start.record),
       client_(*this, client.transport),
-      endpoint_(*this, upstream) {
+      endpoint_(*this, released.transport) {
+  net::Transport& upstream = released.transport;
   client_.other_ = &endpoint_;
   endpoint_.other_ = &client_;
   lease_.take_over(lease, context_.leases, *this);

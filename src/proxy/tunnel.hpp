@@ -71,7 +71,7 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
   };
 
   Tunnel(Context& context, const TunnelStart& start, PoolLease& lease, ReleasedClient client,
-         net::Transport& upstream);
+         ReleasedUpstream released);
   ~Tunnel() = default;
 
   void touch();
@@ -88,6 +88,7 @@ class Tunnel final : public LeaseHolder, public net::Reapable, public core::List
   PoolLease lease_;
   LimitTickets limit_tickets_;
   const TunnelPlace place_;
+  const ConnectionPlace connection_place_;
   const std::shared_ptr<model::EndpointCell> cell_;  // a tunnel outlives its snapshot
   metrics::ServiceCounters& counters_;
   const std::size_t pool_;

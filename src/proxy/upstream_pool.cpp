@@ -18,12 +18,12 @@ H1Upstream* UpstreamPool::take_idle(core::EndpointId endpoint) {
 }
 
 H1Upstream& UpstreamPool::adopt(net::Transport& transport, core::EndpointId endpoint,
-                                core::Millis idle_timeout) {
+                                core::Millis idle_timeout, ConnectionPlace place) {
   context_.metrics.endpoint_connections_opened.add();
   IdleUpstreams& siblings = endpoints_[endpoint];
   siblings.endpoint = endpoint;
   ++siblings.all;
-  return *slab_.make(context_, transport, siblings, idle_timeout);
+  return *slab_.make(context_, transport, siblings, idle_timeout, std::move(place));
 }
 
 void UpstreamPool::destroy(H1Upstream& connection) {
@@ -38,13 +38,24 @@ void UpstreamPool::close_idle() {
   }
 }
 
+void UpstreamPool::find_older(IdleUpstreams& idle, H1Upstream*& oldest) {
+  H1Upstream* const last = idle.connections.back();
+  if (last == nullptr) return;
+  if (oldest == nullptr || last->idle_until() < oldest->idle_until()) oldest = last;
+}
+
 bool UpstreamPool::close_oldest_idle() {
   H1Upstream* oldest = nullptr;
-  for (auto& [endpoint, idle] : endpoints_) {
-    H1Upstream* const last = idle.connections.back();
-    if (last != nullptr && (oldest == nullptr || last->idle_until() < oldest->idle_until())) {
-      oldest = last;
-    }
+  for (auto& [endpoint, idle] : endpoints_) find_older(idle, oldest);
+  if (oldest != nullptr) oldest->close_idle();
+  return oldest != nullptr;
+}
+
+bool UpstreamPool::close_oldest_idle(const model::Pool& pool) {
+  H1Upstream* oldest = nullptr;
+  for (const model::Endpoint& endpoint : pool.endpoints) {
+    const auto found = endpoints_.find(endpoint.id);
+    if (found != endpoints_.end()) find_older(found->second, oldest);
   }
   if (oldest != nullptr) oldest->close_idle();
   return oldest != nullptr;

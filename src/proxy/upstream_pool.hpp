@@ -21,12 +21,15 @@ class UpstreamPool {
   /// likely to have given up (behaviour.md §4).
   H1Upstream* take_idle(core::EndpointId endpoint);
   /// A connection that was just opened.
-  H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint,
-                    core::Millis idle_timeout);
+  H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout,
+                    ConnectionPlace place);
   void close_idle();
   /// The one that will idle out first, to whatever endpoint. False: none is idle. O(endpoints): for
   /// when descriptors have run out.
   bool close_oldest_idle();
+
+  /// The one of this pool that will idle out first; otherwise as close_oldest_idle().
+  bool close_oldest_idle(const model::Pool& pool);
 
   std::size_t in_use() const { return slab_.in_use(); }
   /// To which there is a connection: for tests.
@@ -34,6 +37,7 @@ class UpstreamPool {
 
  private:
   friend class H1Upstream;
+  static void find_older(IdleUpstreams& idle, H1Upstream*& oldest);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
   void destroy(H1Upstream& connection);

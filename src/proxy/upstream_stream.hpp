@@ -4,6 +4,7 @@
 
 #include "net/transport.hpp"
 #include "proxy/client_stream.hpp"
+#include "proxy/connection_place.hpp"
 #include "sluice/http/forward.hpp"
 #include "sluice/http/message.hpp"
 
@@ -14,6 +15,12 @@ enum class UpstreamLoss : std::uint8_t {
   Closed,  // FIN before the answer was complete
   Reset,
   Malformed,  // the endpoint does not speak HTTP as we accept it
+};
+
+/// A connection to an endpoint that its stream has given away.
+struct ReleasedUpstream {
+  net::Transport& transport;
+  ConnectionPlace place;
 };
 
 /// What the endpoint side tells the exchange. Each may end the exchange; the stream then touches
@@ -57,7 +64,7 @@ class UpstreamStream {
   /// release() when the rest of it has come already, else closed.
   virtual void discard() = 0;
   /// After a 101: gives the connection away, with what was read behind the head.
-  virtual net::Transport& release_transport() = 0;
+  virtual ReleasedUpstream release_transport() = 0;
   virtual std::string_view unread() const = 0;
 
  protected:

@@ -22,6 +22,7 @@ Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& p
                .leases = leases_,
                .tunnels = tunnels_,
                .tunnel_limit = options.tunnel_limit,
+               .on_breaker = options.on_breaker,
                .overload_word =
                    options.overload != nullptr ? &options.overload->word : &kNeverOverloaded},
       upstreams_(context_) {}

@@ -23,10 +23,11 @@ struct WorkerOptions {
   std::size_t number = 0;
   std::size_t services = 0;  // of the configuration: the size of the counters
   std::size_t connections_max = 1024;
-  AddressLimit* address_limit = nullptr;          // shared by all workers; nullptr: off
-  TunnelLimit* tunnel_limit = nullptr;            // likewise
+  AddressLimit* address_limit = nullptr;                    // shared by all workers; nullptr: off
+  TunnelLimit* tunnel_limit = nullptr;                      // likewise
+  std::function<void(model::BreakerNews)> on_breaker = {};  // on the worker's thread; may be empty
   const model::OverloadCell* overload = nullptr;  // its own; nullptr: never too much
-  LogQueue* log = nullptr;                        // nullptr: no access log
+  LogQueue* log = nullptr;                                  // nullptr: no access log
   LogFormat log_format = LogFormat::Json;
 };
 

@@ -91,10 +91,12 @@ def make_room(path, section, name):
     section.update(NEEDS.get((path, name), {}))
 
 
+BREAKERS = ("services[].circuit_breaker", "services[].circuit_breaker.endpoint", "services[].routes[].circuit_breaker")
 # What else a key needs beside it to make sense.
 NEEDS = {("listeners[]", "mode"): {"bind": "unix:/run/http.sock"},
          ("services[].health_check", "fast_interval"): {"interval": "24h"},
-         ("services[].outlier_detection", "max_ejection_time"): {"base_ejection_time": "100ms"}}
+         ("services[].outlier_detection", "max_ejection_time"): {"base_ejection_time": "100ms"},
+         **{(path, "max_open_for"): {"open_for": "1s"} for path in BREAKERS}}
 # A plain value where that of the form will not do.
 SAMPLES = {("services[].health_check", "hook"): ["/x"]}
 
@@ -416,7 +418,8 @@ class Examples(unittest.TestCase):
             VALIDATOR.validate(yaml.load(first.stdout, CoreLoader))
             with tempfile.TemporaryDirectory() as directory:
                 # Beside the files that it names: relative paths begin where the configuration is.
-                shutil.copy(os.path.join(ROOT, "config/examples/beta-users.txt"), directory)
+                for beside in ("beta-users.txt", "sorry.html"):
+                    shutil.copy(os.path.join(ROOT, "config/examples", beside), directory)
                 again = os.path.join(directory, "again.yaml")
                 with open(again, "w", encoding="utf-8") as file:
                     file.write(first.stdout)

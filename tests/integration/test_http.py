@@ -211,7 +211,7 @@ class Responses(SluiceTest):
             number = int(head.line.split()[1][1:])
             return plain_answer() if number >= len(odd) else b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n5\r\nhello\r\n0\r\n\r\n" % odd[number]
 
-        proxy = self.behind(forever(answer), top={"workers": 1})
+        proxy = self.behind(forever(answer), top={"workers": 1}, circuit_breaker="off")
         with proxy.client() as client:
             for number, coding in enumerate(odd):
                 self.assertEqual(client.get(f"/{number}", method="POST")[0].status, 502, coding)

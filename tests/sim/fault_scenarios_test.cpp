@@ -671,7 +671,7 @@ TEST_CASE("sim fault: the log says what ended a request, not what its first atte
 TEST_CASE("sim fault: who would wait for a connection beyond the limit gets a 503 at once",
           "[sim][fault]") {
   WorldOptions options = calm();
-  options.service.max_pending = 2;
+  options.service.breakers.pool.pending = 2;
   SimWorld world(options);
   world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(300)}; };
   for (int i = 0; i < 3; ++i) ask(world, get(sized(4)));
@@ -686,7 +686,7 @@ TEST_CASE("sim fault: who would wait for a connection beyond the limit gets a 50
 
 TEST_CASE("sim fault: who leaves while a connection is made waits no longer", "[sim][fault]") {
   WorldOptions options = calm();
-  options.service.max_pending = 1;
+  options.service.breakers.pool.pending = 1;
   SimWorld world(options);
   meet(world.origin(0), ConnectFate::Kind::NoAnswer);
   SimClient& client = ask(world, get());

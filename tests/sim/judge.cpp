@@ -318,7 +318,7 @@ class Judge {
 
   /// Of tunnels, or of requests that wait for a connection: 503 on purpose.
   bool is_beyond_limit(const LogLine& line) {
-    const bool has_pending_limit = world_.control().settings().max_pending != 0;
+    const bool has_pending_limit = world_.control().settings().breakers.pool.pending != 0;
     return line.status == 503 &&
            ((world_.tunnel_limit() != nullptr &&
              line.error == "there are as many tunnels as there may be") ||

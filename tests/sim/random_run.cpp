@@ -180,7 +180,7 @@ void RandomRun::draw_limits(WorldOptions& options) const {
   core::Rng rng(seed_ * 0x9E3779B9U + 18);
   const auto one_in_ten = [&rng] { return rng.below(10) == 0; };
   if (one_in_ten()) options.tunnels_max = 1 + rng.below(2);
-  if (one_in_ten()) options.service.max_pending = 1 + rng.below(3);
+  if (one_in_ten()) options.service.breakers.pool.pending = 1 + rng.below(3);
   if (one_in_ten()) options.service.requests_per_connection = 1 + rng.below(3);
 }
 

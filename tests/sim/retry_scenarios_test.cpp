@@ -555,7 +555,7 @@ TEST_CASE("sim retry: the connection of an answer that is not passed on is kept 
 TEST_CASE("sim fault: the candidate's users that would wait too long get the live pool",
           "[sim][fault]") {
   WorldOptions options = all_to_candidate();
-  options.service.max_pending = 2;
+  options.service.breakers.pool.pending = 2;
   SimWorld world(options);
   world.split(10'000);
   meet(world.origin(1), ConnectFate::Kind::NoAnswer);

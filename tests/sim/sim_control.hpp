@@ -17,7 +17,7 @@ struct ServiceOptions {
   model::MinRates min_rates{};
   model::Repeats repeats{};
   std::uint32_t requests_per_connection = 0;
-  std::uint32_t max_pending = 0;
+  model::CircuitBreaker breakers = model::CircuitBreaker::off();
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::optional<std::uint64_t> body_bytes_max{};
   bool has_minted_cookie = false;  // as the last source of identity

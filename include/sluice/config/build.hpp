@@ -34,6 +34,9 @@ class CellRegistry {
   /// The same one as long as somebody holds it and the rule can go on with its tables; else a new
   /// one.
   std::shared_ptr<model::LimitCell> limit(const std::string& service, const model::LimitRule& rule);
+  /// The same one as long as somebody holds it.
+  std::shared_ptr<model::RouteCell> route(const std::string& service,
+                                          const std::string& path_prefix);
   /// Drops what is left of endpoints that nobody uses. O(endpoints).
   void forget_unused();
   /// Endpoints that are remembered: for tests.
@@ -48,6 +51,7 @@ class CellRegistry {
   std::map<std::string, PoolEntry> pools_;
   std::map<std::string, Remembered> endpoints_;
   std::map<std::string, std::weak_ptr<model::LimitCell>> limits_;
+  std::map<std::string, std::weak_ptr<model::RouteCell>> routes_;
   std::uint64_t newest_endpoint_ = 0;
 };
 

@@ -54,6 +54,14 @@ struct Pool {
   std::vector<Endpoint> endpoints;
 };
 
+/// An answer that `page` names.
+struct PageFile {
+  std::string path;  // as the process opens it
+  std::string text;  // as written
+  Position at;
+  std::shared_ptr<const std::string> content;  // nullptr: not read (parse() reads no file)
+};
+
 struct Service {
   std::string name;
   std::vector<std::string> hosts;
@@ -76,7 +84,8 @@ struct Service {
   model::Repeats repeats;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;
-  std::optional<std::uint32_t> max_pending;  // nullopt: off
+  model::CircuitBreaker breakers;        // without cells and page
+  std::optional<PageFile> breaker_page;  // `circuit_breaker.page`
   policy::HealthCheck health_check;
   policy::OutlierPolicy outliers;
   core::Millis slow_start{10'000};  // 0: off

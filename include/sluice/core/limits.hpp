@@ -71,6 +71,14 @@ inline constexpr std::size_t kWorkersMax = 64;
 /// all of them.
 inline constexpr std::size_t kPinsPerServiceMax = 256;
 inline constexpr std::size_t kPinValuesMax = 256;
+/// The window of a circuit breaker in seconds, each of which is a word, and its probes, of which a
+/// word holds so many.
+inline constexpr std::size_t kBreakerWindowMax = 10;
+inline constexpr std::uint32_t kBreakerProbesMax = 63;
+/// Paths with breakers of their own: each request is compared with them.
+inline constexpr std::size_t kRoutesPerServiceMax = 64;
+/// It is written with its head in one piece.
+inline constexpr std::size_t kBreakerPageMax = 8 * 1024;
 /// Rate limits of one service: each request is compared with all of them, and an answer names those
 /// that apply in fields that must fit its head.
 inline constexpr std::size_t kRateLimitsPerServiceMax = 16;

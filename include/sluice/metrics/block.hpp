@@ -47,12 +47,15 @@ enum class Refusal : std::uint8_t {
   OverloadLoop,       // 503: the worker's loop does not keep up
   TunnelLimit,        // 503: limits.tunnels
   PendingLimit,       // 503: circuit_breaker.max_pending
+  ConnectionLimit,    // 503: circuit_breaker.max_connections
+  RequestLimit,       // 503: circuit_breaker.max_requests
+  BreakerOpen,        // 503: a circuit breaker
   Cut,                // 503: by a drain or a stop
   EndpointLost,       // 502: it closed before its answer
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 17;
+inline constexpr std::size_t kRefusals = 20;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).
@@ -81,7 +84,8 @@ struct ServiceCounters {
   Counter retries_over_budget;  // not made
   Counter rescues;              // answered by the live pool instead of the candidate
   Counter rescues_over_budget;
-  Counter fallbacks;  // candidate → live
+  Counter fallbacks;          // candidate → live
+  Counter breaker_fallbacks;  // of those: because of a circuit breaker or a ceiling
   Counter identities_too_long;
   Counter cut_requests;  // by a drain or a stop
   Counter cut_tunnels;

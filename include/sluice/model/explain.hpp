@@ -70,10 +70,19 @@ struct Explanation {
   };
   std::vector<AskedLimit> limits{};  // that are about the request, in the order of the file
 
+  /// The circuit breaker that it has to pass in a pool: of the pool, or of the path in it.
+  struct AskedBreaker {
+    core::PoolName pool = core::PoolName::Blue;
+    std::string route{};  // empty: of the pool
+    policy::Breaker::State state = policy::Breaker::State::Closed;
+    bool admits = true;
+  };
+  std::vector<AskedBreaker> breakers{};  // of the pools that were asked for it, in that order
+
   /// nullopt: no decision was reached, or (would_mint) it depends on the new user's bucket.
   std::optional<policy::PoolChoice> choice{};
-  /// The pool was chosen by `choice`, but none of its endpoints can take a request: now it is the
-  /// live one, reason fallback.
+  /// The pool was chosen by `choice`, but its breaker is open, or none of its endpoints can take a
+  /// request: now it is the live one, reason fallback.
   std::optional<policy::PoolChoice> before_fallback{};
 };
 

@@ -12,6 +12,7 @@
 #include "sluice/core/limits.hpp"
 #include "sluice/core/units.hpp"
 #include "sluice/http/head_scanner.hpp"
+#include "sluice/model/circuit_breaker.hpp"
 #include "sluice/model/pins.hpp"
 #include "sluice/model/rate_limits.hpp"
 #include "sluice/model/service_table.hpp"
@@ -35,6 +36,12 @@ struct alignas(64) EndpointCell {
   std::atomic<std::uint64_t> penalty{
       0};  // policy::Penalty; a lost update only shortens or lengthens one penalty
   std::atomic<std::uint64_t> failures{0};  // policy::FailureRun; a full one is taken by control
+  // Of all workers, relaxed; counted where circuit_breaker.endpoint bounds them, `connections`
+  // always.
+  std::atomic<std::uint32_t> connections{0};  // open, idle ones and tunnels too
+  std::atomic<std::uint32_t> pending{0};      // requests that wait for a connection
+  std::atomic<std::uint32_t> repeating{0};    // requests that are sent again
+  policy::BreakerCell breaker;
 };
 
 /// Who still uses a pool: one count per worker, which only that worker writes. Decrements are
@@ -50,6 +57,9 @@ struct PoolCell {
   alignas(64) std::atomic<std::uint32_t> pending{0};  // requests that wait for a connection
   std::atomic<std::uint32_t> repeating{0};
   std::atomic<std::uint32_t> rescuing{0};
+  std::atomic<std::uint32_t> requests{0};     // in flight; counted where max_requests bounds them
+  std::atomic<std::uint32_t> connections{0};  // open, idle ones and tunnels too
+  alignas(64) policy::BreakerCell breaker;
 };
 
 struct Endpoint {
@@ -137,7 +147,7 @@ struct ServiceSettings {
   Repeats repeats;
   http::HeadLimits head_limits;
   std::optional<std::uint64_t> body_bytes_max;  // nullopt: unlimited
-  std::uint32_t max_pending = 0;  // requests that wait for a connection to a pool; 0: off
+  CircuitBreaker breakers;
   Expose expose;
   bool adds_via = true;
   core::Millis drain_deadline{30'000};

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sluice/core/clock.hpp"
+#include "sluice/core/limits.hpp"
 #include "sluice/core/units.hpp"
 
 /// A circuit breaker: no requests for what fails too often or takes too long, then a few to see
@@ -27,12 +28,13 @@ struct BreakerPolicy {
       core::BasisPoints::of(5000);  // at which it opens; nullopt: off
   std::optional<core::BasisPoints> slow_rate = core::BasisPoints::of(5000);  // likewise
   core::Millis open_for{5000};         // first cool-down, at least 1 s; doubles up to ...
-  core::Millis open_most{300'000};     // ... this
+  core::Millis open_most{60'000};      // ... this
   std::uint32_t half_open_probes = 3;  // 1 to kBreakerProbesMost
   core::Millis probe_time{30'000};     // a probe not heard of for so long has failed
+  friend bool operator==(const BreakerPolicy&, const BreakerPolicy&) = default;
 };
-inline constexpr std::size_t kBreakerSlots = 10;
-inline constexpr std::uint32_t kBreakerProbesMost = 63;
+inline constexpr std::size_t kBreakerSlots = core::limits::kBreakerWindowMax;
+inline constexpr std::uint32_t kBreakerProbesMost = core::limits::kBreakerProbesMax;
 
 /// How an admitted request ended. What failed counts as that, however long it took.
 enum class Outcome : std::uint8_t { Success, Slow, Failure, Abandoned };
@@ -119,7 +121,9 @@ BreakerCounts window_counts(const BreakerCell& cell, const Breaker& breaker, cor
 struct BreakerTurn {
   Breaker::State from = Breaker::State::Closed;
   Breaker::State to = Breaker::State::Closed;
-  BreakerCounts counts;  // of the window, when it opened a closed one
+  BreakerCounts counts;      // of the window, when it opened a closed one
+  core::Millis open_for{0};  // when it opened: how long
+  bool is_overdue = false;   // when it opened a half-open one: a probe was not heard of in time
 };
 struct BreakerEntry {
   BreakerAdmission admission;
@@ -127,6 +131,13 @@ struct BreakerEntry {
 };
 /// Any worker. A load while it is closed.
 BreakerEntry enter(BreakerCell& cell, core::Instant now, const BreakerPolicy& policy);
+struct BreakerLook {
+  bool admits = true;
+  std::optional<BreakerTurn> turn;
+};
+/// Any worker. What enter() would say, without a place for the request: no probe is taken. Time
+/// moves the breaker here too, or one whose probes are lost would stay as it is when nobody enters.
+BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& policy);
 /// Any worker, once for each ticket.
 std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcome outcome,
                                  core::Instant now, const BreakerPolicy& policy);

@@ -33,8 +33,13 @@ TEST_CASE("admin: status has exactly the members of the contract", "[admin][stat
   CHECK(status["services"] ==
         json::parse(R"([{"name":"shop","generation":1,"live":"blue","candidate":"green",
       "split_basis_points":0,"observed_split_basis_points":null,"salt":"shop","hash":"murmur3-32-v1","candidate_open":true,"drains":[],"limits":[],
-      "pools":{"blue":{"endpoints":[{"address":"127.0.0.1:9001","state":"up","in_flight":0}]},
-               "green":{"endpoints":[{"address":"127.0.0.1:9002","state":"up","in_flight":0}]}}}])"));
+      "routes":[],
+      "pools":{"blue":{"endpoints":[{"address":"127.0.0.1:9001","state":"up","in_flight":0}],
+                       "breaker":{"state":"closed","openings":0,"requests":0,"failures":0,"slow":0},
+                       "ceilings":{"connections":{"used":0,"max":1024}}},
+               "green":{"endpoints":[{"address":"127.0.0.1:9002","state":"up","in_flight":0}],
+                        "breaker":{"state":"closed","openings":0,"requests":0,"failures":0,"slow":0},
+                        "ceilings":{"connections":{"used":0,"max":1024}}}}}])"));
 }
 
 TEST_CASE("admin: the status of one service", "[admin][status]") {
@@ -167,10 +172,10 @@ TEST_CASE("admin: explain has exactly the members of the contract", "[admin][exp
   const Answer answer = admin.post("/v1/services/shop/explain", R"({"user":"user-2"})");
   CHECK(answer.status == 200);
   const json told = answer.content();
-  CHECK(keys(told) == std::vector<std::string>{"answer", "before_fallback", "bucket", "endpoints",
-                                               "explanation", "generation", "identity", "limits",
-                                               "pin", "pool", "reason", "request", "routing",
-                                               "service"});
+  CHECK(keys(told) == std::vector<std::string>{"answer", "before_fallback", "breakers", "bucket",
+                                               "endpoints", "explanation", "generation", "identity",
+                                               "limits", "pin", "pool", "reason", "request",
+                                               "routing", "service"});
   CHECK(told["limits"].empty());
   CHECK(told["explanation"] ==
         "user-2 is in bucket 1364 of 10000, below the split of 20 %, so green");

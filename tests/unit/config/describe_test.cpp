@@ -89,6 +89,56 @@ core::BasisPoints percent(core::Rng& rng, std::uint32_t least, std::uint32_t mos
   return core::BasisPoints::make(least + rng.below(most - least + 1), "").value();
 }
 
+model::Ceilings ceilings(core::Rng& rng) {
+  const auto one = [&rng] { return rng.below(2) == 0 ? 0 : 1 + rng.below(10'000'000); };
+  return {.connections = one(), .pending = one(), .requests = one(), .retries = one()};
+}
+
+model::BreakerRule breaker_rule(core::Rng& rng) {
+  model::BreakerRule rule;
+  policy::BreakerPolicy& policy = rule.policy;
+  const auto rate = [&rng]() -> std::optional<core::BasisPoints> {
+    if (rng.below(3) == 0) return std::nullopt;
+    return core::BasisPoints::make(1 + rng.below(10'000), "").value();
+  };
+  policy.window_seconds = 1 + rng.below(10);
+  policy.min_requests = 1 + rng.below(1'000'000);
+  policy.error_rate = rate();
+  policy.slow_rate = rate();
+  policy.open_for = core::Millis(1000 + rng.below(3'599'001));
+  policy.open_most =
+      policy.open_for +
+      core::Millis(rng.below(static_cast<std::uint32_t>(3'600'001 - policy.open_for.count())));
+  policy.half_open_probes = 1 + rng.below(63);
+  policy.probe_time = core::Millis(1000 + rng.below(3'599'001));
+  if (policy.slow_rate) {
+    rule.slow_call = core::Millis(1 + rng.below(86'400'000));
+  } else {
+    rule.slow_call = core::Millis(0);
+  }
+  rule.is_on = policy.error_rate || policy.slow_rate;
+  return rule;
+}
+
+model::CircuitBreaker breakers(core::Rng& rng, const std::string& service_prefix) {
+  model::CircuitBreaker breakers;
+  breakers.pool = ceilings(rng);
+  breakers.rule = breaker_rule(rng);
+  breakers.fallback = static_cast<model::BreakerFallback>(rng.below(2));
+  breakers.endpoint = ceilings(rng);
+  breakers.endpoint_rule = breaker_rule(rng);
+  for (const char* prefix : {"/reports/all", "/reports", "/a"}) {
+    if (rng.below(2) == 0) {
+      const std::string below = service_prefix == "/" ? "" : service_prefix;
+      breakers.routes.push_back({.path_prefix = below + prefix,
+                                 .rule = breaker_rule(rng),
+                                 .fallback = static_cast<model::BreakerFallback>(rng.below(2)),
+                                 .cell = nullptr});
+    }
+  }
+  return breakers;
+}
+
 policy::HealthCheck health_check(core::Rng& rng) {
   policy::HealthCheck check;
   if (rng.below(3) == 0) return check;
@@ -167,7 +217,7 @@ model::LimitRule limit(core::Rng& rng, std::size_t number) {
   rule.exempt.has_unix = rng.below(2) == 0;
   rule.ipv6_prefix = 1 + rng.below(128);
   rule.is_announced = rng.below(2) == 0;
-  rule.keys = 64 + rng.below(4'194'304 - 63);
+  rule.keys = 64 + rng.below(1'000'000);  // all tables together have a bound
   return rule;
 }
 
@@ -232,7 +282,7 @@ config::Service service(core::Rng& rng, std::size_t number) {
                .trusts_idempotency_key = rng.below(2) == 0,
                .rescue = rescues,
                .rescue_budget = {core::BasisPoints::make(rng.below(10'001), "").value()}};
-  if (rng.below(2) == 0) s.max_pending = 1 + rng.below(10'000'000);
+  s.breakers = breakers(rng, s.path_prefix);
   const auto rate = [&rng](core::Millis idle) {
     return idle == core::Millis{0} || rng.below(3) == 0 ? 0 : 1 + rng.below(1U << 30U);
   };
@@ -382,7 +432,17 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.timeouts.request_body == b.timeouts.request_body);
   CHECK(a.timeouts.response_body == b.timeouts.response_body);
   CHECK(a.min_rates.request == b.min_rates.request);
-  CHECK(a.max_pending == b.max_pending);
+  CHECK(a.breakers.pool == b.breakers.pool);
+  CHECK(a.breakers.rule == b.breakers.rule);
+  CHECK(a.breakers.fallback == b.breakers.fallback);
+  CHECK(a.breakers.endpoint == b.breakers.endpoint);
+  CHECK(a.breakers.endpoint_rule == b.breakers.endpoint_rule);
+  REQUIRE(a.breakers.routes.size() == b.breakers.routes.size());
+  for (std::size_t i = 0; i < a.breakers.routes.size(); ++i) {
+    CHECK(a.breakers.routes[i].path_prefix == b.breakers.routes[i].path_prefix);
+    CHECK(a.breakers.routes[i].rule == b.breakers.routes[i].rule);
+    CHECK(a.breakers.routes[i].fallback == b.breakers.routes[i].fallback);
+  }
   CHECK(a.repeats.retry.retries_max == b.repeats.retry.retries_max);
   CHECK(a.repeats.retry.when == b.repeats.retry.when);
   CHECK(a.repeats.retry.per_try_timeout == b.repeats.retry.per_try_timeout);
@@ -512,7 +572,36 @@ services:
     rescue:
       when: ["reset_before_response", "timeout", "502", "503", "504"]
       budget: 100%
-    circuit_breaker: {max_pending: off}
+    circuit_breaker:
+      max_connections: 1024
+      max_pending: off
+      max_requests: off
+      max_retries: off
+      window: 10s
+      min_requests: 20
+      error_rate: 50%
+      slow_call: 5s
+      slow_rate: 50%
+      open_for: 5s
+      max_open_for: 1m
+      half_open_probes: 3
+      probe_timeout: 30s
+      fallback: live
+      endpoint:
+        max_connections: off
+        max_pending: off
+        max_requests: off
+        max_retries: off
+        window: 10s
+        min_requests: 5
+        error_rate: 50%
+        slow_call: 5s
+        slow_rate: 50%
+        open_for: 5s
+        max_open_for: 1m
+        half_open_probes: 3
+        probe_timeout: 30s
+    routes: []
     rate_limits: []
     health_check: off
     outlier_detection: off

@@ -14,7 +14,7 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
       {"    colour: blue\n",
        "sluice.yaml:8:5: unknown key 'colour' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, retry, rescue, circuit_breaker, health_check, outlier_detection, "
+       "timeouts, limits, retry, rescue, circuit_breaker, routes, health_check, outlier_detection, "
        "slow_start, on_pool_down, rate_limits"},
       {"wokers: 2\n", "sluice.yaml:8:1: unknown key 'wokers' in the file, did you mean 'workers'?"},
       {"unknown: 1\n",
@@ -70,7 +70,7 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    connect: 1s\n",
        "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, retry, rescue, circuit_breaker, health_check, outlier_detection, "
+       "timeouts, limits, retry, rescue, circuit_breaker, routes, health_check, outlier_detection, "
        "slow_start, on_pool_down, rate_limits; it is a key of services[].timeouts"},
       {"deadline: 5s\n",
        "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
@@ -84,24 +84,21 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    workers: 2\n",
        "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, retry, rescue, circuit_breaker, health_check, outlier_detection, "
+       "timeouts, limits, retry, rescue, circuit_breaker, routes, health_check, outlier_detection, "
        "slow_start, on_pool_down, rate_limits; it is a key of the top level"},
       {"    initial: {deadline: 5s}\n",
        "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "
        "live, split; it is a key of services[].drain"},
       // A key of a later version is no help.
-      {"window: 10s\n",
-       "sluice.yaml:8:1: unknown key 'window' in the file, expected one of workers, limits, "
+      {"token_file: /t\n",
+       "sluice.yaml:8:1: unknown key 'token_file' in the file, expected one of workers, limits, "
        "listeners, admin, state_dir, access_log, trusted_proxies, services"},
   }};
   check_added(table);
 }
 
 TEST_CASE("wrong configuration: keys of later versions", "[config][wrong]") {
-  const std::array<Wrong, 3> table{{
-      {"    circuit_breaker: {error_rate: 50%}\n",
-       "sluice.yaml:8:23: 'error_rate' is not supported by this version, in 'circuit_breaker' of "
-       "service 'shop'"},
+  const std::array<Wrong, 2> table{{
       {"admin: {http: {bind: 127.0.0.1:9901, token_file: /t}}\n",
        "sluice.yaml:8:38: 'token_file' is not supported by this version, in 'admin.http'"},
       {"access_log: {path: /x, format: common}\n",

@@ -1,6 +1,7 @@
 #include "sluice/model/explain.hpp"
 
 #include <array>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ struct Scene {
       for (const PoolName pool : {PoolName::Blue, PoolName::Green}) {
         model::Pool& made = settings->pools[core::index(pool)];
         made.name = pool;
+        made.cell = &cells.emplace_back(1);
         made.endpoints.resize(1);
         made.endpoints[0].cell = std::make_shared<model::EndpointCell>();
       }
@@ -65,6 +67,7 @@ struct Scene {
     return explain(get(""));
   }
 
+  std::deque<model::PoolCell> cells;
   std::vector<std::shared_ptr<model::ServiceSettings>> all;
   model::Snapshot snapshot;
   model::ExplainInput input{.bytes = "", .peer = core::IpAddress::v4({127, 0, 0, 1})};
@@ -398,4 +401,61 @@ TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][
   charge(0, true, 1);
   CHECK(scene.user("user-2").answer->status == 429);
   CHECK(scene.user("").limits[0].standing == Standing::Keyless);
+}
+
+TEST_CASE("explain: an open breaker sends the candidate's users to the live pool",
+          "[model][explain][breaker]") {
+  Scene scene;
+  scene.input.now = core::Instant{std::chrono::seconds(1000)};
+  const std::string user = "user-2";  // in the split
+  REQUIRE(scene.user(user).choice->pool == PoolName::Green);
+  CHECK(scene.user(user).breakers.front().admits);
+  const auto open = [&](policy::BreakerCell& cell) {
+    policy::BreakerPolicy policy;
+    for (int i = 0; i < 20; ++i) {
+      const auto entry = policy::enter(cell, scene.input.now, policy);
+      policy::leave(cell, entry.admission.ticket, policy::Outcome::Failure, scene.input.now,
+                    policy);
+    }
+  };
+  open(scene.settings().pool(PoolName::Green).cell->breaker);
+  const Explanation fallen = scene.user(user);
+  CHECK(fallen.choice->pool == PoolName::Blue);
+  CHECK(fallen.choice->reason == Reason::Fallback);
+  REQUIRE(fallen.before_fallback);
+  CHECK(fallen.before_fallback->pool == PoolName::Green);
+  REQUIRE(fallen.breakers.size() == 2);
+  CHECK(fallen.breakers[0].state == policy::Breaker::State::Open);
+  CHECK_FALSE(fallen.breakers[0].admits);
+  CHECK(fallen.breakers[1].admits);
+  CHECK(sentence_of(fallen).ends_with(
+      "; but the circuit breaker of green is open, so blue, the live pool"));
+
+  SECTION("and it answers itself when the live one is open too") {
+    open(scene.settings().pool(PoolName::Blue).cell->breaker);
+    const Explanation none = scene.user(user);
+    REQUIRE(none.answer);
+    CHECK(none.answer->status == 503);
+    CHECK(sentence_of(none).ends_with(
+        "; but the circuit breaker of blue is open, so Sluice answers 503 itself"));
+  }
+  SECTION("and with `fallback: fail`") {
+    scene.settings().breakers.fallback = model::BreakerFallback::Fail;
+    const Explanation none = scene.user(user);
+    REQUIRE(none.answer);
+    CHECK(none.choice->pool == PoolName::Green);
+  }
+  SECTION("a path of its own has its own breaker") {
+    auto cell = std::make_shared<model::RouteCell>();
+    scene.settings().breakers.routes.push_back(
+        {.path_prefix = "/reports", .rule = {}, .cell = cell});
+    scene.input.user = user;
+    CHECK(scene.explain(get("", "/%72eports/1")).choice->pool == PoolName::Green);
+    open(cell->breakers[core::index(PoolName::Green)]);
+    const Explanation route = scene.explain(get("", "/%72eports/1"));
+    CHECK(route.choice->pool == PoolName::Blue);
+    CHECK(route.breakers[0].route == "/reports");
+    CHECK(sentence_of(route).find("the circuit breaker of green for /reports is open") !=
+          std::string::npos);
+  }
 }

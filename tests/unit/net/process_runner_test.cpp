@@ -86,6 +86,45 @@ TEST_CASE_METHOD(Runs, "process: it gets no descriptor of ours", "[net][process]
   CHECK(listed.find("eventpoll") == std::string::npos);
 }
 
+TEST_CASE_METHOD(Runs, "process: it holds no socket of ours once run() has returned",
+                 "[net][process]") {
+  for (int i = 0; i < 20; ++i) {
+    SocketPair pair = unix_pair();
+    runner.run(shell("exit 0"), [](const CommandEnd&) {});
+    pair.ours.reset();
+    bool has_ended = false;
+    receive_now(pair.theirs.get(), has_ended);
+    CHECK(has_ended);
+  }
+  CHECK(run_until(loop, [&] { return runner.running() == 0; }));
+}
+
+TEST_CASE_METHOD(Runs, "process: signals that we ignore or hold back are none of its affair",
+                 "[net][process]") {
+  sigset_t set;
+  sigset_t before;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  REQUIRE(::pthread_sigmask(SIG_BLOCK, &set, &before) == 0);
+  CHECK(end_of(shell("kill -TERM $$; exit 0")).number == SIGTERM);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const auto pipe_before = std::signal(SIGPIPE, SIG_IGN);
+  CHECK(end_of(shell("kill -PIPE $$; exit 0")).number == SIGPIPE);
+  std::signal(SIGPIPE, pipe_before);
+}
+
+TEST_CASE_METHOD(Runs, "process: a program that is told of runs the next one", "[net][process]") {
+  std::vector<std::string> order;
+  runner.run({.words = {directory.in("no-such")}, .environment = {}}, [&](const CommandEnd& end) {
+    order.push_back(text(end));
+    runner.run(shell("exit 7"), [&](const CommandEnd& next) { order.push_back(text(next)); });
+  });
+  REQUIRE(run_until(loop, [&] { return order.size() == 2; }));
+  CHECK(order ==
+        Strings{"could not be started: no such file or directory", "exited with status 7"});
+  CHECK(runner.running() == 0);
+}
+
 TEST_CASE_METHOD(Runs, "process: one that can't be started says why", "[net][process]") {
   const CommandEnd missing = end_of({.words = {directory.in("no-such")}, .environment = {}});
   CHECK(missing.how == How::NotStarted);

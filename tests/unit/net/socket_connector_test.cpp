@@ -161,6 +161,22 @@ TEST_CASE_METHOD(ConnectFixture, "connector: a cancelled attempt has no event",
   CHECK(loop.core().timers().armed() == 0);
 }
 
+// As a child holds it between fork() and exec().
+TEST_CASE_METHOD(ConnectFixture, "connector: cancelled while somebody has a copy of its socket",
+                 "[net][connector]") {
+  const auto listeners = sluice::net::open_listeners(address_of("127.0.0.1:0"), 1);
+  REQUIRE(listeners);
+  REQUIRE(sluice::net::listen_all(listeners->sockets));
+  const int next = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);  // what the socket will be
+  ::close(next);
+  PendingConnect* pending = start(listeners->address);
+  OwnedFd copy(::fcntl(next, F_DUPFD_CLOEXEC, 0));
+  REQUIRE(copy.is_open());
+  pending->cancel();
+  CHECK(busy_turns(loop) == 0);
+  CHECK(outcome.events == 0);
+}
+
 TEST_CASE_METHOD(ConnectFixture, "connector: an immediate failure that is cancelled has no event",
                  "[net][connector]") {
   start(address_of("unix:/nonexistent/app.sock"))->cancel();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "net/program_start.hpp"
 #include "net_fixture.hpp"
 
 using namespace net_test;
@@ -430,6 +431,42 @@ TEST_CASE_METHOD(TransportFixture, "transport: no event after close in the same 
   CHECK(busy_turns(loop) == 0);
   CHECK(events.order.empty());
   CHECK(loop.transports().in_use() == 0);
+}
+
+// A child between fork() and exec() holds copies of our sockets; here a copy of our own does.
+TEST_CASE_METHOD(TransportFixture, "transport: closed while a child holds its socket",
+                 "[net][transport]") {
+  use(tcp_pair());
+  transport->read(ReadMode::On);
+  turn_now(loop);
+  auto start = std::make_unique<sluice::net::ProgramStart>();
+  OwnedFd copy(::fcntl(transport->fd(), F_DUPFD_CLOEXEC, 0));
+  REQUIRE(copy.is_open());
+  close();
+  // Still in the set: the kernel tells of each of these.
+  send_all(peer.get(), "late");
+  turn_now(loop);
+  break_connection(peer);
+  turn_now(loop);
+  CHECK(events.order.empty());
+  CHECK(loop.transports().in_use() == 1);
+  copy.reset();
+  start.reset();
+  turn_now(loop);
+  CHECK(loop.transports().in_use() == 0);
+  CHECK(busy_turns(loop) == 0);
+}
+
+TEST_CASE_METHOD(TransportFixture, "transport: held for a child when its loop ends",
+                 "[net][transport]") {
+  const sluice::net::ProgramStart start;
+  EventLoop other(clock, 2);
+  SocketPair pair = unix_pair();
+  SocketTransport* ours = SocketTransport::open(other, std::move(pair.ours));
+  REQUIRE(ours != nullptr);
+  ours->close();
+  other.run_now();
+  CHECK(other.transports().in_use() == 1);
 }
 
 TEST_CASE_METHOD(TransportFixture, "transport: events go to the new receiver", "[net][transport]") {

@@ -171,6 +171,7 @@ TEST_CASE("breaker: after the cool-down so many probes and no more", "[policy][b
 
 TEST_CASE("breaker: one probe that fails opens it again, for twice as long", "[policy][breaker]") {
   Scene s;
+  s.policy.open_most = 300s;
   s.open();
   for (const core::Millis length : {10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
     s.now += 300s + kLate;
@@ -181,6 +182,8 @@ TEST_CASE("breaker: one probe that fails opens it again, for twice as long", "[p
     REQUIRE(turn);
     CHECK(turn->from == State::HalfOpen);
     CHECK(turn->to == State::Open);
+    CHECK(turn->open_for == length);
+    CHECK_FALSE(turn->is_overdue);
     const core::Instant opened = s.now;
     s.now = opened + length - 1ns;
     CHECK(s.refuses());
@@ -265,6 +268,37 @@ TEST_CASE("breaker: with few requests a half-open one waits for them", "[policy]
     s.now += 1h;  // nothing is out, so nothing is overdue
   }
   CHECK(s.state() == State::Closed);
+}
+
+TEST_CASE("breaker: a look takes no place, and moves what is overdue", "[policy][breaker]") {
+  Scene s;
+  const auto look = [&] { return policy::look(s.cell, s.now, s.policy); };
+  CHECK(look().admits);
+  s.open();
+  CHECK_FALSE(look().admits);
+  s.now += s.policy.open_for + kLate;
+  // Whoever may enter makes it half open, not who looks.
+  for (int i = 0; i < 5; ++i) CHECK(look().admits);
+  CHECK(s.state() == State::Open);
+  for (std::uint32_t i = 0; i < s.policy.half_open_probes; ++i) s.probe();
+  CHECK_FALSE(look().admits);
+  CHECK_FALSE(look().turn);
+  s.now += s.policy.probe_time + kLate;
+  const auto overdue = look();
+  CHECK_FALSE(overdue.admits);
+  REQUIRE(overdue.turn);
+  CHECK(overdue.turn->from == State::HalfOpen);
+  CHECK(overdue.turn->to == State::Open);
+  CHECK(overdue.turn->is_overdue);
+  CHECK(overdue.turn->open_for == 2 * s.policy.open_for);
+  CHECK_FALSE(look().turn);
+}
+
+TEST_CASE("breaker: nobody is told to wait longer than it is open", "[policy][breaker]") {
+  Scene s;
+  s.now += 9'999'999ns;
+  s.open();
+  CHECK(policy::enter(s.cell, s.now, s.policy).admission.retry_after == s.policy.open_for);
 }
 
 TEST_CASE("breaker: an outcome of an earlier state says nothing", "[policy][breaker]") {

@@ -57,7 +57,7 @@ struct Scene {
   std::deque<test::FakeTransport> transports;
 
   proxy::H1Upstream& open(EndpointId endpoint) {
-    return pool.adopt(transports.emplace_back(), endpoint, 4s);
+    return pool.adopt(transports.emplace_back(), endpoint, 4s, {});
   }
   void turn() {
     loop.begin_turn();

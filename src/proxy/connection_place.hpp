@@ -1,0 +1,51 @@
+#pragma once
+#include <memory>
+#include <utility>
+
+#include "sluice/core/take_place.hpp"
+#include "sluice/model/snapshot.hpp"
+
+namespace sluice::proxy {
+
+/// One connection in the counts of its pool and of its endpoint, from before the connect until it
+/// is closed: idle ones and tunnels count too. Worker thread only; the counts are shared.
+class ConnectionPlace {
+ public:
+  ConnectionPlace() = default;
+  ConnectionPlace(const ConnectionPlace&) = delete;
+  ConnectionPlace& operator=(const ConnectionPlace&) = delete;
+  ConnectionPlace(ConnectionPlace&& from) noexcept
+      : pool_(std::exchange(from.pool_, nullptr)), endpoint_(std::move(from.endpoint_)) {}
+  ConnectionPlace& operator=(ConnectionPlace&& from) noexcept {
+    give_back();
+    pool_ = std::exchange(from.pool_, nullptr);
+    endpoint_ = std::move(from.endpoint_);
+    return *this;
+  }
+  ~ConnectionPlace() { give_back(); }
+
+  /// False: one of the ceilings is reached, and nothing is taken.
+  bool take(const model::Pool& pool, const model::Endpoint& endpoint,
+            const model::CircuitBreaker& breakers) {
+    if (!core::take_place(pool.cell->connections, model::most(breakers.pool.connections)))
+      return false;
+    if (!core::take_place(endpoint.cell->connections, model::most(breakers.endpoint.connections))) {
+      pool.cell->connections.fetch_sub(1, std::memory_order_relaxed);
+      return false;
+    }
+    pool_ = pool.cell;
+    endpoint_ = endpoint.cell;
+    return true;
+  }
+  void give_back() {
+    if (pool_ == nullptr) return;
+    std::exchange(pool_, nullptr)->connections.fetch_sub(1, std::memory_order_relaxed);
+    std::exchange(endpoint_, nullptr)->connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  model::PoolCell* pool_ = nullptr;
+  std::shared_ptr<model::EndpointCell> endpoint_;
+};
+
+}  // namespace sluice::proxy

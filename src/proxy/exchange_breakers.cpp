@@ -1,0 +1,209 @@
+#include <algorithm>
+
+#include "proxy/exchange.hpp"
+#include "sluice/core/take_place.hpp"
+#include "sluice/http/target.hpp"
+
+// What the circuit breaker of a service says to a request, and what it hears of it: a part of
+// exchange.cpp, which reads top to bottom where all of them are closed.
+namespace sluice::proxy {
+
+using metrics::Refusal;
+using policy::Outcome;
+
+namespace {
+
+std::string_view words_of(Refusal why) {
+  if (why == Refusal::BreakerOpen)
+    return "too many requests have failed lately: the circuit breaker is open";
+  if (why == Refusal::RequestLimit) return "as many requests are in flight as may be";
+  if (why == Refusal::ConnectionLimit) return "there are as many connections as there may be";
+  return "as many requests wait for a connection to this pool as may";
+}
+
+}  // namespace
+
+/// In admit(): no lease is held yet, so the other pool can be chosen under the same snapshot.
+Exchange::Next Exchange::pass_breaker() {
+  if (!settings().breakers.guards_pools()) return Next::GoOn;
+  auto refused = enter_pool();
+  if (refused && may_overflow_to_live()) {
+    counters_->fallbacks.add();
+    counters_->breaker_fallbacks.add();
+    choice_.pool = service_->live;
+    choice_.reason = policy::Reason::Fallback;
+    refused = enter_pool();
+  }
+  if (!refused) return Next::GoOn;
+  answer_no_room(*refused);
+  return Next::Answered;
+}
+
+/// Whether the pool of the choice takes one more. What it takes is given back by leave_pool().
+std::optional<Refusal> Exchange::enter_pool() {
+  const model::CircuitBreaker& breakers = settings().breakers;
+  model::PoolCell& cell = *pool().cell;
+  if (breakers.pool.requests != 0) {
+    if (!core::take_place(cell.requests, breakers.pool.requests)) return Refusal::RequestLimit;
+    requests_in_ = &cell.requests;
+  }
+  const model::RouteBreaker* const route = route_of_request();
+  const model::BreakerRule& rule = route != nullptr ? route->rule : breakers.rule;
+  if (!rule.is_on) return std::nullopt;
+  const policy::BreakerEntry entry =
+      pool_seat_.take(breaker_of(choice_.pool), rule, route, context_.loop.now());
+  tell(entry.turn, nullptr);
+  was_probe_ |= entry.admission.is_probe;
+  if (entry.admission.admit) return std::nullopt;
+  give_back(requests_in_);
+  was_turned_away_ = true;
+  retry_after_ = entry.admission.retry_after;
+  return Refusal::BreakerOpen;
+}
+
+/// Once for each pool that a request was admitted to; its outcome is that of its last attempt
+/// there.
+void Exchange::leave_pool() {
+  if (pool_seat_.is_taken()) {
+    tell(pool_seat_.leave(outcome_under(pool_seat_.rule(), Heard::Nothing), context_.loop.now()),
+         nullptr);
+  }
+  give_back(requests_in_);
+}
+
+/// Whether an endpoint takes one more. What it takes is given back by leave_endpoint().
+bool Exchange::enter_endpoint(const model::Endpoint& endpoint) {
+  const model::CircuitBreaker& breakers = settings().breakers;
+  model::EndpointCell& cell = *endpoint.cell;
+  if (retries_ > 0 && breakers.endpoint.retries != 0) {
+    if (!core::take_place(cell.repeating, breakers.endpoint.retries)) return false;
+    repeats_on_ = &cell.repeating;
+  }
+  if (core::take_place(cell.in_flight, model::most(breakers.endpoint.requests))) {
+    if (!breakers.endpoint_rule.is_on || ignores_breakers_) return true;
+    const policy::BreakerEntry entry =
+        endpoint_seat_.take(cell.breaker, breakers.endpoint_rule, nullptr, context_.loop.now());
+    tell(entry.turn, &endpoint);
+    was_probe_ |= entry.admission.is_probe;
+    if (entry.admission.admit) return true;
+    cell.in_flight.fetch_sub(1, std::memory_order_relaxed);
+  }
+  give_back(repeats_on_);
+  return false;
+}
+
+void Exchange::leave_endpoint() {
+  if (endpoint_seat_.is_taken()) {
+    tell(endpoint_seat_.leave(outcome_under(endpoint_seat_.rule(), Heard::Nothing),
+                              context_.loop.now()),
+         endpoint_);
+  }
+  give_back(repeats_on_);
+}
+
+/// By the head of the answer, and not at its end: a body may go on for hours, and a probe that is
+/// not heard of has failed.
+void Exchange::tell_breakers(std::uint16_t status) {
+  if (status >= 500) has_attempt_failed_ = true;
+  const core::Instant now = context_.loop.now();
+  if (pool_seat_.is_taken())
+    tell(pool_seat_.leave(outcome_under(pool_seat_.rule(), Heard::Answer), now), nullptr);
+  if (endpoint_seat_.is_taken())
+    tell(endpoint_seat_.leave(outcome_under(endpoint_seat_.rule(), Heard::Answer), now), endpoint_);
+}
+
+/// Of the attempt that runs, or was the last one. What a client would not wait for was slow, once
+/// it has waited so long.
+Outcome Exchange::outcome_under(const model::BreakerRule& rule, Heard heard) const {
+  if (has_attempt_failed_) return Outcome::Failure;
+  const bool had_all = upload_ == Upload::Ended && awaiting_since_ != core::Instant{};
+  const bool is_slow = had_all && rule.slow_call > core::Millis::zero() &&
+                       context_.loop.now() - awaiting_since_ > rule.slow_call;
+  if (is_slow) return Outcome::Slow;
+  return heard == Heard::Answer ? Outcome::Success : Outcome::Abandoned;
+}
+
+const model::RouteBreaker* Exchange::route_of_request() const {
+  const model::CircuitBreaker& breakers = settings().breakers;
+  if (breakers.routes.empty()) return nullptr;
+  thread_local std::array<char, core::limits::kRequestHeadMax> scratch;
+  std::string_view path;
+  const auto refusal = http::normalize_path(head.path, scratch, path);
+  ENSURE(!refusal, "the path of a request that has a service has a normal form");
+  return breakers.route_of(path);
+}
+
+policy::BreakerCell& Exchange::breaker_of(core::PoolName name) const {
+  const model::RouteBreaker* const route = route_of_request();
+  return route != nullptr ? route->cell->breakers[core::index(name)]
+                          : settings().pool(name).cell->breaker;
+}
+
+/// Where the candidate has no room, or its breaker is open.
+bool Exchange::may_overflow_to_live() const {
+  if (!is_candidate()) return false;
+  const model::RouteBreaker* const route = route_of_request();
+  const auto fallback = route != nullptr ? route->fallback : settings().breakers.fallback;
+  return fallback == model::BreakerFallback::Live;
+}
+
+/// Whether the live pool's breaker would admit it now: it is not asked for what would only be
+/// turned away.
+bool Exchange::is_live_open_to_all() const {
+  const model::CircuitBreaker& breakers = settings().breakers;
+  const model::RouteBreaker* const route = route_of_request();
+  const model::BreakerRule& rule = route != nullptr ? route->rule : breakers.rule;
+  if (!rule.is_on) return true;
+  const auto word = breaker_of(service_->live).word.load(std::memory_order_relaxed);
+  return policy::admit(policy::Breaker::from_word(word), context_.loop.now(), rule.policy).admit;
+}
+
+/// Of an endpoint that could be used otherwise. A look may be what moves the breaker on.
+bool Exchange::has_room(const model::Endpoint& endpoint) const {
+  const model::CircuitBreaker& breakers = settings().breakers;
+  const model::EndpointCell& cell = *endpoint.cell;
+  const auto is_below = [](const std::atomic<std::uint32_t>& counted, std::uint32_t ceiling) {
+    return ceiling == 0 || counted.load(std::memory_order_relaxed) < ceiling;
+  };
+  if (!is_below(cell.in_flight, breakers.endpoint.requests)) return false;
+  if (retries_ > 0 && !is_below(cell.repeating, breakers.endpoint.retries)) return false;
+  if (!breakers.endpoint_rule.is_on || ignores_breakers_) return true;
+  const policy::BreakerLook look =
+      policy::look(endpoint.cell->breaker, context_.loop.now(), breakers.endpoint_rule.policy);
+  tell(look.turn, &endpoint);
+  return look.admits;
+}
+
+/// Whether ceilings are all that keeps endpoints of this pool from it.
+bool Exchange::is_pool_full() const {
+  return guards_endpoints() && std::ranges::any_of(pool().endpoints, [this](const auto& endpoint) {
+           return endpoint.is_usable() && !has_room(endpoint);
+         });
+}
+
+/// The pool, or its endpoint, has no room for what this request needs.
+void Exchange::no_room(Refusal why) {
+  if (failed_) return give_up_repeated(*failed_);
+  if (may_overflow_to_live()) {
+    counters_->breaker_fallbacks.add();
+    return fall_back_to_live();
+  }
+  answer_no_room(why);
+}
+
+void Exchange::answer_no_room(Refusal why) {
+  answer(503, words_of(why), why);
+}
+
+void Exchange::tell(const std::optional<policy::BreakerTurn>& turn,
+                    const model::Endpoint* endpoint) const {
+  if (!turn || !context_.on_breaker) return;
+  const model::RouteBreaker* const route = endpoint == nullptr ? pool_seat_.route() : nullptr;
+  context_.on_breaker({.service = settings().id,
+                       .pool = choice_.pool,
+                       .endpoint = endpoint != nullptr ? endpoint->text : std::string(),
+                       .route = route != nullptr ? route->path_prefix : std::string(),
+                       .turn = *turn});
+}
+
+}  // namespace sluice::proxy
