@@ -318,6 +318,12 @@ std::string rate_limits(const Service& service) {
   return out;
 }
 
+std::string adaptive(const policy::AdaptivePolicy& policy) {
+  if (!policy.is_on) return "    adaptive_concurrency: off\n";
+  return fmt::format("    adaptive_concurrency: {{min_limit: {}, max_limit: {}, tolerance: {}}}\n",
+                     policy.least, policy.most, policy.tolerance.percent());
+}
+
 std::string describe_service(const Config& config, const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out +=
@@ -331,7 +337,7 @@ std::string describe_service(const Config& config, const Service& s) {
                      core::format_duration(s.drain_deadline), model::text(s.tunnels));
   out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
   return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) + circuit_breaker(s) +
-         routes(s.breakers.routes) + rate_limits(s) + health(s);
+         routes(s.breakers.routes) + adaptive(s.adaptive) + rate_limits(s) + health(s);
 }
 
 std::string memory(const MemoryLimit& limit) {

@@ -347,6 +347,13 @@ constexpr Key kServiceKeys[] = {
      .fallback = "[]",
      .item = "a map with 'path_prefix' and 'circuit_breaker'",
      .items = {0, limits::kRoutesPerServiceMax}},
+    {.name = "adaptive_concurrency",
+     .expects = "a map of bounds, or off",
+     .about = "how many requests a pool may have in flight is found from their latency; "
+              "`adaptive_concurrency: {}` with the values below",
+     .form = Form::Map,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "health_check",
      .expects = "a map of checks, or off",
      .about = "both pools are asked all the time whether they are well; `health_check: {}` with "
@@ -890,6 +897,26 @@ constexpr Key kRouteBreakerKeys[] = {
     kOpenFor, kMaxOpenFor,  kHalfOpenProbes, kProbeTimeout, kBreakerFallback,
 };
 
+constexpr Key kAdaptiveKeys[] = {
+    {.name = "min_limit",
+     .expects = "a number from 1 to 10000000",
+     .about = "requests that may always be in flight",
+     .form = Form::Number,
+     .range = kConnections,
+     .fallback = "4"},
+    {.name = "max_limit",
+     .expects = "a number from 1 to 10000000",
+     .about = "requests in flight at most; not below `min_limit`",
+     .form = Form::Number,
+     .range = kConnections,
+     .fallback = "1000"},
+    {.name = "tolerance",
+     .expects = "a percentage from 5% to 100%",
+     .about = "latency that is so much above that of a pool without a queue is no sign of one",
+     .form = Form::Percent,
+     .fallback = "50%"},
+};
+
 constexpr Key kHealthCheckKeys[] = {
     {.name = "type",
      .expects = "http or tcp",
@@ -1167,6 +1194,7 @@ constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBrea
 constinit const Table kEndpointBreaker{"services[].circuit_breaker.endpoint", kEndpointBreakerKeys};
 constinit const Table kRoute{"services[].routes[]", kRouteKeys};
 constinit const Table kRouteBreaker{"services[].routes[].circuit_breaker", kRouteBreakerKeys};
+constinit const Table kAdaptive{"services[].adaptive_concurrency", kAdaptiveKeys};
 constinit const Table kHealthCheck{"services[].health_check", kHealthCheckKeys};
 constinit const Table kOutliers{"services[].outlier_detection", kOutlierKeys};
 constinit const Table kRateLimit{"services[].rate_limits[]", kRateLimitKeys, {}, {}, {}, kBounds};
@@ -1178,7 +1206,7 @@ constinit const Table kLimitMatch{"services[].rate_limits[].match", kLimitMatchK
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 30> kAll{&kTop,
+  static constexpr std::array<const Table*, 31> kAll{&kTop,
                                                      &kProcessLimits,
                                                      &kListener,
                                                      &kAdmin,
@@ -1202,6 +1230,7 @@ std::span<const Table* const> all_tables() {
                                                      &kEndpointBreaker,
                                                      &kRoute,
                                                      &kRouteBreaker,
+                                                     &kAdaptive,
                                                      &kHealthCheck,
                                                      &kOutliers,
                                                      &kRateLimit,

@@ -65,7 +65,8 @@ Controller::Controller(Deps deps, StartState start)
                  .memory = deps_.memory,
                  .trim = deps_.trim,
                  .events = reporter_.log(),
-                 .notice = deps_.notice}) {}
+                 .notice = deps_.notice}),
+      tuner_(deps_.loop, deps_.parts.services) {}
 
 void Controller::start() {
   publish();
@@ -93,6 +94,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   reporter_.start();
   health_.start();
   overload_.start();
+  tuner_.start();
 }
 
 // ---- the queue ----

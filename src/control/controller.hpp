@@ -15,6 +15,7 @@
 #include "control/drainer.hpp"
 #include "control/explain.hpp"
 #include "control/health_checker.hpp"
+#include "control/limit_tuner.hpp"
 #include "control/observed_share.hpp"
 #include "control/overload_keeper.hpp"
 #include "control/publisher.hpp"
@@ -185,6 +186,7 @@ class Controller {
   HealthChecker health_;
   BreakerJournal breakers_;
   OverloadKeeper overload_;
+  LimitTuner tuner_;
   ChangeCounts counts_;
 
   std::deque<Queued> rollbacks_;  // go first

@@ -56,6 +56,8 @@ std::string_view text(Refusal refusal) {
       return "connection_limit";
     case Refusal::RequestLimit:
       return "request_limit";
+    case Refusal::AdaptiveLimit:
+      return "adaptive_limit";
     case Refusal::BreakerOpen:
       return "breaker_open";
     case Refusal::Cut:

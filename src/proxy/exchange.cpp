@@ -255,6 +255,7 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
     if (begins_another_for(response.status)) return;
   }
   tell_breakers(response.status);
+  if (adaptive_ != nullptr) sample_latency(response.status);
   if (!head.upgrade.empty()) [[unlikely]]
     tunnel_place_ = {};  // it was not granted
   note_first_byte();

@@ -11,8 +11,8 @@ namespace {
 /// A page for people stands for what they can't help: the service has no room for them now.
 bool is_for_page(Refusal why) {
   return why == Refusal::BreakerOpen || why == Refusal::RequestLimit ||
-         why == Refusal::ConnectionLimit || why == Refusal::PendingLimit ||
-         why == Refusal::NoEndpoint;
+         why == Refusal::AdaptiveLimit || why == Refusal::ConnectionLimit ||
+         why == Refusal::PendingLimit || why == Refusal::NoEndpoint;
 }
 
 bool is_of_endpoint(Refusal why) {

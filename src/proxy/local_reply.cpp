@@ -61,6 +61,7 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
     case Refusal::OverloadLoop:
       return "proxy_internal_response";
     case Refusal::LocalResources:
+    case Refusal::AdaptiveLimit:
     case Refusal::TunnelLimit:
     case Refusal::PendingLimit:
     case Refusal::ConnectionLimit:

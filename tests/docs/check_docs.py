@@ -127,7 +127,7 @@ class Bounds(unittest.TestCase):
     OWN_PACE = set("""kTimerTick kTimerSlots kFileLook kFileLooksMax kFileRetryLooksMax kResolveEvery kResolveRetry
         kResolveAtStart kPersistRetryFirst kPersistRetryMax kAuditFindingsMax kAuditLooksAlike kAuditLooksMax kDrainPoll
         kWorkerSilence kShareTick kShareWindow kForgottenServiceAge kEventHeartbeat kHealthLook kSlowStartLeast
-        kOverloadLook kOverloadLookFast kTrimEvery kIdleLetGoMax
+        kOverloadLook kOverloadLookFast kAdaptiveLook kTrimEvery kIdleLetGoMax
         kReserveForRemote kReserveForCallers kReserveForAnswers kReserveForState""".split())
 
     def program(self):

@@ -3,10 +3,14 @@
 import json
 import os
 import re
+import threading
+import time
 import unittest
 
 from harness import BUILD, ROOT, SluiceTest, page_of, sample, service, show, wait_until
 
+SERVERS, WORK_MS = 10, 50
+SECONDS = float(os.environ.get("SLUICE_OVERLOAD_SECONDS", 8))  # `./dev test --all`: 30
 ROOM = 96 * 1024 * 1024  # above what the proxy has at rest
 READERS_MAX = 5_000
 BUFFERED = "/?size=8000000"  # of which a client that does not read leaves what is buffered to the proxy
@@ -133,6 +137,83 @@ class Memory(SluiceTest):
         proxy = self.two_pools(top={"limits": {"memory": "off"}})
         self.assertIsNone(self.overload(proxy)["memory"])
         self.assertEqual(self.overload(proxy)["level"], "normal")
+
+
+class Capacity(SluiceTest):
+    """An origin that works on SERVERS requests at a time, each for WORK_MS, and more arrivals than that."""
+
+    def behind_few_servers(self, **over):
+        origin = self.origin("blue", servers=SERVERS)
+        return self.sluice([service([origin.address], [origin.address], **over)])
+
+    def arrivals(self, proxy, rate, seconds):
+        """So many a second, whether others were answered or not."""
+        return self.load(proxy, "--rps", rate, "--seconds", seconds, "--connections", rate, "--target", f"/work?ms={WORK_MS}", judged=False)
+
+    def test_five_times_the_load_is_refused_down_to_what_the_origin_can_do(self):
+        proxy = self.behind_few_servers(adaptive_concurrency={})
+        capacity = SERVERS * 1000 / WORK_MS
+        before = proxy.rss_kib()
+        done = []
+        load = threading.Thread(target=lambda: done.append(self.arrivals(proxy, int(5 * capacity), SECONDS)))
+        load.start()
+        limits = []
+        while load.is_alive():
+            ceiling = proxy.status("shop")["pools"]["blue"]["ceilings"]["adaptive"]
+            self.assertLessEqual(ceiling["used"], max([ceiling["max"], *limits[-50:]]))
+            limits.append(ceiling["max"])
+            load.join(0.05)
+        grown = proxy.rss_kib() - before
+        begun = time.monotonic()
+        with proxy.client() as client:
+            head, _ = client.get(f"/work?ms={WORK_MS}")
+        recovery = time.monotonic() - begun
+        [report] = done
+        goodput = report["pools"]["blue"] / report["seconds"]
+        show({"sent": report["sent"], "goodput": goodput, "p99_ms": report["latency_us"]["p99"] / 1000, "grown_kib": grown,
+              "limits": (min(limits), max(limits)), "recovery_s": recovery})
+        self.assertGreater(report["sent"], 0.8 * 5 * capacity * SECONDS, "the load was not what it should be")
+        self.assertGreater(goodput, 0.8 * capacity)
+        # Without a limit a thousand clients would each wait for five seconds.
+        self.assertLess(report["latency_us"]["p99"], 1_000_000)
+        self.assertEqual(report["failed"], report["failures"]["status"], report["first_trouble"])
+        self.assertLess(grown, 48 * 1024)
+        self.assertEqual(head.status, 200)
+        self.assertLess(recovery, 2)
+        line = proxy.wait_log(lambda line: line["status"] == 503)
+        self.assertEqual((line["shed"], line["pool"]), ("adaptive_concurrency", None))
+        page = page_of(proxy)
+        self.assertEqual(sample(page, "sluice_refusals_total", service="shop", cause="adaptive_limit"), report["failures"]["status"])
+        self.assertEqual(proxy.status("shop")["pools"]["blue"]["ceilings"]["adaptive"]["used"], 0)
+
+    def test_below_the_capacity_nobody_is_refused(self):
+        proxy = self.behind_few_servers(adaptive_concurrency={})
+        report = self.arrivals(proxy, 50, 3)
+        self.assertEqual(report["failed"], 0, report["first_trouble"])
+
+    def test_a_candidate_at_its_limit_gives_its_users_to_the_live_pool(self):
+        few, many = self.origin("green", servers=1), self.origin("blue", servers=100)
+        proxy = self.sluice([service([many.address], [few.address], initial={"live": "blue", "split": "100%"},
+                                     adaptive_concurrency={"max_limit": 4})])
+        clients = [proxy.client() for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.request("/work?ms=500", fields=[f"Cookie: uid={number}"])
+        pools = [client.answer()[0]["sluice-pool"] for client in clients]
+        self.assertEqual(sorted(pools), ["blue"] + 4 * ["green"])
+        self.assertEqual(sample(page_of(proxy), "sluice_fallbacks_total", service="shop"), 1)
+
+    def test_a_refusal_says_when_to_come_again(self):
+        proxy = self.behind_few_servers(adaptive_concurrency={"min_limit": 1, "max_limit": 1})
+        with proxy.client() as busy, proxy.client() as client:
+            busy.request("/work?ms=500")
+            wait_until(lambda: proxy.status("shop")["pools"]["blue"]["ceilings"]["adaptive"]["used"] == 1, "one is in flight")
+            head, body = client.get()
+            self.assertEqual(head.status, 503)
+            self.assertIn(int(head["retry-after"]), range(1, 6))
+            self.assertEqual(head["proxy-status"], "sluice; error=connection_limit_reached")
+            self.assertIn(b"as many requests are in flight as the pool can do", body)
+            self.assertEqual(busy.answer()[0].status, 200)
+            self.assertEqual(client.get()[0].status, 200)
 
 
 class Loops(SluiceTest):

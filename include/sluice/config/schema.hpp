@@ -90,6 +90,7 @@ struct Service {
   policy::OutlierPolicy outliers;
   core::Millis slow_start{10'000};  // 0: off
   model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
+  policy::AdaptivePolicy adaptive;
   Position at;
 };
 

@@ -142,6 +142,8 @@ inline constexpr unsigned kIdleLetGoMax = 256;
 /// mark: answers that nobody reads fill 5 MB of buffers in the shorter time.
 inline constexpr std::chrono::milliseconds kOverloadLook{100};
 inline constexpr std::chrono::milliseconds kOverloadLookFast{50};
+/// How often the limit of a pool follows its latency.
+inline constexpr std::chrono::milliseconds kAdaptiveLook{100};
 /// While memory is high, what the heap holds and nobody uses is given back to the kernel so often:
 /// it looks through all of it.
 inline constexpr std::chrono::milliseconds kTrimEvery{2000};

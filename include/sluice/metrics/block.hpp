@@ -50,12 +50,13 @@ enum class Refusal : std::uint8_t {
   ConnectionLimit,    // 503: circuit_breaker.max_connections
   RequestLimit,       // 503: circuit_breaker.max_requests
   BreakerOpen,        // 503: a circuit breaker
+  AdaptiveLimit,      // 503: adaptive_concurrency
   Cut,                // 503: by a drain or a stop
   EndpointLost,       // 502: it closed before its answer
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 20;
+inline constexpr std::size_t kRefusals = 21;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).

@@ -292,6 +292,12 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.outliers = outliers(rng);
   s.slow_start = rng.below(2) == 0 ? core::Millis{0} : core::Millis{1 + rng.below(3'600'000)};
   s.on_pool_down = static_cast<model::OnPoolDown>(rng.below(2));
+  s.adaptive.is_on = rng.below(2) == 0;
+  if (s.adaptive.is_on) {
+    s.adaptive.least = 1 + rng.below(5'000'000);
+    s.adaptive.most = s.adaptive.least + rng.below(5'000'000);
+    s.adaptive.tolerance = core::BasisPoints::make(500 + rng.below(9501), "").value();
+  }
   return s;
 }
 
@@ -350,6 +356,7 @@ void check_same_health(const config::Service& a, const config::Service& b) {
   CHECK(a.outliers.max_ejected == b.outliers.max_ejected);
   CHECK(a.slow_start == b.slow_start);
   CHECK(a.on_pool_down == b.on_pool_down);
+  CHECK(a.adaptive == b.adaptive);
 }
 
 void check_same_allowance(const model::Allowance& a, const model::Allowance& b) {
@@ -602,6 +609,7 @@ services:
         half_open_probes: 3
         probe_timeout: 30s
     routes: []
+    adaptive_concurrency: off
     rate_limits: []
     health_check: off
     outlier_detection: off
