@@ -70,6 +70,10 @@ void WorkerThread::let_idle_go() {
   post([this] { worker_->let_idle_go(); });
 }
 
+void WorkerThread::recycle(core::EndpointId endpoint) {
+  post([this, endpoint] { worker_->recycle(endpoint); });
+}
+
 void WorkerThread::wake() {
   post([this] { worker_->adopt(); });
 }

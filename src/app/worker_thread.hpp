@@ -37,6 +37,7 @@ class WorkerThread final : public model::WorkerPort {
   // model::WorkerPort; what is asked before start() is answered after it.
   void count_leases(model::LeaseQuery query, std::function<void(model::LeaseReport)> done) override;
   void cut_leases(model::CutOrder order, std::function<void(model::CutReport)> done) override;
+  void recycle(core::EndpointId endpoint) override;
   void wake() override;
   net::TurnTimes turn_times() const { return loop_.turn_times(); }
   std::uint64_t turns() const override { return loop_.core().turns(); }

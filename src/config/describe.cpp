@@ -214,10 +214,14 @@ std::string breaker_rule(const model::BreakerRule& rule, std::string_view indent
       policy.half_open_probes, core::format_duration(policy.probe_time));
 }
 
+std::string depends_on(const model::BreakerRule& rule, std::string_view indent) {
+  return fmt::format("{}depends_on: {}\n", indent, list(rule.depends_on, in_quotes));
+}
+
 std::string circuit_breaker(const Service& s) {
   const model::CircuitBreaker& breakers = s.breakers;
   std::string out = "    circuit_breaker:\n" + ceilings(breakers.pool, "      ") +
-                    breaker_rule(breakers.rule, "      ");
+                    breaker_rule(breakers.rule, "      ") + depends_on(breakers.rule, "      ");
   out += fmt::format("      fallback: {}\n", model::text(breakers.fallback));
   if (s.breaker_page) out += fmt::format("      page: {}\n", in_quotes(s.breaker_page->text));
   return out + "      endpoint:\n" + ceilings(breakers.endpoint, "        ") +
@@ -230,7 +234,7 @@ std::string routes(const std::vector<model::RouteBreaker>& routes) {
   for (const model::RouteBreaker& route : routes) {
     out += fmt::format("      - path_prefix: {}\n        circuit_breaker:\n",
                        in_quotes(route.path_prefix));
-    out += breaker_rule(route.rule, "          ");
+    out += breaker_rule(route.rule, "          ") + depends_on(route.rule, "          ");
     out += fmt::format("          fallback: {}\n", model::text(route.fallback));
   }
   return out;
@@ -256,6 +260,7 @@ std::string health_check(const policy::HealthCheck& check) {
   out +=
       fmt::format("      healthy_after: {}\n      unhealthy_after: {}\n      memory_limit: {}\n",
                   check.healthy_after, check.unhealthy_after, percent_or_off(check.memory_limit));
+  out += fmt::format("      recycle_on: {}\n", list(check.recycle_on, in_quotes));
   if (!check.hook.empty()) out += fmt::format("      hook: {}\n", list(check.hook, in_quotes));
   return out + fmt::format("      hook_timeout: {}\n", core::format_duration(check.hook_timeout));
 }

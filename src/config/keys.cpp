@@ -27,6 +27,9 @@ constexpr string_view kTimeoutOrOff = "a duration from 1ms to 24h such as 30s, o
 constexpr string_view kPercentage = "a percentage from 0% to 100% with at most two decimals";
 constexpr string_view kDataRate = "a size per second from 1B/s to 1GiB/s such as 256B/s, or off";
 
+constexpr string_view kDependency =
+    "a name such as database: a letter and up to 31 letters, digits, '_' or '-', lower case";
+
 constexpr string_view kAuto[] = {"auto"};
 constexpr string_view kOff[] = {"off"};
 constexpr string_view kAutoOrOff[] = {"auto", "off"};
@@ -830,6 +833,16 @@ constexpr Key kBreakerFallback{
     .words = kBreakerFallbacks,
     .fallback = "live"};
 
+constexpr Key kDependsOn{.name = "depends_on",
+                         .expects = "a list of at most 8 names of dependencies",
+                         .about =
+                             "while all endpoints that speak of one of these in `Sluice-Health` "
+                             "say that it is down, it is held open",
+                         .form = Form::Dependency,
+                         .fallback = "[]",
+                         .item = kDependency,
+                         .items = {0, limits::kDependenciesMax}};
+
 constexpr Key kCircuitBreakerKeys[] = {
     ceiling_key("max_connections",
                 "connections to the endpoints of one pool, with idle ones and tunnels; a request "
@@ -847,6 +860,7 @@ constexpr Key kCircuitBreakerKeys[] = {
     kMaxOpenFor,
     kHalfOpenProbes,
     kProbeTimeout,
+    kDependsOn,
     kBreakerFallback,
     {.name = "page",
      .expects = "the path of a file of at most 8KiB",
@@ -893,8 +907,8 @@ constexpr Key kRouteKeys[] = {
 };
 
 constexpr Key kRouteBreakerKeys[] = {
-    kWindow,  kMinRequests, kErrorRate,      kSlowCall,     kSlowRate,
-    kOpenFor, kMaxOpenFor,  kHalfOpenProbes, kProbeTimeout, kBreakerFallback,
+    kWindow,     kMinRequests,    kErrorRate,    kSlowCall,  kSlowRate,        kOpenFor,
+    kMaxOpenFor, kHalfOpenProbes, kProbeTimeout, kDependsOn, kBreakerFallback,
 };
 
 constexpr Key kAdaptiveKeys[] = {
@@ -911,7 +925,7 @@ constexpr Key kAdaptiveKeys[] = {
      .range = kConnections,
      .fallback = "1000"},
     {.name = "tolerance",
-     .expects = "a percentage from 5% to 100%",
+     .expects = "a percentage from 1% to 100%",
      .about = "latency that is so much above that of a pool without a queue is no sign of one",
      .form = Form::Percent,
      .fallback = "50%"},
@@ -995,6 +1009,14 @@ constexpr Key kHealthCheckKeys[] = {
      .form = Form::Percent,
      .words = kOff,
      .fallback = "90%"},
+    {.name = "recycle_on",
+     .expects = "a list of at most 8 names of dependencies",
+     .about = "when an endpoint says that one of these is down, its kept connections are closed, "
+              "those in use are not kept, and the hook is run",
+     .form = Form::Dependency,
+     .fallback = "[]",
+     .item = kDependency,
+     .items = {0, limits::kDependenciesMax}},
     {.name = "hook",
      .expects = "a list of 1 to 32 words, the first an absolute path",
      .about = "program that is run, without a shell, when an endpoint is taken out: by its checks, "

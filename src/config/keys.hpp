@@ -26,6 +26,7 @@ enum class Form {
   Host,           // config::normal_host()
   Path,           // config::normal_path_prefix()
   Target,         // a path with a query, as it stands in a request line
+  Dependency,     // policy::is_dependency_name()
   Statuses,       // one status from 200 to 599, or a range of them
   Mode,           // octal permissions
   Address,        // IP and port

@@ -10,7 +10,7 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::uint16_t kToleranceLeast = 500;  // less is noise
+constexpr std::uint16_t kToleranceLeast = 100;
 
 void read_tolerance(Reader& in, Value value, core::BasisPoints& tolerance) {
   core::BasisPoints read;
@@ -27,11 +27,13 @@ void read_adaptive(Reader& in, Value value, const std::string& service_label,
   const Section section(in, value, tables::kAdaptive,
                         fmt::format("'adaptive_concurrency' of {}", service_label));
   adaptive.is_on = true;
-  if (const auto v = section.get("min_limit")) read_number(in, *v, adaptive.least);
+  const auto least = section.get("min_limit");
+  if (least) read_number(in, *least, adaptive.least);
   adaptive.most = std::max(adaptive.most, adaptive.least);  // the default
   if (const auto v = section.get("max_limit")) {
     std::uint32_t most = 0;
     if (read_number(in, *v, most)) {
+      if (!least) adaptive.least = std::min(adaptive.least, most);  // likewise
       if (most < adaptive.least) {
         report_bad(in, *v, "; it is below 'min_limit'");
       } else {

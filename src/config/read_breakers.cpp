@@ -5,6 +5,7 @@
 #include "config/sections.hpp"
 #include "config/values.hpp"
 #include "sluice/model/service_table.hpp"
+#include "sluice/policy/self_report.hpp"
 
 /// `circuit_breaker` and `routes` of a service.
 namespace sluice::config {
@@ -71,6 +72,12 @@ void read_rule(Reader& in, const Section& section, BreakerRule& rule) {
   settle(rule);
 }
 
+/// As read_rule(), of what may depend on something: a pool, or a route.
+void read_dependent_rule(Reader& in, const Section& section, BreakerRule& rule) {
+  if (const auto v = section.get("depends_on")) read_dependencies(in, *v, rule.depends_on);
+  read_rule(in, section, rule);
+}
+
 void read_fallback(Reader& in, const Section& section, model::BreakerFallback& fallback) {
   const auto v = section.get("fallback");
   if (!v) return;
@@ -107,7 +114,7 @@ void read_route(Reader& in, Value item, const std::string& service_label, Servic
     const Section rates(
         in, *v, tables::kRouteBreaker,
         fmt::format("'circuit_breaker' of route {} of {}", route.path_prefix, service_label));
-    read_rule(in, rates, route.rule);
+    read_dependent_rule(in, rates, route.rule);
     read_fallback(in, rates, route.fallback);
   }
   if (has_path) routes.push_back(std::move(route));
@@ -115,10 +122,22 @@ void read_route(Reader& in, Value item, const std::string& service_label, Servic
 
 }  // namespace
 
+void read_dependencies(Reader& in, Value list, std::vector<std::string>& names) {
+  for (const Value item : items_of(in, list)) {
+    if (!item.is_scalar() || !policy::is_dependency_name(item.text())) {
+      report_bad(in, item);
+    } else if (std::ranges::find(names, item.text()) != names.end()) {
+      report_listed_twice(in, item, item.text());
+    } else {
+      names.emplace_back(item.text());
+    }
+  }
+}
+
 void settle(BreakerRule& rule) {
   if (rule.slow_call == core::Millis(0)) rule.policy.slow_rate = std::nullopt;
   if (!rule.policy.slow_rate) rule.slow_call = core::Millis(0);
-  rule.is_on = rule.policy.error_rate || rule.policy.slow_rate;
+  rule.is_on = rule.policy.error_rate || rule.policy.slow_rate || !rule.depends_on.empty();
 }
 
 void read_circuit_breaker(Reader& in, Value value, const std::string& service_label,
@@ -131,7 +150,7 @@ void read_circuit_breaker(Reader& in, Value value, const std::string& service_la
   const Section section(in, value, tables::kCircuitBreaker,
                         fmt::format("'circuit_breaker' of {}", service_label));
   read_ceilings(in, section, breakers.pool);
-  read_rule(in, section, breakers.rule);
+  read_dependent_rule(in, section, breakers.rule);
   read_fallback(in, section, breakers.fallback);
   if (const auto v = section.get("page")) read_page(in, *v, service);
   if (const auto v = section.get("endpoint")) {

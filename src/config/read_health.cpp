@@ -154,6 +154,7 @@ void read_health_check(Reader& in, Value value, const std::string& service_label
   if (const auto v = section.get("healthy_after")) read_number(in, *v, check.healthy_after);
   if (const auto v = section.get("unhealthy_after")) read_number(in, *v, check.unhealthy_after);
   if (const auto v = section.get("memory_limit")) read_memory_limit(in, *v, check.memory_limit);
+  if (const auto v = section.get("recycle_on")) read_dependencies(in, *v, check.recycle_on);
   if (const auto v = section.get("hook")) read_hook(in, *v, check.hook);
   if (const auto v = section.get("hook_timeout")) read_duration(in, *v, check.hook_timeout);
 }

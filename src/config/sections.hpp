@@ -50,6 +50,8 @@ std::string beside_configuration(Reader& in, const std::string& text);
 /// A rate bounds silence: where silence is not bounded, the default is off too.
 void settle_min_rates(Service& service);
 
+/// Names of dependencies, as origins say them in `Sluice-Health`.
+void read_dependencies(Reader& in, Value list, std::vector<std::string>& names);
 void report_listed_twice(Reader& in, Value item, std::string_view text);
 
 void read_health_check(Reader& in, Value value, const std::string& service_label,

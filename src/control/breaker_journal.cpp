@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sluice/core/duration.hpp"
 #include "sluice/core/ensure.hpp"
+#include "sluice/core/limits.hpp"
 
 namespace sluice::control {
 
@@ -89,26 +92,70 @@ BreakerJournal::Scope BreakerJournal::scope_of(const model::ServiceSettings& ser
 
 void BreakerJournal::on_news(const model::BreakerNews& news) {
   const model::ServiceSettings& service = *deps_.services[news.service.raw];
-  const BreakerTurn& turn = news.turn;
-  const Scope scope = scope_of(service, news.pool, news.endpoint, news.route);
+  tell(scope_of(service, news.pool, news.endpoint, news.route), news.turn,
+       in_words(news.turn, rule_of(service, news)));
+}
+
+void BreakerJournal::tell(const Scope& scope, const BreakerTurn& turn, const std::string& what) {
   ++turns_[scope][static_cast<std::size_t>(turn.to)];
-  const std::string line = fmt::format("{}: breaker of {} {}", scope.service, scope.name,
-                                       in_words(turn, rule_of(service, news)));
+  const std::string line = fmt::format("{}: breaker of {} {}", scope.service, scope.name, what);
   std::vector<std::pair<std::string_view, EventValue>> members{
       {"service", scope.service},
       {"pool", scope.pool},
       {"breaker", scope.name},
       {"state", std::string(policy::text(turn.to))}};
-  if (turn.to == State::Open) {
+  if (turn.to == State::Open)
     members.emplace_back("open_ms", static_cast<std::uint64_t>(turn.open_for.count()));
-    if (turn.from == State::Closed) {
-      members.emplace_back("requests", std::uint64_t{turn.counts.requests});
-      members.emplace_back("failures", std::uint64_t{turn.counts.failures});
-      members.emplace_back("slow", std::uint64_t{turn.counts.slow});
-    }
+  if (turn.counts.requests != 0) {
+    members.emplace_back("requests", std::uint64_t{turn.counts.requests});
+    members.emplace_back("failures", std::uint64_t{turn.counts.failures});
+    members.emplace_back("slow", std::uint64_t{turn.counts.slow});
   }
   deps_.events.add(EventKind::Breaker, line, std::move(members));
   if (deps_.notice) deps_.notice(line);
+}
+
+void BreakerJournal::start() {
+  const bool has_any = std::ranges::any_of(deps_.services, [](const auto& service) {
+    const model::CircuitBreaker& breakers = service->breakers;
+    return !breakers.rule.depends_on.empty() ||
+           std::ranges::any_of(breakers.routes, [](const model::RouteBreaker& route) {
+             return !route.rule.depends_on.empty();
+           });
+  });
+  if (has_any) hold();
+}
+
+void BreakerJournal::hold() {
+  for (const auto& service : deps_.services) {
+    for (const model::Pool& pool : service->pools) {
+      hold(*service, pool, service->breakers.rule, pool.cell->breaker, "");
+      for (const model::RouteBreaker& route : service->breakers.routes) {
+        hold(*service, pool, route.rule, route.cell->breakers[core::index(pool.name)],
+             route.path_prefix);
+      }
+    }
+  }
+  deps_.loop.timers().arm(hold_timer_, deps_.loop.now() + core::limits::kBreakerHoldEvery);
+}
+
+/// A dependency is down when somebody says so and nobody says the opposite.
+void BreakerJournal::hold(const model::ServiceSettings& service, const model::Pool& pool,
+                          const model::BreakerRule& rule, policy::BreakerCell& cell,
+                          const std::string& route) {
+  const auto is_down = [&](const std::string& dependency) {
+    bool has_down = false;
+    for (const model::Endpoint& endpoint : pool.endpoints) {
+      const auto is_up = deps_.is_dependency_up(endpoint.id, dependency);
+      if (is_up.value_or(false)) return false;
+      has_down = has_down || is_up.has_value();
+    }
+    return has_down;
+  };
+  const auto down = std::ranges::find_if(rule.depends_on, is_down);
+  if (down == rule.depends_on.end()) return;
+  const auto turn = policy::hold_open(cell, deps_.loop.now(), rule.policy);
+  if (turn) tell(scope_of(service, pool.name, "", route), *turn, "opened: " + *down + " is down");
 }
 
 BreakerView BreakerJournal::view_of(const policy::BreakerCell& cell, const model::BreakerRule& rule,

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +27,13 @@ class BreakerJournal {
     net::Loop& loop;
     EventLog& events;
     std::function<void(const std::string&)> notice;  // one line for the log
+    /// As the endpoint says itself; nullopt: it does not speak of it.
+    std::function<std::optional<bool>(core::EndpointId, std::string_view)> is_dependency_up;
   };
   explicit BreakerJournal(Deps deps) : deps_(std::move(deps)) {}
 
+  /// From now on those are held open that depend on something which is down.
+  void start();
   void on_news(const model::BreakerNews& news);
 
   GuardView view(const model::ServiceSettings& service, const model::Pool& pool) const;
@@ -49,6 +54,10 @@ class BreakerJournal {
 
   BreakerView view_of(const policy::BreakerCell& cell, const model::BreakerRule& rule,
                       const Scope& scope) const;
+  void hold();
+  void hold(const model::ServiceSettings& service, const model::Pool& pool,
+            const model::BreakerRule& rule, policy::BreakerCell& cell, const std::string& route);
+  void tell(const Scope& scope, const policy::BreakerTurn& turn, const std::string& what);
   template <typename Visit>
   void for_each(Visit visit) const;
   static Scope scope_of(const model::ServiceSettings& service, core::PoolName pool,
@@ -56,6 +65,7 @@ class BreakerJournal {
 
   Deps deps_;
   std::map<Scope, Turns> turns_;
+  net::MemberTimer<BreakerJournal, &BreakerJournal::hold> hold_timer_{*this};
 };
 
 }  // namespace sluice::control

@@ -53,12 +53,20 @@ Controller::Controller(Deps deps, StartState start)
                .in_force = [this](core::ServiceId id, core::PoolName name) -> const model::Pool& {
                  return in_force(id)->pool(name);
                },
-               .notice = deps_.notice},
+               .notice = deps_.notice,
+               .recycle =
+                   [this](core::EndpointId endpoint) {
+                     for (model::WorkerPort* worker : deps_.workers) worker->recycle(endpoint);
+                   }},
               [this] { on_health_changed(); }),
       breakers_({.services = deps_.parts.services,
                  .loop = deps_.loop,
                  .events = reporter_.log(),
-                 .notice = deps_.notice}),
+                 .notice = deps_.notice,
+                 .is_dependency_up =
+                     [this](core::EndpointId endpoint, std::string_view name) {
+                       return health_.is_dependency_up(endpoint, name);
+                     }}),
       overload_({.loop = deps_.loop,
                  .workers = deps_.workers,
                  .cells = deps_.overload,
@@ -93,6 +101,7 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   shares_.start();
   reporter_.start();
   health_.start();
+  breakers_.start();
   overload_.start();
   tuner_.start();
 }

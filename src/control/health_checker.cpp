@@ -134,7 +134,7 @@ std::string_view cause_of(const policy::CheckResult& result) {
 }
 
 const policy::SelfReport::Dependency* find_dependency(
-    const std::optional<policy::SelfReport>& report, const std::string& name) {
+    const std::optional<policy::SelfReport>& report, std::string_view name) {
   if (!report) return nullptr;
   const auto found =
       std::ranges::find(report->dependencies, name, &policy::SelfReport::Dependency::name);
@@ -403,8 +403,19 @@ void HealthChecker::tell_report(Watched& endpoint, policy::CheckResult& result) 
     tell(endpoint, now.is_up ? "dependency_up" : "dependency_down",
          "says that its " + now.name + (now.is_up ? " is up" : " is down"),
          {{"dependency", now.name}});
+    if (!now.is_up) recycle_for(endpoint, now.name);
   }
   endpoint.report = std::move(result.report);
+}
+
+/// What the endpoint has opened to the dependency may hang, and what it does with it too.
+void HealthChecker::recycle_for(const Watched& endpoint, const std::string& dependency) {
+  const std::vector<std::string>& names = endpoint.policies.check.recycle_on;
+  if (std::ranges::find(names, dependency) == names.end()) return;
+  if (deps_.recycle) deps_.recycle(endpoint.endpoint.id);
+  tell(endpoint, "recycled", "gets fresh connections: it says that its " + dependency + " is down",
+       {{"dependency", dependency}});
+  call_hook(endpoint, "dependency", dependency + " is down");
 }
 
 void HealthChecker::call_hook(const Watched& endpoint, std::string_view cause,
@@ -441,6 +452,14 @@ void HealthChecker::tell(const Watched& endpoint, std::string_view state, const 
   std::ranges::move(more, std::back_inserter(members));
   deps_.events.add(EventKind::Endpoint, whole, std::move(members));
   if (deps_.notice) deps_.notice(whole);
+}
+
+std::optional<bool> HealthChecker::is_dependency_up(core::EndpointId id,
+                                                    std::string_view name) const {
+  const auto found = watched_.find(id);
+  if (found == watched_.end()) return std::nullopt;
+  const auto* const dependency = find_dependency(found->second->report, name);
+  return dependency == nullptr ? std::nullopt : std::optional(dependency->is_up);
 }
 
 std::optional<HealthView> HealthChecker::view(core::EndpointId id) const {

@@ -37,6 +37,8 @@ class HealthChecker {
     /// The pool as requests see it, with what operators have decided.
     std::function<const model::Pool&(core::ServiceId, core::PoolName)> in_force;
     std::function<void(const std::string&)> notice;  // one line for the log
+    /// No worker uses its kept connections again.
+    std::function<void(core::EndpointId)> recycle = {};
   };
   /// `on_changed` runs after an endpoint began or ceased to be usable.
   HealthChecker(Deps deps, std::function<void()> on_changed);
@@ -50,6 +52,8 @@ class HealthChecker {
   void follow();
   /// nullopt: nobody looks after its health.
   std::optional<HealthView> view(core::EndpointId id) const;
+  /// As it says itself; nullopt: it does not speak of it.
+  std::optional<bool> is_dependency_up(core::EndpointId id, std::string_view name) const;
   void write_metrics(metrics::Exposition& out) const;
 
  private:
@@ -82,6 +86,7 @@ class HealthChecker {
   void tell_turn(Watched& endpoint, policy::Health::State before,
                  const policy::CheckResult& result);
   void tell_report(Watched& endpoint, policy::CheckResult& result);
+  void recycle_for(const Watched& endpoint, const std::string& dependency);
   void call_hook(const Watched& endpoint, std::string_view cause, const std::string& why);
   void tell(const Watched& endpoint, std::string_view state, const std::string& line,
             std::vector<std::pair<std::string_view, EventValue>> more = {});

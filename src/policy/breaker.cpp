@@ -17,7 +17,7 @@ constexpr unsigned kGoodShift = kNumberShift + 14;
 constexpr unsigned kOutShift = kGoodShift + 6;
 constexpr unsigned kOpeningsShift = kOutShift + 6;
 constexpr unsigned kStateShift = kOpeningsShift + 4;
-static_assert(kStateShift + 2 == 64);
+static_assert(kStateShift == 62 && kNumberShift == 32, "as ticket_if_closed() knows them");
 constexpr std::uint16_t kNumberMask = (1U << 14U) - 1;
 constexpr std::uint8_t kOpeningsMost = (1U << 4U) - 1;
 static_assert(kBreakerProbesMost == (1U << 6U) - 1);
@@ -311,28 +311,32 @@ BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& poli
   }
 }
 
-std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcome outcome,
-                                 core::Instant now, const BreakerPolicy& policy) {
+std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
+                                     const BreakerPolicy& policy) {
   std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
-  Breaker before = Breaker::from_word(seen);
-  if (before.number != ticket.number) return std::nullopt;
-  const bool is_counted = before.state == State::Closed && outcome != Outcome::Abandoned;
-  if (is_counted) {
-    const std::int64_t second = second_of(now);
-    std::atomic<std::uint64_t>& slot = cell.seconds[slot_of(second)];
-    std::uint64_t old = slot.load(std::memory_order_relaxed);
-    while (!slot.compare_exchange_weak(old, BreakerSecond(old).after(second, outcome).word(),
-                                       std::memory_order_relaxed)) {
-    }
-  }
-  // Judged when something is bad: that spares ten loads where nothing is, and a rate that a success
-  // has brought over the minimum is judged with the next failure.
-  const bool may_open = is_counted && outcome != Outcome::Success;
-  if (before.state == State::Closed && !may_open) return std::nullopt;
-  const BreakerCounts counts =
-      may_open ? window_counts(cell, before, now, policy) : BreakerCounts{};
   while (true) {
-    before = Breaker::from_word(seen);
+    const Breaker before = Breaker::from_word(seen);
+    Breaker next = before;
+    if (before.state != State::Open) {
+      next = turned(before, State::Open, 0);
+      next.openings = 1;  // it is no failure of its probes
+    }
+    next.tick = tick_after(now, policy.open_for);
+    if (!cell.word.compare_exchange_weak(seen, next.word(), std::memory_order_relaxed)) continue;
+    if (before.state == State::Open) return std::nullopt;
+    return BreakerTurn{
+        .from = before.state, .to = State::Open, .counts = {}, .open_for = policy.open_for};
+  }
+}
+
+namespace {
+
+/// Where an outcome may turn it. `counts`: of the window, if it was closed.
+std::optional<BreakerTurn> advance(BreakerCell& cell, std::uint64_t seen, BreakerTicket ticket,
+                                   Outcome outcome, const BreakerCounts& counts, core::Instant now,
+                                   const BreakerPolicy& policy) {
+  while (true) {
+    const Breaker before = Breaker::from_word(seen);
     const Breaker after = after_outcome(before, ticket, outcome, counts, now, policy);
     if (after == before) return std::nullopt;
     if (!cell.word.compare_exchange_weak(seen, after.word(), std::memory_order_relaxed)) continue;
@@ -342,6 +346,40 @@ std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcom
                        .counts = counts,
                        .open_for = open_time(after, policy)};
   }
+}
+
+/// One more in its second.
+void count(BreakerCell& cell, Outcome outcome, core::Instant now) {
+  const std::int64_t second = second_of(now);
+  std::atomic<std::uint64_t>& slot = cell.seconds[slot_of(second)];
+  std::uint64_t old = slot.load(std::memory_order_relaxed);
+  // Of a success in a second that has begun only the requests change: nearly always.
+  const std::uint64_t age = age_of(second);
+  while (outcome == Outcome::Success && old >> kAgeShift == age && count_in(old, 2) < kCountMost) {
+    if (slot.compare_exchange_weak(old, old + (std::uint64_t{1} << 2 * kCountBits),
+                                   std::memory_order_relaxed))
+      return;
+  }
+  while (!slot.compare_exchange_weak(old, BreakerSecond(old).after(second, outcome).word(),
+                                     std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace
+
+std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcome outcome,
+                                 core::Instant now, const BreakerPolicy& policy) {
+  const std::uint64_t word = cell.word.load(std::memory_order_relaxed);
+  const auto closed = ticket_if_closed(word);
+  if (!closed) return advance(cell, word, ticket, outcome, {}, now, policy);
+  if (closed->number != ticket.number || outcome == Outcome::Abandoned) return std::nullopt;
+  count(cell, outcome, now);
+  // Judged when something is bad: that spares ten loads where nothing is, and a rate that a success
+  // has brought over the minimum is judged with the next failure.
+  if (outcome == Outcome::Success) [[likely]]
+    return std::nullopt;
+  const BreakerCounts counts = window_counts(cell, Breaker::from_word(word), now, policy);
+  return advance(cell, word, ticket, outcome, counts, now, policy);
 }
 
 }  // namespace sluice::policy

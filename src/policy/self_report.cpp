@@ -20,15 +20,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-bool is_name(std::string_view text) {
-  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
-  const auto may_follow = [&](char c) {
-    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  };
-  return !text.empty() && text.size() <= kNameMax && is_letter(text.front()) &&
-         std::ranges::all_of(text, may_follow);
-}
-
 std::optional<SelfReport::Word> parse_word(std::string_view text_of) {
   using Word = SelfReport::Word;
   for (const Word word : {Word::Ready, Word::Drain, Word::Down}) {
@@ -60,13 +51,22 @@ bool read_parameter(std::string_view parameter, SelfReport& report) {
   const bool is_known =
       std::ranges::find(report.dependencies, name, &SelfReport::Dependency::name) !=
       report.dependencies.end();
-  if (!is_name(name) || is_known || (value != "up" && value != "down")) return false;
+  if (!is_dependency_name(name) || is_known || (value != "up" && value != "down")) return false;
   if (report.dependencies.size() == core::limits::kDependenciesMax) return false;
   report.dependencies.push_back({std::string(name), value == "up"});
   return true;
 }
 
 }  // namespace
+
+bool is_dependency_name(std::string_view text) {
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto may_follow = [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= kNameMax && is_letter(text.front()) &&
+         std::ranges::all_of(text, may_follow);
+}
 
 std::string_view text(SelfReport::Word word) {
   switch (word) {

@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "sluice/core/ensure.hpp"
 #include "sluice/core/take_place.hpp"
 #include "sluice/model/snapshot.hpp"
 
@@ -27,6 +28,7 @@ class ConnectionPlace {
   /// False: one of the ceilings is reached, and nothing is taken.
   bool take(const model::Pool& pool, const model::Endpoint& endpoint,
             const model::CircuitBreaker& breakers) {
+    DEBUG_ENSURE(pool_ == nullptr, "one place for one connection");
     if (!core::take_place(pool.cell->connections, model::most(breakers.pool.connections)))
       return false;
     if (!core::take_place(endpoint.cell->connections, model::most(breakers.endpoint.connections))) {

@@ -110,7 +110,9 @@ Exchange::Next Exchange::admit() {
   if (const model::RateLimits* limits = settings().rate_limits.get()) {
     if (ask_limits(*limits) == Next::Answered) return Next::Answered;
   }
-  if (pass_breaker() == Next::Answered) return Next::Answered;
+  if ((settings().breakers.guards_pools() || settings().adaptive.is_on) &&
+      pass_breaker() == Next::Answered)
+    return Next::Answered;
   lease_.take(context_.leases, pool(), hold_->epoch, context_.worker, *this);
   is_admitted_ = true;
   metrics::ServiceCounters& counted = *counters_;
@@ -227,7 +229,7 @@ void Exchange::on_request_flushed() {
 void Exchange::on_upstream_drained() {
   if (!is_upload_paused_ || upstream_->queued() > core::limits::kLowWatermark) return;
   is_upload_paused_ = false;
-  if (answer_ == Answer::None) context_.loop.timers().disarm(response_timer_);
+  if (answer_ == Answer::None) upstream_->set_deadline(core::Instant::max());
   upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
@@ -254,7 +256,7 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   if (response.status >= 500) [[unlikely]] {
     if (begins_another_for(response.status)) return;
   }
-  tell_breakers(response.status);
+  if (pool_seat_.is_taken() || endpoint_seat_.is_taken()) tell_breakers(response.status);
   if (adaptive_ != nullptr) sample_latency(response.status);
   if (!head.upgrade.empty()) [[unlikely]]
     tunnel_place_ = {};  // it was not granted

@@ -79,6 +79,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void on_response_end(const http::HeaderBlock* trailers) override;
   void on_upstream_lost(UpstreamLoss loss, std::string_view reason) override;
   void on_upstream_drained() override;
+  void on_upstream_deadline() override;
 
   // ---- from drains ----
   bool is_tunnel() const override { return false; }
@@ -122,12 +123,19 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
 
   // Circuit breakers and ceilings
   std::optional<metrics::Refusal> enter_pool();
+  std::optional<metrics::Refusal> enter_opened(policy::BreakerCell& breaker,
+                                               const model::BreakerRule& rule,
+                                               const model::RouteBreaker* route);
+  void leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endpoint);
   void leave_pool();
   bool enter_endpoint(const model::Endpoint& endpoint);
   void leave_endpoint();
   void tell_breakers(std::uint16_t status);
   policy::Outcome outcome_under(const model::BreakerRule& rule, Heard heard) const;
-  const model::RouteBreaker* route_of_request() const;
+  const model::RouteBreaker* route_of_request() const {
+    return settings().breakers.routes.empty() ? nullptr : find_route();
+  }
+  const model::RouteBreaker* find_route() const;
   policy::BreakerCell& breaker_of(core::PoolName name) const;
   bool may_overflow_to_live() const;
   bool is_live_open_to_all() const;
@@ -135,7 +143,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool is_pool_full() const;
   void no_room(metrics::Refusal why);
   void answer_no_room(metrics::Refusal why);
-  void tell(const std::optional<policy::BreakerTurn>& turn, const model::Endpoint* endpoint) const;
+  void tell(const policy::BreakerTurn& turn, const model::Endpoint* endpoint) const;
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);
@@ -189,7 +197,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant response_end() const;
   policy::PaceRule upload_rule() const;
   void arm_upload_timer();
-  void on_response_timeout();
+  void on_backed_off();
   void on_download_timeout();
   void on_upload_timeout();
 
@@ -248,7 +256,6 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool is_admitted_ = false;       // counts in the pool, until it finishes
   std::uint8_t retries_ = 0;       // of the pool that it is in now ...
   std::uint8_t retries_of_all_ = 0;  // ... and with those of the pool that it was rescued from
-  bool is_backing_off_ = false;      // the response timer ends the pause
   std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
   std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
   std::atomic<std::uint32_t>* repeats_on_ = nullptr;  // the same on its endpoint, if that bounds it
@@ -278,7 +285,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant upload_deadline_{};    // moves with each byte of the body
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less
   std::size_t untaken_ = 0;            // by a slow client, at the last check
-  net::MemberTimer<Exchange, &Exchange::on_response_timeout> response_timer_{*this};
+  net::MemberTimer<Exchange, &Exchange::on_backed_off> back_off_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
 };
 

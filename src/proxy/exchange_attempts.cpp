@@ -180,7 +180,6 @@ void Exchange::leave_attempt(Failure failure) {
   is_upload_paused_ = false;
   connect_time_.reset();
   if (endpoint_ != nullptr) vacate();
-  context_.loop.timers().disarm(response_timer_);
   context_.loop.timers().disarm(upload_timer_);
   if (upload_ == Upload::Flowing) client_.open_upload(Flow::Pause);
 }
@@ -204,8 +203,7 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
   if (longest == core::Millis::zero() ||
       (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))
     return connect_to(*picked);
-  is_backing_off_ = true;
-  arm_until(response_timer_,
+  arm_until(back_off_timer_,
             context_.loop.now() + policy::back_off(longest, retries_ - 1U, context_.loop.rng()));
 }
 

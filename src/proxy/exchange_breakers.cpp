@@ -26,9 +26,10 @@ std::string_view words_of(Refusal why) {
 
 /// In admit(): no lease is held yet, so the other pool can be chosen under the same snapshot.
 Exchange::Next Exchange::pass_breaker() {
-  if (!settings().breakers.guards_pools() && !settings().adaptive.is_on) return Next::GoOn;
   auto refused = enter_pool();
-  if (refused && may_overflow_to_live()) {
+  if (!refused) [[likely]]
+    return Next::GoOn;
+  if (may_overflow_to_live()) {
     counters_->fallbacks.add();
     counters_->breaker_fallbacks.add();
     choice_.pool = service_->live;
@@ -54,10 +55,18 @@ std::optional<Refusal> Exchange::enter_pool() {
   }
   const model::RouteBreaker* const route = route_of_request();
   const model::BreakerRule& rule = route != nullptr ? route->rule : breakers.rule;
-  if (!rule.is_on) return std::nullopt;
-  const policy::BreakerEntry entry =
-      pool_seat_.take(breaker_of(choice_.pool), rule, route, context_.loop.now());
-  tell(entry.turn, nullptr);
+  policy::BreakerCell& breaker =
+      route != nullptr ? route->cell->breakers[core::index(choice_.pool)] : cell.breaker;
+  if (!rule.is_on || pool_seat_.take_closed(breaker, rule, route)) [[likely]]
+    return std::nullopt;
+  return enter_opened(breaker, rule, route);
+}
+
+std::optional<Refusal> Exchange::enter_opened(policy::BreakerCell& breaker,
+                                              const model::BreakerRule& rule,
+                                              const model::RouteBreaker* route) {
+  const policy::BreakerEntry entry = pool_seat_.take(breaker, rule, route, context_.loop.now());
+  if (entry.turn) tell(*entry.turn, nullptr);
   was_probe_ |= entry.admission.is_probe;
   if (entry.admission.admit) return std::nullopt;
   give_back(requests_in_);
@@ -70,10 +79,7 @@ std::optional<Refusal> Exchange::enter_pool() {
 /// Once for each pool that a request was admitted to; its outcome is that of its last attempt
 /// there.
 void Exchange::leave_pool() {
-  if (pool_seat_.is_taken()) {
-    tell(pool_seat_.leave(outcome_under(pool_seat_.rule(), Heard::Nothing), context_.loop.now()),
-         nullptr);
-  }
+  if (pool_seat_.is_taken()) leave(pool_seat_, Heard::Nothing, nullptr);
   give_back(requests_in_);
   leave_adaptive();
 }
@@ -113,9 +119,10 @@ bool Exchange::enter_endpoint(const model::Endpoint& endpoint) {
   }
   if (core::take_place(cell.in_flight, model::most(breakers.endpoint.requests))) {
     if (!breakers.endpoint_rule.is_on || ignores_breakers_) return true;
+    if (endpoint_seat_.take_closed(cell.breaker, breakers.endpoint_rule, nullptr)) return true;
     const policy::BreakerEntry entry =
         endpoint_seat_.take(cell.breaker, breakers.endpoint_rule, nullptr, context_.loop.now());
-    tell(entry.turn, &endpoint);
+    if (entry.turn) tell(*entry.turn, &endpoint);
     was_probe_ |= entry.admission.is_probe;
     if (entry.admission.admit) return true;
     cell.in_flight.fetch_sub(1, std::memory_order_relaxed);
@@ -125,11 +132,7 @@ bool Exchange::enter_endpoint(const model::Endpoint& endpoint) {
 }
 
 void Exchange::leave_endpoint() {
-  if (endpoint_seat_.is_taken()) {
-    tell(endpoint_seat_.leave(outcome_under(endpoint_seat_.rule(), Heard::Nothing),
-                              context_.loop.now()),
-         endpoint_);
-  }
+  if (endpoint_seat_.is_taken()) leave(endpoint_seat_, Heard::Nothing, endpoint_);
   give_back(repeats_on_);
 }
 
@@ -137,11 +140,14 @@ void Exchange::leave_endpoint() {
 /// not heard of has failed.
 void Exchange::tell_breakers(std::uint16_t status) {
   if (status >= 500) has_attempt_failed_ = true;
-  const core::Instant now = context_.loop.now();
-  if (pool_seat_.is_taken())
-    tell(pool_seat_.leave(outcome_under(pool_seat_.rule(), Heard::Answer), now), nullptr);
-  if (endpoint_seat_.is_taken())
-    tell(endpoint_seat_.leave(outcome_under(endpoint_seat_.rule(), Heard::Answer), now), endpoint_);
+  if (pool_seat_.is_taken()) leave(pool_seat_, Heard::Answer, nullptr);
+  if (endpoint_seat_.is_taken()) leave(endpoint_seat_, Heard::Answer, endpoint_);
+}
+
+void Exchange::leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endpoint) {
+  const auto turn = seat.leave(outcome_under(seat.rule(), heard), context_.loop.now());
+  if (turn) [[unlikely]]
+    tell(*turn, endpoint);
 }
 
 /// Of the attempt that runs, or was the last one. What a client would not wait for was slow, once
@@ -155,14 +161,12 @@ Outcome Exchange::outcome_under(const model::BreakerRule& rule, Heard heard) con
   return heard == Heard::Answer ? Outcome::Success : Outcome::Abandoned;
 }
 
-const model::RouteBreaker* Exchange::route_of_request() const {
-  const model::CircuitBreaker& breakers = settings().breakers;
-  if (breakers.routes.empty()) return nullptr;
+const model::RouteBreaker* Exchange::find_route() const {
   thread_local std::array<char, core::limits::kRequestHeadMax> scratch;
   std::string_view path;
   const auto refusal = http::normalize_path(head.path, scratch, path);
   ENSURE(!refusal, "the path of a request that has a service has a normal form");
-  return breakers.route_of(path);
+  return settings().breakers.route_of(path);
 }
 
 policy::BreakerCell& Exchange::breaker_of(core::PoolName name) const {
@@ -200,9 +204,10 @@ bool Exchange::has_room(const model::Endpoint& endpoint) const {
   if (!is_below(cell.in_flight, breakers.endpoint.requests)) return false;
   if (retries_ > 0 && !is_below(cell.repeating, breakers.endpoint.retries)) return false;
   if (!breakers.endpoint_rule.is_on || ignores_breakers_) return true;
+  if (policy::ticket_if_closed(cell.breaker.word.load(std::memory_order_relaxed))) return true;
   const policy::BreakerLook look =
       policy::look(endpoint.cell->breaker, context_.loop.now(), breakers.endpoint_rule.policy);
-  tell(look.turn, &endpoint);
+  if (look.turn) tell(*look.turn, &endpoint);
   return look.admits;
 }
 
@@ -228,15 +233,14 @@ void Exchange::answer_no_room(Refusal why) {
   answer(503, words_of(why), why);
 }
 
-void Exchange::tell(const std::optional<policy::BreakerTurn>& turn,
-                    const model::Endpoint* endpoint) const {
-  if (!turn || !context_.on_breaker) return;
+void Exchange::tell(const policy::BreakerTurn& turn, const model::Endpoint* endpoint) const {
+  if (!context_.on_breaker) return;
   const model::RouteBreaker* const route = endpoint == nullptr ? pool_seat_.route() : nullptr;
   context_.on_breaker({.service = settings().id,
                        .pool = choice_.pool,
                        .endpoint = endpoint != nullptr ? endpoint->text : std::string(),
                        .route = route != nullptr ? route->path_prefix : std::string(),
-                       .turn = *turn});
+                       .turn = turn});
 }
 
 }  // namespace sluice::proxy

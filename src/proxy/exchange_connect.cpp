@@ -49,7 +49,7 @@ bool Exchange::occupy(std::size_t index) {
 }
 
 void Exchange::vacate() {
-  leave_endpoint();
+  if (endpoint_seat_.is_taken() || repeats_on_ != nullptr) leave_endpoint();
   endpoint_->cell->in_flight.fetch_sub(1, std::memory_order_relaxed);
   endpoint_ = nullptr;
 }
@@ -57,6 +57,7 @@ void Exchange::vacate() {
 void Exchange::on_connect_failed(net::ConnectError error) {
   const EventScope scope(context_.gather);
   end_connecting();
+  connection_place_.give_back();
   if (error == net::ConnectError::LocalResources) return make_room_or_refuse();
   error_ = net::text(error);
   note_failure(policy::FailureKind::Connect);

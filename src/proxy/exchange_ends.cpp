@@ -93,6 +93,7 @@ void Exchange::drop_upstream() {
   if (connecting_ != nullptr) {
     connecting_->cancel();
     end_connecting();
+    connection_place_.give_back();
   }
   if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->abort();
 }
@@ -100,13 +101,13 @@ void Exchange::drop_upstream() {
 void Exchange::finish(std::uint16_t status) {
   DEBUG_ENSURE(state_ != State::Finished, "an exchange ends once");
   state_ = State::Finished;
-  context_.loop.timers().disarm(response_timer_);
+  context_.loop.timers().disarm(back_off_timer_);
   context_.loop.timers().disarm(upload_timer_);
   count(status);
   if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {
     context_.metrics.log_lines_dropped.add();
   }
-  if (service_ != nullptr) leave_pool();
+  if (pool_seat_.is_taken() || requests_in_ != nullptr || adaptive_ != nullptr) leave_pool();
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   admission_.end();

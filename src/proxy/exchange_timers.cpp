@@ -34,13 +34,12 @@ void Exchange::await_response() {
   const core::Millis one_try = settings().repeats.retry.per_try_timeout;
   const bool is_one_of_more = one_try > core::Millis::zero() && !is_last_attempt();
   response_deadline_ = after(whole);
-  arm_until(response_timer_,
-            is_one_of_more ? std::min(after(one_try), response_deadline_) : response_deadline_);
+  upstream_->set_deadline(is_one_of_more ? std::min(after(one_try), response_deadline_)
+                                         : response_deadline_);
 }
 
 void Exchange::await_response_body() {
-  arm_until(response_timer_,
-            std::min(after(settings().timeouts.response_body_idle), response_end()));
+  upstream_->set_deadline(std::min(after(settings().timeouts.response_body_idle), response_end()));
 }
 
 core::Instant Exchange::response_end() const {
@@ -63,15 +62,19 @@ void Exchange::arm_upload_timer() {
                                     has_end ? started_ + timeouts.request_body : kNever));
 }
 
-void Exchange::on_response_timeout() {
+void Exchange::on_backed_off() {
   const EventScope scope(context_.gather);
-  if (std::exchange(is_backing_off_, false)) return connect();
+  connect();
+}
+
+void Exchange::on_upstream_deadline() {
+  const EventScope scope(context_.gather);
   if (answer_ == Answer::None) {
     constexpr std::string_view kWhy = "the endpoint did not answer in time";
     if (try_again(policy::Failure::TimedOut, kWhy)) return;
     // The time of one try is up, and nothing can follow it after all.
     if (context_.loop.now() < response_deadline_)
-      return arm_until(response_timer_, response_deadline_);
+      return upstream_->set_deadline(response_deadline_);
     count_failed_attempt(policy::Failure::TimedOut);
     return answer(504, kWhy, Refusal::EndpointTimeout);
   }
@@ -87,7 +90,7 @@ void Exchange::on_download_timeout() {
   const core::Nanos bought =
       policy::time_bought(download_rule(), before - std::min(before, untaken_));
   if (bought == core::Nanos::zero()) return break_answer("the client stopped reading");
-  arm_until(response_timer_, std::min(context_.loop.now() + bought, response_end()));
+  upstream_->set_deadline(std::min(context_.loop.now() + bought, response_end()));
 }
 
 void Exchange::on_upload_timeout() {

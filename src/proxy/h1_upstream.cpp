@@ -13,12 +13,14 @@ H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstream
       transport_(&transport),
       siblings_(siblings),
       place_(std::move(place)),
+      era_(siblings.era),
       idle_timeout_(idle_timeout) {
   transport_->set_events(*this);
 }
 
 void H1Upstream::attach(UpstreamEvents& events) {
   events_ = &events;
+  deadline_ = core::Instant::max();
   ++exchanges_;
   attached_in_ = context_.loop.turns();
   state_ = State::AwaitHead;
@@ -256,8 +258,9 @@ void H1Upstream::lose(UpstreamLoss loss, std::string_view reason) {
 // ---- end of an exchange ----
 
 bool H1Upstream::is_reusable() const {
-  return state_ == State::Ended && may_keep_alive_ && request_ended_ && !has_surplus_ &&
-         transport_->queued() == 0 && !context_.is_stopping && idle_timeout_ > core::Millis::zero();
+  return state_ == State::Ended && era_ == siblings_.era && may_keep_alive_ && request_ended_ &&
+         !has_surplus_ && transport_->queued() == 0 && !context_.is_stopping &&
+         idle_timeout_ > core::Millis::zero();
 }
 
 void H1Upstream::release() {
@@ -301,10 +304,21 @@ void H1Upstream::close() {
   context_.loop.retire(*this);
 }
 
-/// While the connection works the timer stays armed: moving a deadline is a store, unlinking is
-/// not.
-void H1Upstream::on_idle_timeout() {
-  if (state_ == State::Idle && context_.loop.now() >= idle_until_) close_idle();
+/// One timer for idle times and deadlines, armed from the first of them on: moving one later is a
+/// store, linking and unlinking are not.
+void H1Upstream::set_deadline(core::Instant deadline) {
+  deadline_ = deadline;
+  if (deadline != core::Instant::max()) context_.loop.timers().arm(timer_, deadline);
+}
+
+void H1Upstream::on_timer() {
+  const core::Instant now = context_.loop.now();
+  if (state_ == State::Idle) {
+    if (now >= idle_until_) close_idle();
+  } else if (now >= deadline_ && events_ != nullptr) {
+    deadline_ = core::Instant::max();
+    events_->on_upstream_deadline();
+  }
 }
 
 void H1Upstream::reap() {

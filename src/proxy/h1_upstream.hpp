@@ -22,6 +22,7 @@ struct IdleUpstreams {
   core::IntrusiveList<H1Upstream, IdleUpstreamTag> connections;  // most recent first
   std::size_t count = 0;                                         // of them
   std::size_t all = 0;                                           // with those that work
+  std::uint32_t era = 0;  // grows when those that are there shall not be used again
 };
 
 /// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by
@@ -54,6 +55,7 @@ class H1Upstream final : public UpstreamStream,
   void send_body(std::string_view bytes) override;
   void finish(const http::HeaderBlock* trailers) override;
   void pause_response(Flow flow) override;
+  void set_deadline(core::Instant deadline) override;
   std::size_t queued() const override { return transport_->queued(); }
   bool was_reused() const override { return exchanges_ > 1; }
   bool response_began() const override { return response_began_; }
@@ -83,6 +85,7 @@ class H1Upstream final : public UpstreamStream,
     void on_upstream_lost(UpstreamLoss, std::string_view) override {}
     void on_response_flushed() override {}
     void on_upstream_drained() override {}
+    void on_upstream_deadline() override {}
 
    private:
     H1Upstream& owner_;
@@ -99,17 +102,19 @@ class H1Upstream final : public UpstreamStream,
   void lose(UpstreamLoss loss, std::string_view reason);
   bool is_reusable() const;
   void close();
-  void on_idle_timeout();
+  void on_timer();
 
   Context& context_;
   net::Transport* transport_;         // nullptr once given away or closed
   UpstreamEvents* events_ = nullptr;  // nullptr: no exchange
   Discarding discarding_{*this};
   IdleUpstreams& siblings_;
-  ConnectionPlace place_;  // until it is closed or given away
+  ConnectionPlace place_;    // until it is closed or given away
+  const std::uint32_t era_;  // of its siblings when it was opened
   core::Millis idle_timeout_;
   core::Instant idle_until_{};
-  net::MemberTimer<H1Upstream, &H1Upstream::on_idle_timeout> timer_{*this};
+  core::Instant deadline_ = core::Instant::max();  // of the exchange
+  net::MemberTimer<H1Upstream, &H1Upstream::on_timer> timer_{*this};
 
   // Of the exchange that it works for:
   State state_ = State::Idle;

@@ -38,6 +38,13 @@ void UpstreamPool::close_idle() {
   }
 }
 
+void UpstreamPool::recycle(core::EndpointId endpoint) {
+  const auto found = endpoints_.find(endpoint);
+  if (found == endpoints_.end()) return;
+  ++found->second.era;
+  while (H1Upstream* connection = found->second.connections.front()) connection->close_idle();
+}
+
 void UpstreamPool::find_older(IdleUpstreams& idle, H1Upstream*& oldest) {
   H1Upstream* const last = idle.connections.back();
   if (last == nullptr) return;

@@ -24,6 +24,8 @@ class UpstreamPool {
   H1Upstream& adopt(net::Transport& transport, core::EndpointId endpoint, core::Millis idle_timeout,
                     ConnectionPlace place);
   void close_idle();
+  /// Closes the idle ones to it; those that work are not kept.
+  void recycle(core::EndpointId endpoint);
   /// The one that will idle out first, to whatever endpoint. False: none is idle. O(endpoints): for
   /// when descriptors have run out.
   bool close_oldest_idle();

@@ -37,6 +37,8 @@ class UpstreamEvents {
   virtual void on_response_flushed() = 0;
   /// Queued request bytes fell to the low watermark.
   virtual void on_upstream_drained() = 0;
+  /// That of set_deadline() has come.
+  virtual void on_upstream_deadline() = 0;
 
  protected:
   ~UpstreamEvents() = default;
@@ -51,6 +53,9 @@ class UpstreamStream {
   virtual void send_body(std::string_view bytes) = 0;
   virtual void finish(const http::HeaderBlock* trailers) = 0;
   virtual void pause_response(Flow flow) = 0;
+  /// When on_upstream_deadline() comes, once; a later call moves it. Instant::max(): never, as at
+  /// the beginning of each exchange.
+  virtual void set_deadline(core::Instant deadline) = 0;
   virtual std::size_t queued() const = 0;
   virtual bool was_reused() const = 0;
   /// Any byte of an answer has arrived.

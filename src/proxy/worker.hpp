@@ -51,6 +51,7 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
 
   // What control asks, by message:
   void adopt() { slot_.refresh(); }
+  void recycle(core::EndpointId endpoint) { upstreams_.recycle(endpoint); }
   model::LeaseReport count_leases(const model::LeaseQuery& query);
   model::CutReport cut_leases(const model::CutOrder& order);
   /// Closes connections that have been idle for kIdleEvictionAge, at most kIdleLetGoMax.

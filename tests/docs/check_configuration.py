@@ -64,7 +64,7 @@ def sample(path, key):
         "map": lambda: minimal(path_of(path, key)), "number": lambda: least, "duration": lambda: f"{least}ms",
         "size": lambda: f"{least}B", "data_rate": lambda: f"{least}B/s", "percent": lambda: "1%", "word": lambda: key["words"][0], "text": lambda: "x",
         "name": lambda: "listener-1", "token": lambda: "X-A", "query_name": lambda: "q", "host": lambda: "a.example",
-        "path": lambda: "/a", "target": lambda: "/a?b=c", "statuses": lambda: "200-299", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
+        "path": lambda: "/a", "target": lambda: "/a?b=c", "statuses": lambda: "200-299", "dependency": lambda: "database", "mode": lambda: "0600", "address": lambda: "127.0.0.1:0", "network": lambda: "10.0.0.0/8",
         "address_or_path": lambda: "127.0.0.1:0", "endpoint": lambda: "127.0.0.1:9001",
         "pool_map": lambda: {"a": "blue"}, "rate": lambda: "5/min", "nothing": lambda: None,
     }[key["form"]]()
@@ -179,6 +179,7 @@ BAD = {
     "host": ["*", "a:80", "http://a", "a..b", "-a", "a.*.b", "ä", "", "a" * 64, None],
     "path": ["app", "//", "/a//b", "/a/../b", "/.", "/a?b", "/a b", "/%zz", "", None],
     "target": ["a", "a?b", "/a b", "/a#b", "/ä", "", 1, None], "statuses": ["2xx", "199", "600", "200-600", "200-", "-299", "200 - 299", 199, 600, "", None],
+    "dependency": ["Database", "1db", "a b", "a" * 33, "", 1, None],
     "mode": ["rw", "1777", "0888", "77", "00660", None],
     "address_or_path": ["8080", 8080, "localhost:80", "::1:80", "[::1]", "127.0.0.1", "unix:x", "unix:", "/x", "127.0.0.1:x", "", None],
     "endpoint": ["8080", 8080, "app", "app:", "app:x", "-app:80", "a..b:80", "10.0.0.256.:80", "app.1:80", "0x7f000001:80", "a" * 64 + ":80", "::1:80",

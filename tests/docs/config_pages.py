@@ -82,6 +82,7 @@ DEFINITIONS = {
     "target": {"type": "string", "maxLength": 1024, "pattern": r"^/[!-\"$-~]*$"},
     "statuses": {"description": "a status, or a range of them", "type": ["string", "integer"], "minimum": 200, "maximum": 599,
                  "pattern": r"^[2-5][0-9]{2}(-[2-5][0-9]{2})?$"},
+    "dependency": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
     "mode": {"description": "octal permissions; in quotes, else YAML may take them for a decimal number",
              "type": ["string", "integer"], "pattern": "^0?[0-7]{3}$", "minimum": 0, "maximum": 777},
     "address": {"description": "IP and port; IPv6 in brackets and quotes", "type": "string",
@@ -95,7 +96,7 @@ DEFINITIONS = {
                           {"description": "unix: without quotes, which YAML reads as a map", "type": "object",
                            "properties": {"unix": {"type": "null"}}, "required": ["unix"], "additionalProperties": False}]},
 }
-UNIQUE = ("word", "name", "token", "host", "address", "address_or_path", "endpoint", "map")  # lists that refuse the same item twice; of maps: identity and names
+UNIQUE = ("word", "name", "token", "host", "address", "address_or_path", "endpoint", "map", "dependency")  # lists that refuse the same item twice; of maps: identity and names
 
 
 MAY_REPEAT = ("pins",)  # told apart by more than their text: the parser says which one no request can reach

@@ -51,6 +51,8 @@ std::string_view text(config::Form form) {
       return "path";
     case Form::Target:
       return "target";
+    case Form::Dependency:
+      return "dependency";
     case Form::Statuses:
       return "statuses";
     case Form::Mode:

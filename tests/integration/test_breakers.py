@@ -249,7 +249,7 @@ class Breakers(SluiceTest):
 
     def test_an_endpoint_has_its_own_breaker(self):
         second = Switchable(self, b"blue2")
-        rule = {"endpoint": {**RULE, "open_for": "30s"}}
+        rule = {"endpoint": {**RULE, "min_requests": 4, "open_for": "30s"}}
         proxy = self.sluice([service([self.blue.address, second.address], [self.green.address], circuit_breaker=rule, retry={"attempts": 0})])
         self.blue.status = b"500 No"
 
@@ -282,6 +282,37 @@ class Breakers(SluiceTest):
         for client in clients:
             self.assertEqual(client.answer()[0].status, 200)
             client.close()
+
+    def test_a_route_depends_on_what_the_endpoints_say(self):
+        words = {"blue": b"ready; database=up", "green": b"ready; database=up"}
+        opened = {"green": 0}
+
+        def origin(name):
+            def script(peer):
+                if name == "green":
+                    opened["green"] += 1
+                while True:
+                    head = peer.head()
+                    is_check = head.line.split()[1] == "/healthz"
+                    peer.send(plain_answer(name.encode(), b"Sluice-Health: " + words[name] + b"\r\n" if is_check else b""))
+
+            return self.scripted(script)
+
+        rule = {"depends_on": ["database"], "open_for": "1s"}
+        proxy = self.sluice([service([origin("blue").address], [origin("green").address], routes=[{"path_prefix": "/orders", "circuit_breaker": rule}],
+                                     health_check={"interval": "100ms", "fast_interval": "100ms", "recycle_on": ["database"]})])
+        proxy.split("100%")
+        with proxy.client() as client:
+            get = lambda path: client.get(path, fields=["X-User-Id: u"])[1]
+            self.assertEqual(get("/orders/1"), b"green")
+            words["green"] = b"ready; database=down"
+            wait_until(lambda: get("/orders/1") == b"blue", "the route is held open on green")
+            self.assertEqual(get("/news"), b"green", "only what depends on it")
+            self.assertIn("shop: breaker of green /orders opened: database is down", "\n".join(self.events(proxy)))
+            wait_until(lambda: "gets fresh connections: it says that its database is down" in proxy.errors(), "they are recycled")
+            words["green"] = b"ready; database=up"
+            wait_until(lambda: get("/orders/1") == b"green", "it comes back by itself")
+            wait_until(lambda: proxy.status("shop")["routes"][0]["breakers"]["green"]["state"] == "closed" or get("/orders/1") is None, "and closes")
 
     def test_off_is_off(self):
         proxy = self.sluice([service([self.blue.address], [self.green.address], circuit_breaker="off", retry={"attempts": 0})])

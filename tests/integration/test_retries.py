@@ -4,10 +4,11 @@ import collections
 import os
 import re
 import signal
+import socket
 import threading
 import unittest
 
-from harness import PATIENCE, ROOT, Sluice, SluiceTest, plain_answer, scaled, service, wait_until
+from harness import PATIENCE, ROOT, Sluice, SluiceTest, page_of, plain_answer, sample, scaled, service, wait_until
 
 CLIENTS = 8
 REQUESTS = scaled(300, 80, 40)  # of each client
@@ -86,6 +87,74 @@ class Failures(SluiceTest):
             os.kill(origin.process.pid, signal.SIGKILL)
         self.assertEqual(crowd.join(), {200: CLIENTS * REQUESTS})
         proxy.wait_log(lambda line: line["reason"] in ("fallback", "rescue"), "the live pool took over")
+
+    def sick_and_well(self, sick, **over):
+        """Two endpoints: one that does to a request what `sick(peer, number)` does, and one that is well."""
+        numbers = iter(range(1, 1 << 30))
+        lock = threading.Lock()
+
+        def script(peer):
+            while True:
+                peer.head()
+                with lock:
+                    number = next(numbers)
+                if sick(peer, number):
+                    return
+                peer.send(plain_answer(b"sick"))
+
+        origin = self.scripted(script)
+        well = self.origin("blue")
+        retry = {"budget": "100%", **over.pop("retry", {})}
+        return self.sluice([service([origin.address, well.address], [well.address], retry=retry, **over)])
+
+    def assert_nobody_noticed(self, proxy, failure):
+        """Every request 200, each attempt that failed repeated once, and told in the log and in the metrics."""
+        self.assertEqual(Crowd(proxy).join(), {200: CLIENTS * REQUESTS})
+        wait_until(lambda: len(proxy.log_lines()) == CLIENTS * REQUESTS, "all lines are written")
+        repeated = sum(line["retries"] for line in proxy.log_lines())
+        page = page_of(proxy)
+        failed = sample(page, "sluice_attempt_failures_total", service="shop", pool="blue", failure=failure)
+        self.assertEqual(repeated, sample(page, "sluice_retries_total", service="shop"))
+        self.assertEqual(failed, repeated)
+        self.assertGreater(failed, 0)
+
+    def test_one_endpoint_of_two_resets_and_nobody_notices(self):
+        self.assert_nobody_noticed(self.sick_and_well(lambda peer, _: peer.reset() or True), "reset_before_response")
+
+    def test_one_endpoint_of_two_answers_500_for_30_percent_and_nobody_notices(self):
+        def sick(peer, number):
+            if number % 10 < 3:
+                peer.send(plain_answer(b"no", status=b"500 No"))
+                # The next request on this connection is read by the loop around.
+                return self.answer_on(peer)
+
+        proxy = self.sick_and_well(sick, retry={"when": ["connect_failure", "reset_before_response", "500"]})
+        self.assert_nobody_noticed(proxy, "500")
+
+    @staticmethod
+    def answer_on(peer):
+        """Behind a 500 the connection goes on; what comes next on it is well."""
+        while True:
+            peer.head()
+            peer.send(plain_answer(b"sick"))
+
+    def test_one_endpoint_of_two_is_slow_and_nobody_notices(self):
+        def sick(peer, number):
+            if number % 20:
+                return None
+            peer.rest()  # says nothing until the proxy gives up
+            return True
+
+        proxy = self.sick_and_well(sick, retry={"per_try_timeout": "200ms"})
+        self.assert_nobody_noticed(proxy, "timeout")
+
+    def test_one_endpoint_of_two_refuses_and_nobody_notices(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            closed = "127.0.0.1:%d" % server.getsockname()[1]
+        proxy = self.sluice([service([closed, self.origin("blue").address], [closed])])
+        self.assertEqual(Crowd(proxy).join(), {200: CLIENTS * REQUESTS})
+        page = page_of(proxy)
+        self.assertGreater(sample(page, "sluice_attempt_failures_total", service="shop", pool="blue", failure="connect_failure"), 0)
 
     def test_what_is_not_safe_is_asked_once_and_told(self):
         """An endpoint that takes each third request and dies of it: a POST reaches no other one."""

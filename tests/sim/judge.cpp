@@ -316,14 +316,23 @@ class Judge {
     find(entry, "nothing went wrong, and the proxy answers itself");
   }
 
-  /// Of tunnels, or of requests that wait for a connection: 503 on purpose.
+  /// Of tunnels, of a ceiling or of a breaker: 503 on purpose.
   bool is_beyond_limit(const LogLine& line) {
-    const bool has_pending_limit = world_.control().settings().breakers.pool.pending != 0;
+    const model::CircuitBreaker& breakers = world_.control().settings().breakers;
+    const auto is_said = [&line](bool has_bound, std::string_view words) {
+      return has_bound && line.error == words;
+    };
     return line.status == 503 &&
-           ((world_.tunnel_limit() != nullptr &&
-             line.error == "there are as many tunnels as there may be") ||
-            (has_pending_limit &&
-             line.error == "as many requests wait for a connection to this pool as may"));
+           (is_said(world_.tunnel_limit() != nullptr,
+                    "there are as many tunnels as there may be") ||
+            is_said(breakers.pool.pending != 0,
+                    "as many requests wait for a connection to this pool as may") ||
+            is_said(breakers.pool.connections + breakers.endpoint.connections != 0,
+                    "there are as many connections as there may be") ||
+            is_said(breakers.pool.requests + breakers.endpoint.requests != 0,
+                    "as many requests are in flight as may be") ||
+            is_said(breakers.rule.is_on || !breakers.routes.empty(),
+                    "too many requests have failed lately: the circuit breaker is open"));
   }
 
   /// An origin that ends its connection right behind a whole answer, without a word in it, takes
@@ -396,6 +405,11 @@ class Judge {
         find(std::to_string(left) + " requests are left waiting for a connection");
       if (const auto left = cell.repeating.load() + cell.rescuing.load(); left != 0)
         find(std::to_string(left) + " requests are left counted as repeated or rescued");
+      if (const auto left = cell.requests.load(); left != 0)
+        find(std::to_string(left) + " requests are left under a ceiling");
+      if (const auto left = cell.connections.load(); left != 0)
+        find(std::to_string(left) + " connections are left counted");
+      judge_peaks(pool);
     }
     judge_tunnel_limit();
     if (world_.is_stopping() && world_.workers_reported_empty() != world_.workers())
@@ -407,6 +421,24 @@ class Judge {
       find("the metrics count " + std::to_string(counted) + " requests, the log has " +
            std::to_string(world_.ledger().lines));
     }
+  }
+
+  /// Never more in flight than the ceiling, never more probes than the cap; and no probe is owed.
+  void judge_peaks(core::PoolName pool) {
+    const model::CircuitBreaker& breakers = world_.control().settings().breakers;
+    const SimWorld::GuardPeaks& peaks = world_.peaks(pool);
+    const auto expect_below = [&](std::uint32_t peak, std::uint32_t most, const char* what) {
+      if (peak > most)
+        find(std::to_string(peak) + " " + what + ", of at most " + std::to_string(most));
+    };
+    expect_below(peaks.requests, model::most(breakers.pool.requests), "requests were in flight");
+    expect_below(peaks.connections, model::most(breakers.pool.connections),
+                 "connections were open");
+    if (!breakers.rule.is_on) return;
+    expect_below(peaks.probes, breakers.rule.policy.half_open_probes, "probes were out");
+    const auto breaker =
+        policy::Breaker::from_word(world_.control().pool_cell(pool).breaker.word.load());
+    if (breaker.probes_out != 0) find("a breaker is left with probes that are out");
   }
 
   /// All places are free again, and no more than there were.
@@ -470,7 +502,10 @@ class Judge {
     for (const auto& source : counters.identities) identities += source.read();
     const std::uint64_t refused =
         counters.refusals[static_cast<std::size_t>(metrics::Refusal::TunnelLimit)].read();
-    if (choices + refused != identities + counters.fallbacks.read() + counters.rescues.read()) {
+    const std::uint64_t moves = counters.fallbacks.read() + counters.rescues.read();
+    // A breaker or a ceiling may turn a request away before its choice counts, or after.
+    const bool is_exact = !world_.control().settings().breakers.guards_pools();
+    if (is_exact ? choices + refused != identities + moves : choices > identities + moves) {
       find(who + "the metrics count " + std::to_string(identities) + " identities and " +
            std::to_string(choices) + " choices");
     }

@@ -182,6 +182,39 @@ void RandomRun::draw_limits(WorldOptions& options) const {
   if (one_in_ten()) options.tunnels_max = 1 + rng.below(2);
   if (one_in_ten()) options.service.breakers.pool.pending = 1 + rng.below(3);
   if (one_in_ten()) options.service.requests_per_connection = 1 + rng.below(3);
+  draw_breakers(options.service.breakers);
+}
+
+/// Likewise.
+void RandomRun::draw_breakers(model::CircuitBreaker& breakers) const {
+  core::Rng rng(seed_ * 0x9E3779B9U + 19);
+  const auto one_in = [&rng](std::uint32_t count) { return rng.below(count) == 0; };
+  if (!one_in(3)) return;
+  if (one_in(3)) breakers.pool.connections = 1 + rng.below(4);
+  if (one_in(3)) breakers.pool.requests = 1 + rng.below(4);
+  if (one_in(3)) breakers.pool.retries = 1;
+  if (one_in(3)) breakers.endpoint.requests = 1 + rng.below(3);
+  if (one_in(4)) breakers.endpoint.connections = 1 + rng.below(3);
+  if (one_in(4)) breakers.endpoint.retries = 1;
+  if (one_in(3)) breakers.fallback = model::BreakerFallback::Fail;
+  const auto draw_rule = [&](model::BreakerRule& rule) {
+    rule = {};
+    rule.policy.min_requests = 1 + rng.below(4);
+    rule.policy.window_seconds = 1 + rng.below(10);
+    rule.policy.open_for = std::chrono::seconds(1 + rng.below(3));
+    rule.policy.half_open_probes = 1 + rng.below(3);
+    rule.policy.probe_time = std::chrono::seconds(1 + rng.below(40));
+    rule.slow_call = core::Millis(1 + rng.below(2000));
+  };
+  if (!one_in(3)) draw_rule(breakers.rule);
+  if (one_in(2)) draw_rule(breakers.endpoint_rule);
+  if (one_in(3)) {
+    model::RouteBreaker route;
+    route.path_prefix = "/r";
+    draw_rule(route.rule);
+    route.cell = std::make_shared<model::RouteCell>();
+    breakers.routes.push_back(std::move(route));
+  }
 }
 
 void RandomRun::draw_origins() {

@@ -17,11 +17,14 @@ SimWorld::Node::Node(SimWorld& world, std::size_t number, const WorldOptions& op
       [&world](std::shared_ptr<const model::Snapshot> snapshot) {
         world.control_.take_back(std::move(snapshot));
       },
-      proxy::WorkerOptions{.number = number,
-                           .services = 1,
-                           .connections_max = options.connections_max,
-                           .tunnel_limit = world.tunnel_limit(),
-                           .log = &log});
+      proxy::WorkerOptions{
+          .number = number,
+          .services = 1,
+          .connections_max = options.connections_max,
+          .tunnel_limit = world.tunnel_limit(),
+          .on_breaker =
+              [&world](model::BreakerNews news) { world.breaker_news_.push_back(std::move(news)); },
+          .log = &log});
   acceptor = std::make_unique<SimAcceptor>(shared, *worker);
   worker->set_acceptor(*acceptor);
 }
@@ -175,14 +178,33 @@ void SimWorld::give_up_all() {
 // ---- time
 
 void SimWorld::settle() {
-  while (scheduler_.step_event()) {
+  while (scheduler_.step_event()) note_peaks();
+}
+
+/// Of what its ceilings and its breaker bound.
+void SimWorld::note_peaks() {
+  for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
+    const model::PoolCell& cell = control_.pool_cell(name);
+    GuardPeaks& peaks = peaks_[core::index(name)];
+    std::uint32_t requests = 0;
+    for (const auto& lease : cell.leases) requests += lease.count.load();
+    for (const auto& node : nodes_) {
+      requests -= static_cast<std::uint32_t>(
+          node->worker->metrics().services[0].tunnels[core::index(name)].read());
+    }
+    peaks.requests = std::max(peaks.requests, requests);
+    peaks.connections = std::max(peaks.connections, cell.connections.load());
+    const auto breaker = policy::Breaker::from_word(cell.breaker.word.load());
+    if (breaker.state == policy::Breaker::State::HalfOpen) {
+      const std::uint32_t probes = std::uint32_t{breaker.probes_out} + breaker.probes_good;
+      peaks.probes = std::max(peaks.probes, probes);
+    }
   }
 }
 
 void SimWorld::run_for(core::Nanos duration) {
   const core::Instant until = now() + duration;
-  while (scheduler_.step(until)) {
-  }
+  while (scheduler_.step(until)) note_peaks();
   scheduler_.advance_to(until);
   settle();
 }
@@ -191,6 +213,7 @@ bool SimWorld::run_until(const std::function<bool()>& done, core::Nanos limit) {
   const core::Instant until = now() + limit;
   while (!done()) {
     if (!scheduler_.step(until)) return done();
+    note_peaks();
   }
   return true;
 }

@@ -77,6 +77,15 @@ class SimWorld final : public Network {
   void run_to_end(core::Nanos limit = std::chrono::hours(10));
   void file_log();
 
+  /// The most that was ever seen, after each step.
+  struct GuardPeaks {
+    std::uint32_t requests = 0;     // as leases say: neither tunnels nor what was turned away
+    std::uint32_t connections = 0;  // open ones, as the pool counts them
+    std::uint32_t probes = 0;       // of a half-open breaker: out, or gone well
+  };
+  const GuardPeaks& peaks(core::PoolName pool) const { return peaks_[core::index(pool)]; }
+  const std::vector<model::BreakerNews>& breaker_news() const { return breaker_news_; }
+
   // Network
   ConnectFate decide(const core::SocketAddress& address) override;
   std::shared_ptr<Link> establish(const core::SocketAddress& address) override;
@@ -131,8 +140,11 @@ class SimWorld final : public Network {
   };
 
   bool is_quiet() const;
+  void note_peaks();
   void post_cut(const model::CutOrder& order);
 
+  std::array<GuardPeaks, 2> peaks_;
+  std::vector<model::BreakerNews> breaker_news_;
   std::uint32_t tunnels_max_ = 0;
   std::optional<proxy::TunnelLimit> tunnel_limit_;
   SimClock clock_;

@@ -103,6 +103,7 @@ class FakeWorker final : public model::WorkerPort {
       control_.mailbox().post([done, report] { done(report); });
     });
   }
+  void recycle(core::EndpointId endpoint) override { recycled.push_back(endpoint); }
   void wake() override { ++wakes; }
   std::uint64_t turns() const override { return turns_; }
   const metrics::Block& metrics() const override { return block; }
@@ -146,6 +147,7 @@ class FakeWorker final : public model::WorkerPort {
   std::size_t idle_let_go = 0;
   std::vector<Lease> leases;
   std::vector<model::CutOrder> orders;
+  std::vector<core::EndpointId> recycled;
   core::Epoch adopted;
   std::shared_ptr<const model::Snapshot> snapshot;
   std::shared_ptr<const model::IdentityLists> lists;

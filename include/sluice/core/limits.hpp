@@ -75,6 +75,9 @@ inline constexpr std::size_t kPinValuesMax = 256;
 /// word holds so many.
 inline constexpr std::size_t kBreakerWindowMax = 10;
 inline constexpr std::uint32_t kBreakerProbesMax = 63;
+/// How often breakers are held open for what they depend on; below the shortest `open_for`, so that
+/// none lapses in between.
+inline constexpr std::chrono::milliseconds kBreakerHoldEvery{500};
 /// Paths with breakers of their own: each request is compared with them.
 inline constexpr std::size_t kRoutesPerServiceMax = 64;
 /// It is written with its head in one piece.

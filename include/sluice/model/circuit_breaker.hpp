@@ -33,6 +33,8 @@ struct BreakerRule {
   bool is_on = true;
   policy::BreakerPolicy policy;
   core::Millis slow_call{5000};  // from the request sent to the head of its answer; 0: none is slow
+  /// Without one of which it is held open, as policy::SelfReport names them. Of pools and routes.
+  std::vector<std::string> depends_on{};
 
   static BreakerRule off();
   /// Judged sooner than its pool: one bad endpoint of two must be out before it takes the pool

@@ -44,6 +44,8 @@ class WorkerPort {
  public:
   virtual void count_leases(LeaseQuery query, std::function<void(LeaseReport)> done) = 0;
   virtual void cut_leases(CutOrder order, std::function<void(CutReport)> done) = 0;
+  /// No kept connection to the endpoint is used again; those that work end with their request.
+  virtual void recycle(core::EndpointId endpoint) = 0;
   /// Makes the worker's loop turn once, so that it adopts the active epoch also without traffic.
   virtual void wake() = 0;
   /// Any thread: grows while the worker's loop turns.

@@ -107,6 +107,15 @@ class BreakerSecond {
   std::uint64_t word_;
 };
 
+/// The ticket of who is admitted by the breaker of this word, if it is closed: then asking changes
+/// nothing. The usual case, without unpacking.
+inline std::optional<BreakerTicket> ticket_if_closed(std::uint64_t word) {
+  constexpr unsigned kStateShift = 62;
+  if (word >> kStateShift != static_cast<std::uint64_t>(Breaker::State::Closed))
+    return std::nullopt;
+  return BreakerTicket{static_cast<std::uint16_t>((word >> 32U) & 0x3FFFU)};
+}
+
 /// What all workers share of one breaker. Everything relaxed: nothing else is ordered by it.
 struct BreakerCell {
   std::atomic<std::uint64_t> word{0};
@@ -138,6 +147,10 @@ struct BreakerLook {
 /// Any worker. What enter() would say, without a place for the request: no probe is taken. Time
 /// moves the breaker here too, or one whose probes are lost would stay as it is when nobody enters.
 BreakerLook look(BreakerCell& cell, core::Instant now, const BreakerPolicy& policy);
+/// Opens it, or keeps it open, for open_for from now on, whatever the rates say: for what is known
+/// to fail. When nobody does so any more it goes on as after any cool-down.
+std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
+                                     const BreakerPolicy& policy);
 /// Any worker, once for each ticket.
 std::optional<BreakerTurn> leave(BreakerCell& cell, BreakerTicket ticket, Outcome outcome,
                                  core::Instant now, const BreakerPolicy& policy);

@@ -34,6 +34,8 @@ struct HealthCheck {
   std::uint32_t healthy_after = 2;    // passes in a row that bring an endpoint back
   std::uint32_t unhealthy_after = 3;  // failures in a row that take it out
   std::optional<core::BasisPoints> memory_limit = core::BasisPoints::of(9000);  // nullopt: off
+  // Dependencies whose loss means new connections (`recycle_on`), as SelfReport names them
+  std::vector<std::string> recycle_on = {};
   std::vector<std::string> hook = {};  // a program and its arguments; empty: none
   core::Millis hook_timeout{30'000};
 };

@@ -25,6 +25,8 @@ struct SelfReport {
   friend bool operator==(const SelfReport&, const SelfReport&) = default;
 };
 std::string_view text(SelfReport::Word word);
+/// A letter and up to 31 letters, digits, '_' or '-'; lower case.
+bool is_dependency_name(std::string_view text);
 
 /// nullopt: not exactly that grammar. Words and names are lower case; a name is a letter and up to
 /// 31 letters, digits, '_' or '-'; spaces and tabs may stand around ';' and nowhere else; a name

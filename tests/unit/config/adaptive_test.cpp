@@ -28,9 +28,10 @@ TEST_CASE("config: adaptive concurrency is off unless it is there", "[config][ad
                        .least = 1,
                        .most = 10'000'000,
                        .tolerance = core::BasisPoints::of(10'000)});
-  CHECK(read("{min_limit: 2000, tolerance: 5%}") ==
+  CHECK(read("{min_limit: 2000, tolerance: 1%}") ==
         AdaptivePolicy{
-            .is_on = true, .least = 2000, .most = 2000, .tolerance = core::BasisPoints::of(500)});
+            .is_on = true, .least = 2000, .most = 2000, .tolerance = core::BasisPoints::of(100)});
+  CHECK(read("{max_limit: 3}") == AdaptivePolicy{.is_on = true, .least = 3, .most = 3});
 }
 
 TEST_CASE("wrong configuration: adaptive concurrency", "[config][wrong]") {
@@ -42,8 +43,8 @@ TEST_CASE("wrong configuration: adaptive concurrency", "[config][wrong]") {
       {"    adaptive_concurrency: {min_limit: 10, max_limit: 9}\n",
        "sluice.yaml:8:54: 'max_limit' is '9', expected a number from 1 to 10000000; it is below "
        "'min_limit'"},
-      {"    adaptive_concurrency: {tolerance: 4.99%}\n",
-       "sluice.yaml:8:39: 'tolerance' is '4.99%', expected a percentage from 5% to 100%"},
+      {"    adaptive_concurrency: {tolerance: 0.99%}\n",
+       "sluice.yaml:8:39: 'tolerance' is '0.99%', expected a percentage from 1% to 100%"},
   }};
   check_added(table);
 }

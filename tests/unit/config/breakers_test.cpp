@@ -89,6 +89,7 @@ TEST_CASE("config: every key of breakers reaches the snapshot", "[config][breake
       "      max_open_for: 20s\n"
       "      half_open_probes: 5\n"
       "      probe_timeout: 9s\n"
+      "      depends_on: [database, cache]\n"
       "      fallback: fail\n"
       "      endpoint: {max_connections: 1, max_pending: 2, max_requests: 3, max_retries: 4, "
       "window: 1s, error_rate: off}\n"
@@ -112,6 +113,7 @@ TEST_CASE("config: every key of breakers reaches the snapshot", "[config][breake
   CHECK(policy.open_most == 20s);
   CHECK(policy.half_open_probes == 5);
   CHECK(policy.probe_time == 9s);
+  CHECK(breakers.rule.depends_on == std::vector<std::string>{"database", "cache"});
   CHECK(breakers.fallback == model::BreakerFallback::Fail);
   CHECK(breakers.endpoint ==
         model::Ceilings{.connections = 1, .pending = 2, .requests = 3, .retries = 4});
@@ -160,7 +162,13 @@ TEST_CASE("config: a page is read with the configuration", "[config][breaker]") 
 
 TEST_CASE("wrong configuration: breakers", "[config][wrong][breaker]") {
   const std::string in_breaker = " in 'circuit_breaker' of service 'shop'";
-  const std::array<Wrong, 14> table{{
+  const std::array<Wrong, 16> table{{
+      {"    circuit_breaker: {depends_on: [Database]}\n",
+       "sluice.yaml:8:36: 'Database' in 'depends_on', expected a name such as database: a letter "
+       "and "
+       "up to 31 letters, digits, '_' or '-', lower case"},
+      {"    circuit_breaker: {depends_on: [db, db]}\n",
+       "sluice.yaml:8:40: 'db' is listed twice in 'depends_on', expected it once"},
       {"    circuit_breaker: on\n",
        "sluice.yaml:8:22: 'circuit_breaker' is 'on', expected a map of ceilings and rates, or off"},
       {"    circuit_breaker: {eror_rate: 5%}\n",

@@ -120,10 +120,17 @@ model::BreakerRule breaker_rule(core::Rng& rng) {
   return rule;
 }
 
+/// Of a pool or a route.
+model::BreakerRule with_dependencies(model::BreakerRule rule, core::Rng& rng) {
+  if (rng.below(2) == 0) rule.depends_on = {"database", "cache-2"};
+  rule.is_on = rule.is_on || !rule.depends_on.empty();
+  return rule;
+}
+
 model::CircuitBreaker breakers(core::Rng& rng, const std::string& service_prefix) {
   model::CircuitBreaker breakers;
   breakers.pool = ceilings(rng);
-  breakers.rule = breaker_rule(rng);
+  breakers.rule = with_dependencies(breaker_rule(rng), rng);
   breakers.fallback = static_cast<model::BreakerFallback>(rng.below(2));
   breakers.endpoint = ceilings(rng);
   breakers.endpoint_rule = breaker_rule(rng);
@@ -131,7 +138,7 @@ model::CircuitBreaker breakers(core::Rng& rng, const std::string& service_prefix
     if (rng.below(2) == 0) {
       const std::string below = service_prefix == "/" ? "" : service_prefix;
       breakers.routes.push_back({.path_prefix = below + prefix,
-                                 .rule = breaker_rule(rng),
+                                 .rule = with_dependencies(breaker_rule(rng), rng),
                                  .fallback = static_cast<model::BreakerFallback>(rng.below(2)),
                                  .cell = nullptr});
     }
@@ -153,6 +160,7 @@ policy::HealthCheck health_check(core::Rng& rng) {
   if (rng.below(2) == 0) check.memory_limit = percent(rng, 100, 10'000);
   for (std::uint32_t i = 0; i < rng.below(3); ++i)
     check.hook.push_back(i == 0 ? "/bin/" + awkward_text(rng) : awkward_text(rng));
+  if (rng.below(2) == 0) check.recycle_on = {"database"};
   check.hook_timeout = core::Millis{100 + rng.below(3'000'000)};
   if (rng.below(4) == 0) {
     check.type = policy::HealthCheck::Type::Tcp;
@@ -593,6 +601,7 @@ services:
       max_open_for: 1m
       half_open_probes: 3
       probe_timeout: 30s
+      depends_on: []
       fallback: live
       endpoint:
         max_connections: off

@@ -294,6 +294,37 @@ TEST_CASE("breaker: a look takes no place, and moves what is overdue", "[policy]
   CHECK_FALSE(look().turn);
 }
 
+TEST_CASE("breaker: one that is held open opens, stays so, and lapses", "[policy][breaker]") {
+  Scene s;
+  const BreakerTicket before = policy::enter(s.cell, s.now, s.policy).admission.ticket;
+  const auto hold = [&] { return policy::hold_open(s.cell, s.now, s.policy); };
+  const auto turn = hold();
+  REQUIRE(turn);
+  CHECK(turn->from == State::Closed);
+  CHECK(turn->to == State::Open);
+  CHECK(turn->open_for == s.policy.open_for);
+  for (int i = 0; i < 100; ++i) {
+    s.now += s.policy.open_for - 10ms;
+    CHECK(s.refuses());
+    CHECK_FALSE(hold());  // no news
+  }
+  s.leave(before, Outcome::Failure);  // of a state that is over
+  CHECK(s.breaker().openings == 1);   // however long it was held: the cool-down is the first one
+  s.now += s.policy.open_for + kLate;
+  const BreakerTicket probe = s.probe();
+  SECTION("and again when it is half open") {
+    REQUIRE(hold());
+    CHECK(s.refuses());
+    CHECK_FALSE(s.leave(probe, Outcome::Success));
+    CHECK(s.state() == State::Open);
+  }
+  SECTION("or closes") {
+    s.leave(probe, Outcome::Success);
+    s.requests(2, Outcome::Success);
+    CHECK(s.state() == State::Closed);
+  }
+}
+
 TEST_CASE("breaker: nobody is told to wait longer than it is open", "[policy][breaker]") {
   Scene s;
   s.now += 9'999'999ns;

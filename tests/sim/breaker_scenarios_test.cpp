@@ -1,0 +1,219 @@
+#include "sim/scenario.hpp"
+
+// Circuit breakers and ceilings on the data path (behaviour.md §2): who is turned away, and that
+// what a request holds of them is given back once, however it ends. finish() judges the invariants:
+// never more in flight than a ceiling, never more probes than the cap, nothing left.
+namespace sluice::sim {
+
+namespace {
+
+using State = policy::Breaker::State;
+
+WorldOptions guarded(std::size_t blue = 1, std::size_t green = 1) {
+  WorldOptions options = with_endpoints(blue, green);
+  options.service.repeats.retry.retries_max = 0;
+  model::BreakerRule rule;
+  rule.policy.min_requests = 4;
+  rule.policy.open_for = seconds(5);
+  rule.policy.half_open_probes = 2;
+  options.service.breakers.rule = rule;
+  return options;
+}
+
+RequestPlan says(unsigned status, const std::string& user = "") {
+  return {.method = "GET", .user = user, .answers = {{.status = status, .size = 3}}};
+}
+
+State state(SimWorld& world, PoolName pool) {
+  return policy::Breaker::from_word(world.control().pool_cell(pool).breaker.word.load()).state;
+}
+
+/// One after the other, each on its own connection; their numbers begin at `from`.
+void ask_times(SimWorld& world, int count, const RequestPlan& request) {
+  for (int i = 0; i < count; ++i) {
+    ask(world, request);
+    world.settle();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("sim breaker: it opens, is tried by so many and no more, and closes", "[sim][breaker]") {
+  SimWorld world(guarded());
+  ask_times(world, 4, says(500));
+  CHECK(state(world, PoolName::Blue) == State::Open);
+  ask_times(world, 1, says(200));
+  CHECK(status(world, 4) == 503);
+  CHECK(field(world, 4, "Retry-After") == "5");
+  CHECK(attempts(world, 4) == 0);
+
+  world.run_for(seconds(6));
+  // Three at once, of which none is answered before all have come.
+  for (int i = 0; i < 3; ++i) ask(world, get({.size = 3, .delay = seconds(1)}));
+  world.run_for(seconds(2));
+  CHECK(status(world, 5) == 200);
+  CHECK(status(world, 6) == 200);
+  CHECK(status(world, 7) == 503);
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+  finish(world);
+  REQUIRE(world.breaker_news().size() == 3);
+  const auto& news = world.breaker_news();
+  CHECK(news[0].turn.to == State::Open);
+  CHECK(news[0].turn.counts == policy::BreakerCounts{.requests = 4, .failures = 4});
+  CHECK(news[1].turn.to == State::HalfOpen);
+  CHECK(news[2].turn.to == State::Closed);
+  CHECK(world.peaks(PoolName::Blue).probes == 2);
+}
+
+TEST_CASE("sim breaker: a probe whose client leaves makes room for another", "[sim][breaker]") {
+  SimWorld world(guarded());
+  ask_times(world, 4, says(500));
+  world.run_for(seconds(6));
+  for (int round = 0; round < 5; ++round) {
+    SimClient& leaver = ask(world, get({.size = 3, .delay = seconds(1)}));
+    world.settle();
+    leaver.leave();
+    world.settle();
+    CHECK(state(world, PoolName::Blue) == State::HalfOpen);
+  }
+  ask_times(world, 2, says(200));
+  world.settle();
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+  finish(world);
+}
+
+TEST_CASE("sim breaker: a failure of any kind counts, what the client does is none",
+          "[sim][breaker]") {
+  const auto opens = [](const std::function<void(SimWorld&)>& one) {
+    SimWorld world(guarded());
+    for (int i = 0; i < 4; ++i) {
+      one(world);
+      world.settle();
+    }
+    world.run_for(seconds(9));
+    const bool has_opened = state(world, PoolName::Blue) == State::Open;
+    finish(world);
+    return has_opened;
+  };
+  CHECK(opens([](SimWorld& world) { ask(world, says(599)); }));
+  CHECK(opens([](SimWorld& world) {
+    meet(world.origin(0), kRefuse);
+    ask(world, get());
+  }));
+  CHECK(opens([](SimWorld& world) { ask(world, get({.size = 3, .cut_at = 5})); }));
+  CHECK_FALSE(opens([](SimWorld& world) { ask(world, says(499)); }));
+  CHECK_FALSE(opens([](SimWorld& world) {
+    SimClient& leaver = ask(world, get({.size = 3, .delay = seconds(3)}));
+    world.settle();
+    leaver.leave();
+  }));
+  // Waited for longer than what is slow: the endpoint's doing, not the client's.
+  SimWorld world(guarded());
+  std::vector<SimClient*> leavers;
+  for (int i = 0; i < 4; ++i)
+    leavers.push_back(&ask(world, get({.size = 3, .delay = seconds(60)})));
+  world.run_for(core::Millis(5100));
+  for (SimClient* leaver : leavers) leaver->leave();
+  world.settle();
+  CHECK(state(world, PoolName::Blue) == State::Open);
+  finish(world);
+  CHECK(world.breaker_news().front().turn.counts ==
+        policy::BreakerCounts{.requests = 4, .slow = 4});
+}
+
+TEST_CASE("sim breaker: the candidate's users go to the live pool, by rescue first",
+          "[sim][breaker]") {
+  SimWorld world(guarded());
+  world.split(10'000);
+  RequestPlan rescued = says(503, "user-1");
+  rescued.answers.push_back(sized(3));
+  ask_times(world, 4, rescued);
+  ask_times(world, 1, says(200, "user-1"));
+  finish(world);
+  for (unsigned i = 0; i < 4; ++i) CHECK(line(world, i).reason == "rescue");
+  CHECK(state(world, PoolName::Green) == State::Open);
+  CHECK(line(world, 4).reason == "fallback");
+  CHECK(line(world, 4).pool == "blue");
+  CHECK(status(world, 4) == 200);
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+}
+
+TEST_CASE("sim breaker: nothing is rescued by a pool whose breaker is open", "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.breakers.rule.policy.min_requests = 2;
+  SimWorld world(options);
+  ask_times(world, 2, says(500));
+  REQUIRE(state(world, PoolName::Blue) == State::Open);
+  world.split(10'000);
+  ask_times(world, 1, says(503, "user-1"));
+  finish(world);
+  CHECK(status(world, 2) == 503);
+  CHECK(line(world, 2).pool == "green");
+  CHECK(attempts(world, 2) == 1);
+}
+
+TEST_CASE("sim breaker: no more requests at a time than the ceiling", "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.breakers.pool.requests = 2;
+  SimWorld world(options);
+  for (int i = 0; i < 5; ++i) ask(world, get({.size = 3, .delay = seconds(1)}));
+  world.run_for(seconds(2));
+  ask(world, get());
+  finish(world);
+  std::size_t answered = 0;
+  for (unsigned i = 0; i < 5; ++i) answered += status(world, i) == 200 ? 1 : 0;
+  CHECK(answered == 2);
+  CHECK(status(world, 5) == 200);
+  CHECK(world.peaks(PoolName::Blue).requests == 2);
+}
+
+TEST_CASE("sim breaker: an idle connection makes room under the ceiling", "[sim][breaker]") {
+  WorldOptions options = guarded(3, 1);
+  options.service.breakers.pool.connections = 1;
+  SimWorld world(options);
+  ask_times(world, 20, get());
+  finish(world);
+  for (unsigned i = 0; i < 20; ++i) CHECK(status(world, i) == 200);
+  CHECK(world.peaks(PoolName::Blue).connections == 1);
+}
+
+TEST_CASE("sim breaker: a tunnel is a connection until it ends", "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.breakers.pool.connections = 1;
+  options.service.breakers.pool.requests = 1;
+  SimWorld world(options);
+  RequestPlan upgrade{.upgrades = true, .tunnel_up = 100, .tunnel_down = 100};
+  upgrade.answers = {{.status = 101}};
+  ask(world, upgrade);
+  world.settle();
+  const bool is_tunnel_open = world.worker().load().tunnels == 1;
+  if (is_tunnel_open) {
+    CHECK(world.control().pool_cell(PoolName::Blue).connections.load() == 1);
+    CHECK(world.control().pool_cell(PoolName::Blue).requests.load() == 0);
+  }
+  finish(world);
+}
+
+TEST_CASE("sim breaker: one bad endpoint of two is out before the pool is", "[sim][breaker]") {
+  WorldOptions options = guarded(2, 1);
+  options.service.breakers.rule.policy.min_requests = 20;
+  options.service.breakers.endpoint_rule = model::BreakerRule::of_endpoint();
+  SimWorld world(options);
+  meet(world.origin(0), kRefuse);
+  ask_times(world, 40,
+            {.method = "POST", .form = BodyForm::Length, .body = 5, .answers = {sized(3)}});
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+  finish(world);
+}
+
+TEST_CASE("sim breaker: the last endpoint is asked whatever its breaker says", "[sim][breaker]") {
+  WorldOptions options = guarded(2, 1);
+  options.service.breakers.rule = model::BreakerRule::off();
+  options.service.breakers.endpoint_rule = model::BreakerRule::of_endpoint();
+  SimWorld world(options);
+  ask_times(world, 30, says(500));
+  finish(world);
+  for (unsigned i = 0; i < 30; ++i) CHECK(status(world, i) == 500);
+}
+
+}  // namespace sluice::sim
