@@ -185,6 +185,16 @@ TEST_CASE("adaptive limit: an origin that is slower by itself is no queue for lo
   CHECK(world.answered > 200 * 20 * 90 / 100);
 }
 
+TEST_CASE("adaptive limit: the base is measured again while the pool is in use",
+          "[policy][adaptive]") {
+  World world(usual());
+  world.run(30s, {});
+  REQUIRE(world.limit.base() < 60ms);
+  world.run(35s, {.service = 65ms});  // less than tolerance: the limit alone says nothing
+  CHECK(world.limit.base() >= 65ms);
+  CHECK(world.limit.base() < 80ms);
+}
+
 TEST_CASE("adaptive limit: noise does not make it collapse or grow", "[policy][adaptive]") {
   for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U}) {
     World world(usual(), seed);
