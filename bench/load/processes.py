@@ -205,10 +205,13 @@ class HAProxy(Proxy):
 
 class Sluice(Proxy):
     name = "sluice"
+    # What the peers do in these benches, so without what they do not do.
+    protection = "circuit_breaker: off"
 
     def prepare(self):
         (self.directory / "state").mkdir()
         self.words.setdefault("EXPOSE", "")
+        self.words.setdefault("PROTECTION", self.protection)
         (self.directory / "sluice.yaml").write_text(fill("sluice.yaml", self.words))
 
     def command(self):
@@ -216,6 +219,17 @@ class Sluice(Proxy):
 
     def socket(self):
         return self.directory / "admin.sock"
+
+
+class ProtectedSluice(Sluice):
+    """With two limits, breakers, retries and health checks."""
+    protection = """circuit_breaker: {endpoint: {}}
+    retry: {attempts: 1}
+    health_check: {type: tcp}
+    outlier_detection: {}
+    rate_limits:
+      - {name: per-user, key: identity, rate: 1000000/s, burst: 1000000}
+      - {name: address, key: client_address, rate: 1000000/s, burst: 1000000}"""
 
 
 def proxies(tools, is_full):

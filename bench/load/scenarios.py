@@ -3,7 +3,7 @@ import time
 from dataclasses import dataclass, field
 
 from measure import Work, cpu_ratio, idle_memory, instructions, system_calls
-from processes import CANDIDATE, LIVE, Nginx, Sluice, all_cores, report_of, run_load, start_load
+from processes import CANDIDATE, LIVE, Nginx, ProtectedSluice, Sluice, all_cores, report_of, run_load, start_load
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,21 @@ class IdleConnections:
                       self.kib_kept, "{:,}")
 
 
+@dataclass(frozen=True)
+class Protection:
+    """What all that protects adds to a request: two limits, breakers, retries, health."""
+    title: str
+    work: Work
+    most: int
+
+    def run(self, tools, origins, settings):
+        if "instructions" not in settings.methods:
+            return
+        plain, protected = (instructions(tools, origins, proxy, self.work) for proxy in (Sluice, ProtectedSluice))
+        yield at_most("instructions per request, protected", {"sluice": protected}, None, "{:,.0f}")
+        yield at_most("more than without", {"sluice": protected - plain}, self.most, "{:,.0f}")
+
+
 SCENARIOS = {
     "a": RequestCost("GET 1 KiB, keep-alive, 64 connections", Work(("--connections", 64)),
                      Goals(ratio=0.85, instructions=10_000, system_calls=4.5)),
@@ -135,7 +150,9 @@ SCENARIOS = {
                      Work(("--connections", 16, "--size", 1048576), round_requests=300, short_requests=100, long_requests=500)),
     "d": RequestCost("GET 1 KiB, a new client connection per request", Work(("--connections", 64, "--close"), round_requests=2000),
                      Goals(ratio=1.0)),
+    "p": Protection("GET 1 KiB, keep-alive, 64 connections, with two limits, breakers, retries and health",
+                    Work(("--connections", 64)), most=1500),
     "h": IdleConnections("idle keep-alive connections", connections=10_000, kib_each=0.6, kib_at_rest=6 * 1024, kib_kept=1536),
     "i": SwitchUnderLoad("switch under load, 64 connections", switches=500, per_second=50, p99_ms=10),
 }
-DAILY = ("a", "h", "i")
+DAILY = ("a", "p", "h", "i")

@@ -6,6 +6,8 @@
 #include "admin/handlers.hpp"
 #include "sluice/metrics/block.hpp"
 #include "sluice/metrics/exposition.hpp"
+#include "sluice/policy/asset.hpp"
+#include "sluice/policy/retry.hpp"
 #include "sluice/policy/split.hpp"
 
 namespace sluice::admin {
@@ -220,6 +222,23 @@ void write_attempt_failures(Page& page) {
   });
 }
 
+void write_asset_rescues(Page& page) {
+  page.out.family({"sluice_asset_rescues_total", MetricType::Counter,
+                   "404s for a path of rescue.assets, by the pool that had no such file."});
+  page.each_service([&](std::size_t service, const ServiceView& view) {
+    for (std::size_t pool = 0; pool < kPools.size(); ++pool) {
+      if (kPools[pool].empty()) continue;
+      for (const policy::AssetOutcome outcome : policy::kAllAssetOutcomes) {
+        page.out.sample(
+            {{"service", view.name}, {"pool", kPools[pool]}, {"outcome", policy::text(outcome)}},
+            page.sum_of(service, [&](const metrics::ServiceCounters& of) {
+              return of.asset_rescues[pool][static_cast<std::size_t>(outcome)].read();
+            }));
+      }
+    }
+  });
+}
+
 void write_total(Page& page, const metrics::Family& family,
                  metrics::Counter metrics::Block::*counter) {
   page.out.family(family);
@@ -246,18 +265,19 @@ void write_data_path(Page& page) {
   write_attempt_failures(page);
   write_by_service(page, {"sluice_retries_total", kCounter, "Requests sent again to their pool."},
                    &Counters::retries);
-  write_by_service(page,
-                   {"sluice_retries_over_budget_total", kCounter,
-                    "Retries that were not made because of the budget."},
-                   &Counters::retries_over_budget);
+  write_by_pool(page,
+                {"sluice_retries_over_budget_total", kCounter,
+                 "Retries that were not made because of the budget."},
+                &Counters::retries_over_budget);
   write_by_service(page,
                    {"sluice_rescues_total", kCounter,
                     "Requests that the candidate failed and the live pool answered instead."},
                    &Counters::rescues);
-  write_by_service(page,
-                   {"sluice_rescues_over_budget_total", kCounter,
-                    "Rescues that were not made because of the budget."},
-                   &Counters::rescues_over_budget);
+  write_by_pool(page,
+                {"sluice_rescues_over_budget_total", kCounter,
+                 "Rescues that were not made because of the budget, by the pool that failed."},
+                &Counters::rescues_over_budget);
+  write_asset_rescues(page);
   write_by_service(page,
                    {"sluice_fallbacks_total", kCounter,
                     "Requests of the candidate that the live pool took over."},

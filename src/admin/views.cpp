@@ -48,6 +48,10 @@ Json health_json(const control::HealthView& health) {
   return json;
 }
 
+Json budget_json(const control::BudgetView& budget) {
+  return {{"in_use", budget.in_use}, {"most", budget.most}, {"refused", budget.refused}};
+}
+
 Json breaker_json(const control::BreakerView& breaker) {
   Json json{{"state", breaker.state}, {"openings", breaker.openings}};
   if (breaker.state == "open") json["probes_in_ms"] = breaker.opens_in.count();
@@ -75,6 +79,7 @@ Json route_json(const control::RouteView& route) {
 
 Json pool_json(const control::ServiceView& service, core::PoolName name) {
   const std::vector<control::EndpointView>& endpoints = service.pools[core::index(name)];
+  const control::PoolBudgets& budgets = service.budgets[core::index(name)];
   Json list = Json::array();
   for (const control::EndpointView& endpoint : endpoints) {
     Json json{{"address", endpoint.address},
@@ -85,7 +90,11 @@ Json pool_json(const control::ServiceView& service, core::PoolName name) {
     add_guard(endpoint.guard, json);
     list.push_back(std::move(json));
   }
-  Json pool{{"endpoints", std::move(list)}};
+  Json pool{{"endpoints", std::move(list)},
+            {"budgets",
+             {{"retries", budget_json(budgets.retries)},
+              {"rescues", budget_json(budgets.rescues)},
+              {"assets", budget_json(budgets.assets)}}}};
   add_guard(service.guards[core::index(name)], pool);
   return pool;
 }
@@ -97,14 +106,22 @@ Json observed_json(std::optional<double> share) {
 }
 
 Json limit_json(const control::LimitView& limit) {
-  Json json{{"name", limit.name},         {"mode", limit.mode},
-            {"allows", limit.allows},     {"candidate_allows", nullptr},
-            {"admitted", limit.admitted}, {"refused", limit.refused},
-            {"shadowed", limit.shadowed}, {"keys", 0}};
+  Json json{{"name", limit.name},
+            {"mode", limit.mode},
+            {"allows", limit.allows},
+            {"candidate_allows", nullptr},
+            {"admitted", limit.admitted},
+            {"refused", limit.refused},
+            {"shadowed", limit.shadowed},
+            {"keys", 0},
+            {"places", 0}};
   if (!limit.candidate_allows.empty()) json["candidate_allows"] = limit.candidate_allows;
-  std::uint64_t keys = 0;
-  for (const control::LimitTableView& table : limit.tables) keys = std::max(keys, table.keys);
-  json["keys"] = keys;
+  // Of the table that is fullest.
+  for (const control::LimitTableView& table : limit.tables) {
+    if (table.keys < json["keys"]) continue;
+    json["keys"] = table.keys;
+    json["places"] = table.places;
+  }
   return json;
 }
 

@@ -81,15 +81,37 @@ std::string drain_line(const DrainState& drain, const Dress& dress, core::WallTi
                      time_left(drain.deadline, now));
 }
 
+std::string budget_words(std::string_view name, const BudgetState& budget, const Dress& dress) {
+  const std::string text = fmt::format("{} {} of {}", name, budget.in_use, budget.most);
+  if (budget.refused == 0) return text;
+  return text + tinted(Tint::Warn, fmt::format(" ({} refused)", budget.refused), dress);
+}
+
+/// Requests that are sent again, and how many there may be. Files of the other pool are only shown
+/// when somebody asks for them.
+std::string budget_line(const PoolState& pool, const Dress& dress) {
+  std::string text;
+  const auto add = [&](std::string_view name, const std::optional<BudgetState>& budget) {
+    if (budget) text += (text.empty() ? "    " : ", ") + budget_words(name, *budget, dress);
+  };
+  add("retries", pool.retries);
+  add("rescues", pool.rescues);
+  if (pool.assets && pool.assets->in_use + pool.assets->refused > 0) add("assets", pool.assets);
+  return text.empty() ? "" : text + "\n";
+}
+
 std::string limit_lines(const LimitState& limit, const Dress& dress) {
   const bool is_shadow = limit.mode == "shadow";
   const std::string over = is_shadow ? fmt::format("{} would be refused", limit.shadowed)
                                      : fmt::format("{} refused", limit.refused);
+  const std::string keys = limit.places == 0
+                               ? counted(limit.keys, "key")
+                               : fmt::format("{} of {} keys", limit.keys, limit.places);
   const bool is_over = limit.refused + limit.shadowed > 0;
   std::string text =
       fmt::format("  limit {} ({}{}): {}, {} admitted, {}\n", limit.name, limit.allows,
                   is_shadow ? ", shadow" : "", is_over ? tinted(Tint::Warn, over, dress) : over,
-                  limit.admitted, counted(limit.keys, "key"));
+                  limit.admitted, keys);
   if (!limit.candidate_allows.empty())
     text += fmt::format("    on the candidate {}\n", limit.candidate_allows);
   return text;
@@ -126,6 +148,7 @@ std::string service_text(const ServiceState& service, const Dress& dress, core::
                         is_seen ? "  seen " + percent_text(*service.observed_basis_points) : "");
     if (!pool.note.empty()) text += "    " + tinted(Tint::Warn, pool.note, dress) + "\n";
     for (const EndpointState& endpoint : pool.endpoints) text += endpoint_line(endpoint, dress);
+    if (!pool.endpoints.empty()) text += budget_line(pool, dress);
   }
   for (const std::string& note : service.route_notes)
     text += "  route " + tinted(Tint::Warn, note, dress) + "\n";

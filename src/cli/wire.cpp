@@ -110,8 +110,20 @@ EndpointState endpoint_state(const Json& json) {
   return endpoint;
 }
 
+std::optional<BudgetState> budget_state(const Json& budgets, const char* name) {
+  const auto found = budgets.find(name);
+  if (found == budgets.end()) return std::nullopt;
+  return BudgetState{.in_use = found->value("in_use", std::uint64_t{0}),
+                     .most = found->value("most", std::uint64_t{0}),
+                     .refused = found->value("refused", std::uint64_t{0})};
+}
+
 PoolState pool_state(const std::string& name, const Json& json) {
   PoolState pool{name, {}, guard_note(json)};
+  const Json budgets = json.value("budgets", Json::object());
+  pool.retries = budget_state(budgets, "retries");
+  pool.rescues = budget_state(budgets, "rescues");
+  pool.assets = budget_state(budgets, "assets");
   for (const Json& endpoint : json.value("endpoints", Json::array())) {
     pool.endpoints.push_back(endpoint_state(endpoint));
   }
@@ -132,7 +144,8 @@ LimitState limit_state(const Json& json) {
           .admitted = json.value("admitted", std::uint64_t{0}),
           .refused = json.value("refused", std::uint64_t{0}),
           .shadowed = json.value("shadowed", std::uint64_t{0}),
-          .keys = json.value("keys", std::uint64_t{0})};
+          .keys = json.value("keys", std::uint64_t{0}),
+          .places = json.value("places", std::uint64_t{0})};
 }
 
 ServiceState service_state(const Json& json) {

@@ -26,10 +26,17 @@ struct EndpointState {
   std::string note = {};  // the names that have the address, why it is down, what ails it
 };
 
+/// What is in use of a bound on requests that are sent again.
+struct BudgetState {
+  std::uint64_t in_use = 0, most = 0, refused = 0;
+};
+
 struct PoolState {
   std::string name;
   std::vector<EndpointState> endpoints;
   std::string note = {};  // its breaker when that is not closed, ceilings that are nearly reached
+  // nullopt: of a proxy that does not say it
+  std::optional<BudgetState> retries{}, rescues{}, assets{};
 };
 
 struct LimitState {
@@ -38,7 +45,7 @@ struct LimitState {
   std::string allows;
   std::string candidate_allows;  // empty: one budget for both pools
   std::uint64_t admitted = 0, refused = 0, shadowed = 0;
-  std::uint64_t keys = 0;
+  std::uint64_t keys = 0, places = 0;  // 0 places: of a proxy that does not say it
 };
 
 struct ServiceState {

@@ -177,10 +177,13 @@ std::string repeats(const model::Repeats& r) {
       "    retry:\n      attempts: {}\n      budget: {}\n      when: {}\n      per_try_timeout: "
       "{}\n"
       "      back_off: {}\n      idempotency_key: {}\n    rescue:\n      when: {}\n      budget: "
-      "{}\n",
+      "{}\n"
+      "      assets: {}\n      assets_of_closed: {}\n",
       r.retry.retries_max, r.retry_budget.share.percent(), failures(r.retry.when),
       duration_or_off(r.retry.per_try_timeout), duration_or_off(r.retry.back_off),
-      r.trusts_idempotency_key ? "on" : "off", failures(r.rescue), r.rescue_budget.share.percent());
+      r.trusts_idempotency_key ? "on" : "off", failures(r.rescue), r.rescue_budget.share.percent(),
+      list(r.assets, [](const policy::PathPattern& each) { return in_quotes(each.text()); }),
+      r.asks_closed_for_assets ? "on" : "off");
 }
 
 template <typename Number>

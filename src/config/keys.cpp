@@ -739,6 +739,20 @@ constexpr Key kRescueKeys[] = {
      .about = "of the requests in flight in both pools may be rescued ones; three always may",
      .form = Form::Percent,
      .fallback = "100%"},
+    {.name = "assets",
+     .expects = "a list of at most 32 paths with at most one *, such as /assets/* or \"*.js\"",
+     .about = "files that one version may not have: a 404 for them is tried on the other pool, "
+              "once, and no cache may store it. `*` stands for anything, `/` included",
+     .form = Form::PathPattern,
+     .fallback = "[]",
+     .item = "a path with at most one *, beginning with / or *, at most 256 bytes",
+     .items = {0, limits::kAssetPatternsMax}},
+    {.name = "assets_of_closed",
+     .expects = "on or off",
+     .about = "`on`: a candidate that a switch or a rollback has closed is asked for assets too",
+     .form = Form::Word,
+     .words = kOnOff,
+     .fallback = "off"},
 };
 
 constexpr Key ceiling_key(string_view name, string_view about, string_view fallback) {

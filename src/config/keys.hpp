@@ -25,6 +25,7 @@ enum class Form {
   QueryName,      // config::is_query_name()
   Host,           // config::normal_host()
   Path,           // config::normal_path_prefix()
+  PathPattern,    // config::is_path_pattern()
   Target,         // a path with a query, as it stands in a request line
   Dependency,     // policy::is_dependency_name()
   Statuses,       // one status from 200 to 599, or a range of them

@@ -157,6 +157,18 @@ std::optional<std::string> normal_path_prefix(std::string_view text) {
   return std::string(text);
 }
 
+bool is_path_pattern(std::string_view text) {
+  if (text.empty() || text.size() > core::limits::kAssetPatternMax) return false;
+  if (text.front() != '/' && text.front() != '*') return false;
+  if (text.find('*') != text.rfind('*') || !has_good_escapes(text)) return false;
+  // A segment with the star in it can be more than its dots.
+  for (std::size_t at = text.find('/'); at != text.npos; at = text.find('/', at + 1)) {
+    const std::string_view segment = text.substr(at + 1, text.find('/', at + 1) - at - 1);
+    if (segment == "." || segment == "..") return false;
+  }
+  return true;
+}
+
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
 }

@@ -35,6 +35,10 @@ std::optional<std::string> normal_lookup_name(std::string_view text);
 /// path (dot segments, empty segments, escapes of plain characters), or is no path.
 std::optional<std::string> normal_path_prefix(std::string_view text);
 
+/// A path, or one with a `*` in the place of any part of it; of at most limits::kAssetPatternMax
+/// bytes. False: it could never match a normalised path, or is none.
+bool is_path_pattern(std::string_view text);
+
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace sluice::config

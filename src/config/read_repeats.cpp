@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/names.hpp"
 #include "config/sections.hpp"
 #include "config/values.hpp"
 
@@ -27,6 +28,21 @@ void read_failures(Reader& in, Value list, policy::FailureSet& target) {
   target = failures;
 }
 
+void read_assets(Reader& in, Value list, std::vector<policy::PathPattern>& target) {
+  std::vector<policy::PathPattern> patterns;
+  for (const Value item : items_of(in, list)) {
+    if (!item.is_scalar() || !is_path_pattern(item.text())) {
+      report_bad(in, item);
+    } else if (policy::PathPattern pattern(item.text());
+               std::ranges::count(patterns, pattern) > 0) {
+      report_listed_twice(in, item, item.text());
+    } else {
+      patterns.push_back(std::move(pattern));
+    }
+  }
+  target = std::move(patterns);
+}
+
 }  // namespace
 
 void read_retry(Reader& in, Value value, const std::string& service_label,
@@ -48,6 +64,9 @@ void read_rescue(Reader& in, Value value, const std::string& service_label,
   const Section section(in, value, tables::kRescue, fmt::format("'rescue' of {}", service_label));
   if (const auto v = section.get("when")) read_failures(in, *v, repeats.rescue);
   if (const auto v = section.get("budget")) read_percent(in, *v, repeats.rescue_budget.share);
+  if (const auto v = section.get("assets")) read_assets(in, *v, repeats.assets);
+  if (const auto v = section.get("assets_of_closed"))
+    read_on_off(in, *v, repeats.asks_closed_for_assets);
 }
 
 }  // namespace sluice::config

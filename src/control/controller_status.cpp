@@ -3,6 +3,8 @@
 #include <limits>
 
 #include "control/controller.hpp"
+#include "sluice/metrics/block.hpp"
+#include "sluice/model/decision.hpp"
 
 namespace sluice::control {
 
@@ -69,6 +71,34 @@ LimitView view_of_limit(const model::RateLimit& limit, core::Instant now) {
   return view;
 }
 
+/// `refused` of what a pool does for the other one is counted where that began.
+PoolBudgets budgets_of(const model::ServiceSettings& settings, core::PoolName name,
+                       const std::vector<model::WorkerPort*>& workers) {
+  const model::PoolCell& cell = *settings.pool(name).cell;
+  const std::uint32_t here = model::requests_in_flight(settings.pool(name));
+  const std::uint32_t there = model::requests_in_flight(settings.pool(core::other(name)));
+  const auto in_use = [](const std::atomic<std::uint32_t>& count) {
+    return count.load(std::memory_order_relaxed);
+  };
+  PoolBudgets budgets{
+      .retries = {.in_use = in_use(cell.repeating),
+                  .most = std::min(settings.repeats.retry_budget.most(here),
+                                   model::most(settings.breakers.pool.retries))},
+      .rescues = {.in_use = in_use(cell.rescuing),
+                  .most = settings.repeats.rescue_budget.most(here + there)},
+      .assets = {.in_use = in_use(cell.asset_asks), .most = core::limits::kAssetAsksMax}};
+  const std::size_t own = core::index(name);
+  const std::size_t other = core::index(core::other(name));
+  constexpr auto kOverLimit = static_cast<std::size_t>(policy::AssetOutcome::OverLimit);
+  for (const model::WorkerPort* worker : workers) {
+    const metrics::ServiceCounters& counted = worker->metrics().services[settings.id.raw];
+    budgets.retries.refused += counted.retries_over_budget[own].read();
+    budgets.rescues.refused += counted.rescues_over_budget[other].read();
+    budgets.assets.refused += counted.asset_rescues[other][kOverLimit].read();
+  }
+  return budgets;
+}
+
 }  // namespace
 
 StatusView Controller::status() const {
@@ -125,6 +155,7 @@ ServiceView Controller::view_of(core::ServiceId id) const {
       view.limits.push_back(view_of_limit(limit, deps_.loop.now()));
   }
   for (const model::Pool& pool : in_force(id)->pools) {
+    view.budgets[core::index(pool.name)] = budgets_of(*in_force(id), pool.name, deps_.workers);
     for (const model::Endpoint& endpoint : pool.endpoints) {
       const auto mode = traffic.mode_of(pool.name, endpoint.text, endpoint.names);
       std::optional<HealthView> health = health_.view(endpoint.id);

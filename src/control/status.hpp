@@ -94,6 +94,19 @@ struct LimitView {
   std::vector<LimitTableView> tables;
 };
 
+/// How much of a bound on requests that are sent again is in use in a pool.
+struct BudgetView {
+  std::uint32_t in_use = 0;
+  std::uint32_t most = 0;     // at the moment
+  std::uint64_t refused = 0;  // since the start, all workers
+};
+/// Of one pool.
+struct PoolBudgets {
+  BudgetView retries;
+  BudgetView rescues;  // that it makes for the other one
+  BudgetView assets;   // likewise, for files that the other one has not
+};
+
 struct ServiceView {
   std::string name;
   core::Generation generation;
@@ -108,6 +121,7 @@ struct ServiceView {
   std::vector<DrainView> drains;
   std::vector<LimitView> limits;
   std::array<std::vector<EndpointView>, 2> pools;  // by core::index(PoolName)
+  std::array<PoolBudgets, 2> budgets{};            // likewise
   std::array<GuardView, 2> guards;                 // likewise
   std::vector<RouteView> routes;
 };

@@ -33,19 +33,29 @@ struct State {
   }
 };
 
-/// What is left of a text of `size` octets, less than a word. By whole words where there are some
-/// before it: a copy of a length that is not known is a call.
-std::uint64_t tail(std::string_view rest, std::size_t size) {
-  constexpr std::size_t kWord = sizeof(std::uint64_t);
-  if (rest.empty()) return 0;
-  std::uint64_t word = 0;
-  if (size >= kWord) {
-    std::memcpy(&word, rest.data() + rest.size() - kWord, kWord);
-    return word >> (8 * (kWord - rest.size()));
-  }
-  for (std::size_t i = rest.size(); i-- > 0;)
-    word = word << 8U | static_cast<std::uint8_t>(rest[i]);
+template <typename Word>
+std::uint64_t load(const char* at) {
+  Word word = 0;
+  std::memcpy(&word, at, sizeof word);
   return word;
+}
+
+/// What is left of a text of `size` octets, less than a word. By whole words where there are some
+/// before it, else by two halves or three octets that may overlap: a copy of a length that is not
+/// known is a call.
+inline std::uint64_t tail(std::string_view rest, std::size_t size) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  constexpr std::size_t kHalf = kWord / 2;
+  const std::size_t left = rest.size();
+  if (left == 0) return 0;
+  const char* const begin = rest.data();
+  const char* const end = begin + left;
+  if (size >= kWord) return load<std::uint64_t>(end - kWord) >> (8 * (kWord - left));
+  if (left >= kHalf)
+    return load<std::uint32_t>(begin) | load<std::uint32_t>(end - kHalf) << (8 * (left - kHalf));
+  const std::size_t middle = left / 2;
+  return load<std::uint8_t>(begin) | load<std::uint8_t>(begin + middle) << (8 * middle) |
+         load<std::uint8_t>(end - 1) << (8 * (left - 1));
 }
 
 template <int kRounds, int kLastRounds>

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "http/framing.hpp"
 #include "http/list.hpp"
 #include "http/passing_fields.hpp"
@@ -18,19 +21,39 @@ bool is_interim(std::uint16_t status) {
   return status < 200 && status != 101;
 }
 
-void write_passing_fields(HeadWriter& out, const ResponseHead& head,
-                          const ResponseForwarding& with) {
-  FieldIds dropped = kNeverCopied;
-  if (with.coding != BodyCoding::Chunked) dropped.add(FieldId::Trailer);
-  if (!with.request_id.empty()) dropped.add(FieldId::XRequestId);
+/// What tells caches how long they may keep an answer: `Cache-Control` and its targeted kin
+/// (RFC 9213, such as CDN-Cache-Control), and what came before them.
+bool is_for_caches(std::string_view name) {
+  constexpr std::string_view kCacheControl = "Cache-Control";
+  constexpr std::array<std::string_view, 4> kOlder{"Expires", "Surrogate-Control", "Edge-Control",
+                                                   "X-Accel-Expires"};
+  const bool is_targeted = name.size() >= kCacheControl.size() &&
+                           iequals(name.substr(name.size() - kCacheControl.size()), kCacheControl);
+  return is_targeted ||
+         std::ranges::any_of(kOlder, [name](std::string_view each) { return iequals(name, each); });
+}
+
+template <typename IsDropped>
+void write_fields(HeadWriter& out, const ResponseHead& head, FieldIds dropped,
+                  IsDropped is_dropped) {
   const ListedNames listed(head.fields);
   PassingFields passing(out);
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     if (dropped.has(head.fields.id_at(i))) continue;
     const Field field = head.fields[i];
-    if (!listed.has(field)) passing.pass(field);
+    if (!listed.has(field) && !is_dropped(field)) passing.pass(field);
   }
   passing.finish();
+}
+
+void write_passing_fields(HeadWriter& out, const ResponseHead& head,
+                          const ResponseForwarding& with) {
+  FieldIds dropped = kNeverCopied;
+  if (with.coding != BodyCoding::Chunked) dropped.add(FieldId::Trailer);
+  if (!with.request_id.empty()) dropped.add(FieldId::XRequestId);
+  if (!with.forbids_storing) [[likely]]
+    return write_fields(out, head, dropped, [](const Field&) { return false; });
+  write_fields(out, head, dropped, [](const Field& field) { return is_for_caches(field.name); });
 }
 
 /// Whether a directive that keeps shared caches away stands outside of quotes: in `x="a, private"`
@@ -76,8 +99,9 @@ void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseF
   if (!with.request_id.empty()) out.field("X-Request-Id", with.request_id);
   if (!with.set_cookie.empty()) {
     out.field("Set-Cookie", with.set_cookie);
-    if (!is_private(head.fields)) out.put("Cache-Control: private\r\n");
+    if (!with.forbids_storing && !is_private(head.fields)) out.put("Cache-Control: private\r\n");
   }
+  if (with.forbids_storing) out.put("Cache-Control: no-store\r\n");
   if (!with.rate_limit.empty()) out.field("RateLimit", with.rate_limit);
   if (!with.rate_limit_policy.empty()) out.field("RateLimit-Policy", with.rate_limit_policy);
   if (with.exposed != nullptr) write_exposed(out, *with.exposed);

@@ -3,24 +3,6 @@
 #include "sluice/core/ensure.hpp"
 
 namespace sluice::http {
-namespace {
-
-class Decimal {
- public:
-  explicit Decimal(std::uint64_t number)
-      : end_(std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr) {}
-  Decimal(const Decimal&) = delete;
-  Decimal& operator=(const Decimal&) = delete;
-  std::string_view text() const {
-    return {digits_.data(), static_cast<std::size_t>(end_ - digits_.data())};
-  }
-
- private:
-  std::array<char, 20> digits_;
-  const char* end_;
-};
-
-}  // namespace
 
 void HeadWriter::status_line(std::uint16_t status, std::string_view reason) {
   DEBUG_ENSURE(status >= 100 && status <= 999, "a status has three digits");

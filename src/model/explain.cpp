@@ -339,6 +339,7 @@ std::string why_chosen(const Explanation& e, const policy::PoolChoice& choice) {
       return fmt::format("{}, so {}, the live pool", why_no_identity(e), pool);
     case Reason::Fallback:
     case Reason::Rescue:
+    case Reason::Asset:
       break;  // nothing chooses it at first
   }
   core::unreachable();

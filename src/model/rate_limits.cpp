@@ -49,13 +49,13 @@ std::string_view address_octets(const core::IpAddress& address, std::uint32_t ip
                                 std::array<std::uint8_t, 16>& buffer) {
   constexpr std::size_t kV4 = 4;
   buffer = address.octets();
-  if (address.is_v6()) {
-    for (std::uint32_t i = 0; i < buffer.size(); ++i) {
-      const std::uint32_t kept = std::clamp<std::uint32_t>(ipv6_prefix, i * 8, i * 8 + 8) - i * 8;
-      buffer[i] = static_cast<std::uint8_t>(buffer[i] & (0xFF00U >> kept));
-    }
+  const auto* const octets = reinterpret_cast<const char*>(buffer.data());
+  if (!address.is_v6()) return {octets, kV4};
+  for (std::uint32_t i = 0; i < buffer.size(); ++i) {
+    const std::uint32_t kept = std::clamp<std::uint32_t>(ipv6_prefix, i * 8, i * 8 + 8) - i * 8;
+    buffer[i] = static_cast<std::uint8_t>(buffer[i] & (0xFF00U >> kept));
   }
-  return {reinterpret_cast<const char*>(buffer.data()), address.is_v6() ? buffer.size() : kV4};
+  return {octets, buffer.size()};
 }
 
 /// `/a/b` of `/a/b/c` for two segments; the path itself when it has no more.
@@ -167,20 +167,19 @@ std::string_view LimitedRequest::path() {
   return path_;
 }
 
-std::optional<std::string_view> LimitedRequest::octets(const LimitKeyPart& part,
-                                                       const LimitRule& rule,
-                                                       std::array<std::uint8_t, 16>& buffer) {
+std::string_view LimitedRequest::octets(const LimitKeyPart& part, const LimitRule& rule,
+                                        std::array<std::uint8_t, 16>& buffer) {
   const http::RequestHead& head = parts_.head;
   switch (part.kind) {
     case Kind::Identity:
-      return parts_.identity;
+      return parts_.identity.value_or(std::string_view());
     case Kind::ClientAddress:
-      if (!parts_.client) return std::nullopt;
+      if (!parts_.client) return {};
       return address_octets(*parts_.client, rule.ipv6_prefix, buffer);
     case Kind::Header:
-      return head.fields.find(part.name);
+      return head.fields.find(part.name).value_or(std::string_view());
     case Kind::Cookie:
-      return http::find_cookie(head.fields, part.name);
+      return http::find_cookie(head.fields, part.name).value_or(std::string_view());
     case Kind::Method:
       return head.method_text;
     case Kind::PathPrefix:
@@ -197,9 +196,12 @@ std::optional<std::uint64_t> LimitedRequest::part_hash(const LimitKeyPart& part,
                                                        const LimitRule& rule,
                                                        core::HashKey hash_key) {
   std::array<std::uint8_t, 16> buffer;
-  const auto found = part.kind == Kind::Identity ? parts_.identity : octets(part, rule, buffer);
-  if (!found || found->empty()) return std::nullopt;
-  return core::siphash_1_3(*found, hash_key);
+  // Nearly always.
+  const std::string_view found = part.kind == Kind::Identity
+                                     ? parts_.identity.value_or(std::string_view())
+                                     : octets(part, rule, buffer);
+  if (found.empty()) return std::nullopt;
+  return core::siphash_1_3(found, hash_key);
 }
 
 std::optional<std::uint64_t> LimitedRequest::key_hash(const LimitRule& rule,
@@ -221,12 +223,12 @@ std::string LimitedRequest::key_text(const LimitRule& rule) {
   std::string out;
   std::array<std::uint8_t, 16> buffer;
   for (const LimitKeyPart& part : rule.key) {
-    const auto found = octets(part, rule, buffer);
-    if (!found || found->empty()) return "";
+    const std::string_view found = octets(part, rule, buffer);
+    if (found.empty()) return "";
     out += fmt::format("{}{}", out.empty() ? "" : ", ", text(part.kind));
     if (!part.name.empty()) out += " " + part.name;
     if (part.kind != Kind::ClientAddress) {
-      out.append(" ").append(*found);
+      out.append(" ").append(found);
     } else if (parts_.client->is_v6()) {
       out += fmt::format(" {}/{}", core::IpAddress::v6(buffer).text(), rule.ipv6_prefix);
     } else {

@@ -80,16 +80,16 @@ void take_back(Word& place, const RatePolicy& policy, std::uint64_t tag, std::ui
 
 }  // namespace
 
-RateTable::Look RateTable::look(const RatePolicy& policy, std::uint64_t hash,
-                                std::uint64_t now) const {
+void RateTable::look(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now,
+                     Look& look) const {
   const std::uint64_t tag = tag_of(hash);
   const auto [first, second] = buckets_.buckets_of(hash);
-  Look look{};
+  look.is_new = look.evicts = false;
   look.place = find(*first, tag, look.word);
   if (look.place == nullptr) look.place = find(*second, tag, look.word);
   if (look.place != nullptr) {
     look.step = policy.step(tat_in(look.word), now);
-    return look;
+    return;
   }
   look.is_new = true;
   look.step = policy.step(now, now);
@@ -105,13 +105,12 @@ RateTable::Look RateTable::look(const RatePolicy& policy, std::uint64_t hash,
     look.word = room.least_word;
     look.evicts = true;
   }
-  return look;
 }
 
 bool RateTable::charge(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now,
                        Look& look) {
   const std::uint64_t tag = tag_of(hash);
-  for (;; look = this->look(policy, hash, now)) {
+  for (;; this->look(policy, hash, now, look)) {
     if (!look.step.is_admitted) return false;
     const std::uint64_t next = word_of(tag, look.step.next_tat);
     if (!look.place->compare_exchange_strong(look.word, next)) continue;

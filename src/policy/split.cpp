@@ -43,6 +43,8 @@ std::string_view text(Reason reason) {
       return "fallback";
     case Reason::Rescue:
       return "rescue";
+    case Reason::Asset:
+      return "asset";
   }
   core::unreachable();
 }

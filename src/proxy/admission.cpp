@@ -106,7 +106,7 @@ class Admission::Round {
     // Fresh, and not that of the turn: time that a turn has taken is time in which more may come.
     if (now_ == core::Instant{}) now_ = clock_.now();
     asked.now = policy.tick_at(now_);
-    asked.look = asked.tables->rate->look(policy, asked.hash, asked.now);
+    asked.tables->rate->look(policy, asked.hash, asked.now, asked.look);
     if (asked.look.step.is_admitted) return;
     if (asked.is_shadow()) {
       asked.is_over = true;
@@ -229,20 +229,19 @@ void Admission::announce_in(http::ResponseForwarding& with) const {
   if (tightest_ == nullptr) return;
   const policy::RatePolicy& policy = policy_of(*tightest_);
   http::HeadWriter item(field_room.rate_limit);
-  item.put(tightest_->names[is_candidate_ ? 1 : 0], ";r=");
-  item.put(std::uint64_t{policy.left(debt_)});
+  const std::string_view name = tightest_->names[is_candidate_ ? 1 : 0];
+  const http::Decimal left(policy.left(debt_));
   // Nearly always, and it spares a division of 128 bits.
   if (policy.is_one_a_second_or_more()) {
-    item.put(";t=1");
+    item.put(name, ";r=", left.text(), ";t=1");
   } else {
-    item.put(";t=");
-    item.put(seconds_of(policy.verdict(true, debt_).until_more));
+    const http::Decimal wait(seconds_of(policy.verdict(true, debt_).until_more));
+    item.put(name, ";r=", left.text(), ";t=", wait.text());
   }
   with.rate_limit = item.written();
 }
 
-std::string_view Admission::policies() const {
-  if (applied_ == limits_->announced) return limits_->policies[is_candidate_ ? 1 : 0];
+std::string_view Admission::some_policies() const {
   http::HeadWriter list(field_room.policy);
   model::put_policies(*limits_, applied_, is_candidate_,
                       [&list](std::string_view part) { list.put(part); });

@@ -91,7 +91,11 @@ class Admission {
   enum class Bound : std::uint8_t { Rate, InFlight };
 
   void announce_in(http::ResponseForwarding& with) const;
-  std::string_view policies() const;
+  std::string_view policies() const {
+    if (applied_ == limits_->announced) return limits_->policies[is_candidate_ ? 1 : 0];
+    return some_policies();
+  }
+  std::string_view some_policies() const;
   const policy::RatePolicy& policy_of(const model::RateLimit& limit) const {
     return *limit.rule.allowance(is_candidate_).rate;
   }

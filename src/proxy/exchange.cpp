@@ -26,6 +26,7 @@ static_assert(static_cast<int>(metrics::IdentityLabel::MintCookie) ==
               static_cast<int>(policy::IdentityKind::MintCookie));
 static_assert(policy::kReasons <= metrics::kReasonsMax);
 static_assert(policy::kAllFailures.size() <= metrics::kFailuresMax);
+static_assert(policy::kAllAssetOutcomes.size() <= metrics::kAssetOutcomesMax);
 
 }  // namespace
 
@@ -253,8 +254,8 @@ void Exchange::on_response_head(const http::ResponseHead& response) {
 
 void Exchange::forward_final_head(const http::ResponseHead& response) {
   if (settings().outliers.is_on()) note_answer(response.status);
-  if (response.status >= 500) [[unlikely]] {
-    if (begins_another_for(response.status)) return;
+  if (response.status >= 400) [[unlikely]] {
+    if (is_unwanted(response.status)) return;
   }
   if (pool_seat_.is_taken() || endpoint_seat_.is_taken()) tell_breakers(response.status);
   if (adaptive_ != nullptr) sample_latency(response.status);
@@ -407,6 +408,7 @@ http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead&
   with.adds_via = settings().adds_via;
   with.date = context_.date.value();
   with.request_id = request_id_;
+  with.forbids_storing = forbids_storing_;
   if (identity_.mint != nullptr && response.status != 304) with.set_cookie = minted_cookie();
   add_exposed(with);
   admission_.announce(with, response.status);

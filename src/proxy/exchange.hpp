@@ -90,6 +90,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   enum class Upload : std::uint8_t { None, Waiting, Flowing, Ended };
   enum class Answer : std::uint8_t { None, HeadSent, Complete };
   enum class Next : std::uint8_t { GoOn, Answered };
+  enum class AssetAsk : std::uint8_t { None, Open, Ended };
   enum class Heard : std::uint8_t { Nothing, Answer };
 
   // The decisions, in order; each but the last may answer instead.
@@ -120,6 +121,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void no_endpoint_left();
   void fall_back_to_live();
   void move_to_live(policy::Reason why);
+  void move_to(Hold fresh, core::PoolName pool, policy::Reason why);
 
   // Circuit breakers and ceilings
   std::optional<metrics::Refusal> enter_pool();
@@ -138,7 +140,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   const model::RouteBreaker* find_route() const;
   policy::BreakerCell& breaker_of(core::PoolName name) const;
   bool may_overflow_to_live() const;
-  bool is_live_open_to_all() const;
+  bool is_open_to_all(core::PoolName name) const;
   bool has_room(const model::Endpoint& endpoint) const;
   bool is_pool_full() const;
   void no_room(metrics::Refusal why);
@@ -153,19 +155,34 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void replay_held_body();
 
   // When an attempt has failed
-  policy::Repeatable repeatable() const;
+  policy::Repeatable repeatable() const {
+    return http::is_safe(head.method) ? policy::Repeatable::Safe : repeatable_by_key();
+  }
+  policy::Repeatable repeatable_by_key() const;
   policy::FailedAttempt failed_attempt(policy::Failure failure) const;
+  bool is_unwanted(std::uint16_t status);
   bool begins_another_for(std::uint16_t status);
   bool try_again(policy::Failure failure, std::string_view why);
   bool may_retry_now(const policy::FailedAttempt& attempt);
   bool may_rescue_now(const policy::FailedAttempt& attempt);
-  void leave_attempt(policy::Failure failure);
+  void discard_answer();
+  void leave_attempt();
   void retry(const policy::FailedAttempt& attempt);
   void rescue(policy::Failure failure);
   bool is_last_attempt() const;
   void count_failed_attempt(policy::Failure failure);
   void give_up_repeated(const policy::FailedAttempt& attempt);
   static void give_back(std::atomic<std::uint32_t>*& counted);
+
+  // When a pool has no such file
+  bool is_asset() const;
+  bool asks_other_pool();
+  bool gives_assets(const model::Service& service, core::PoolName pool) const;
+  void ask_for_asset(Hold fresh, core::PoolName other);
+  bool is_no_asset(std::uint16_t status);
+  void answer_missing_asset(std::string_view why);
+  void end_asset_ask(policy::AssetOutcome outcome);
+  void count_asset(core::PoolName missed_by, policy::AssetOutcome outcome);
 
   // The answer
   void forward_informational(const http::ResponseHead& response);
@@ -206,7 +223,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool is_candidate() const { return choice_.pool != service_->live; }
   /// Whether the live pool may take over what the candidate can't do.
   bool may_leave_candidate() const {
-    return is_candidate() && settings().on_pool_down == model::OnPoolDown::Fallback;
+    return is_candidate() && settings().on_pool_down == model::OnPoolDown::Fallback &&
+           asset_ask_ == AssetAsk::None;
   }
   bool guards_endpoints() const {
     return settings().breakers.guards_endpoints(pool().endpoints.size());
@@ -261,6 +279,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::atomic<std::uint32_t>* repeats_on_ = nullptr;  // the same on its endpoint, if that bounds it
   bool has_attempt_failed_ = false;
   std::optional<core::PoolName> rescued_from_;
+  AssetAsk asset_ask_ = AssetAsk::None;  // of the other pool, for what rescued_from_ has not
+  bool forbids_storing_ = false;         // the answer is a 404 for a path of `rescue.assets`
   std::optional<policy::FailedAttempt> failed_;  // the last that was sent, in the pool it is in
   std::uint8_t informational_ = 0;
   bool is_response_paused_ = false;

@@ -23,18 +23,10 @@ bool is_status(Failure failure) {
   return failure >= Failure::Status500;
 }
 
-std::uint32_t requests_in_flight(const model::Pool& pool) {
-  std::uint32_t sum = 0;
-  for (const model::Endpoint& endpoint : pool.endpoints)
-    sum += endpoint.cell->in_flight.load(std::memory_order_relaxed);
-  return sum;
-}
-
 }  // namespace
 
-policy::Repeatable Exchange::repeatable() const {
+policy::Repeatable Exchange::repeatable_by_key() const {
   using policy::Repeatable;
-  if (http::is_safe(head.method)) return Repeatable::Safe;
   if (settings().repeats.trusts_idempotency_key &&
       !head.fields.find("Idempotency-Key").value_or("").empty())
     return Repeatable::Safe;
@@ -94,6 +86,14 @@ void Exchange::note_loss(UpstreamLoss loss) {
   }
 }
 
+/// An answer of 400 or more. True: it is not passed on, and something else has begun or was
+/// answered.
+bool Exchange::is_unwanted(std::uint16_t status) {
+  if (status >= 500 && begins_another_for(status)) return true;
+  if (asset_ask_ == AssetAsk::Open) return is_no_asset(status);
+  return status == 404 && asks_other_pool();
+}
+
 bool Exchange::begins_another_for(std::uint16_t status) {
   const auto failure = policy::failure_of_status(status);
   if (!failure) return false;
@@ -130,14 +130,16 @@ void Exchange::give_up_repeated(const policy::FailedAttempt& attempt) {
 bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   const model::Repeats& repeats = settings().repeats;
   if (!policy::may_retry(attempt, repeats.retry, retries_)) return false;
+  // A file is asked for once: who asked has a 404 already.
+  if (asset_ask_ == AssetAsk::Open && !was_idle_end(attempt)) return false;
   // Nothing is known against the endpoint, and perhaps nothing has reached it: as with a connect
   // that fails, nobody shall be refused because many idle connections end at once.
   if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
-  const std::uint32_t most = std::min(repeats.retry_budget.most(requests_in_flight(pool())),
+  const std::uint32_t most = std::min(repeats.retry_budget.most(model::requests_in_flight(pool())),
                                       model::most(settings().breakers.pool.retries));
   if (!core::take_place(counted, most)) {
-    counters_->retries_over_budget.add();
+    counters_->retries_over_budget[pool_label()].add();
     return false;
   }
   repeats_in_ = &counted;
@@ -150,12 +152,12 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
     return false;
   // A switch may have made the failed pool the live one meanwhile.
   if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
-  if (!is_live_open_to_all()) return false;
+  if (!is_open_to_all(service_->live)) return false;
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
-  const std::uint32_t in_flight =
-      requests_in_flight(settings().pools[0]) + requests_in_flight(settings().pools[1]);
+  const std::uint32_t in_flight = model::requests_in_flight(settings().pools[0]) +
+                                  model::requests_in_flight(settings().pools[1]);
   if (!core::take_place(counted, repeats.rescue_budget.most(in_flight))) {
-    counters_->rescues_over_budget.add();
+    counters_->rescues_over_budget[pool_label()].add();
     return false;
   }
   rescued_in_ = &counted;
@@ -164,18 +166,27 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
 
 /// No more per-try time for this one: nothing could be tried after it.
 bool Exchange::is_last_attempt() const {
-  const policy::FailedAttempt attempt = failed_attempt(Failure::TimedOut);
+  // What was never answered says nothing by the age of its connection.
+  const policy::FailedAttempt attempt{
+      .failure = Failure::TimedOut,
+      .method = repeatable(),
+      .body = is_body_held_ ? policy::BodyState::AbsentOrHeld : policy::BodyState::PartlyGone,
+      .answer_sent = informational_ != 0};
   const model::Repeats& repeats = settings().repeats;
   const bool has_rescue =
       may_leave_candidate() && !rescued_from_ && policy::may_rescue(attempt, repeats.rescue);
   return !has_rescue && !policy::may_retry(attempt, repeats.retry, retries_);
 }
 
+/// From within on_response_head(). A small answer that is not wanted ends by itself, and its
+/// connection goes on: else each 503 of a pool in trouble would cost it a connection, and us a port
+/// for a minute.
+void Exchange::discard_answer() {
+  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->discard();
+}
+
 /// Whatever is left of it must not reach the client; the upload waits for the next one.
-void Exchange::leave_attempt(Failure failure) {
-  // A small answer that is not wanted ends by itself, and its connection goes on: else each 503 of
-  // a pool in trouble would cost it a connection, and us a port for a minute.
-  if (upstream_ != nullptr && is_status(failure)) std::exchange(upstream_, nullptr)->discard();
+void Exchange::leave_attempt() {
   drop_upstream();
   is_upload_paused_ = false;
   connect_time_.reset();
@@ -189,7 +200,8 @@ void Exchange::leave_attempt(Failure failure) {
 /// unless all that is known to have failed is a connection that had been idle.
 void Exchange::retry(const policy::FailedAttempt& attempt) {
   const auto failed = static_cast<std::size_t>(endpoint_ - pool().endpoints.data());
-  leave_attempt(attempt.failure);
+  if (is_status(attempt.failure)) discard_answer();
+  leave_attempt();
   ++retries_;
   ++retries_of_all_;
   counters_->retries.add();
@@ -199,6 +211,7 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
   state_ = State::Connecting;
   const auto picked = pick_endpoint();
   if (!picked) return no_endpoint_left();
+  if (asset_ask_ == AssetAsk::Open) arm_until(response_timer_, response_deadline_);
   const core::Millis longest = settings().repeats.retry.back_off;
   if (longest == core::Millis::zero() ||
       (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))
@@ -212,7 +225,8 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
 void Exchange::rescue(Failure failure) {
   counters_->rescues.add();
   rescued_from_ = choice_.pool;
-  leave_attempt(failure);
+  if (is_status(failure)) discard_answer();
+  leave_attempt();
   failed_.reset();
   needs_fresh_connection_ = false;
   move_to_live(policy::Reason::Rescue);

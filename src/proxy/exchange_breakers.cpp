@@ -177,20 +177,20 @@ policy::BreakerCell& Exchange::breaker_of(core::PoolName name) const {
 
 /// Where the candidate has no room, or its breaker is open.
 bool Exchange::may_overflow_to_live() const {
-  if (!is_candidate()) return false;
+  if (!is_candidate() || asset_ask_ != AssetAsk::None) return false;
   const model::RouteBreaker* const route = route_of_request();
   const auto fallback = route != nullptr ? route->fallback : settings().breakers.fallback;
   return fallback == model::BreakerFallback::Live;
 }
 
-/// Whether the live pool's breaker would admit it now: it is not asked for what would only be
+/// Whether the breaker of a pool would admit it now: that is not asked for what would only be
 /// turned away.
-bool Exchange::is_live_open_to_all() const {
+bool Exchange::is_open_to_all(core::PoolName name) const {
   const model::CircuitBreaker& breakers = settings().breakers;
   const model::RouteBreaker* const route = route_of_request();
   const model::BreakerRule& rule = route != nullptr ? route->rule : breakers.rule;
   if (!rule.is_on) return true;
-  const auto word = breaker_of(service_->live).word.load(std::memory_order_relaxed);
+  const auto word = breaker_of(name).word.load(std::memory_order_relaxed);
   return policy::admit(policy::Breaker::from_word(word), context_.loop.now(), rule.policy).admit;
 }
 
@@ -229,7 +229,8 @@ void Exchange::no_room(Refusal why) {
 }
 
 void Exchange::answer_no_room(Refusal why) {
-  if (why == Refusal::AdaptiveLimit) shed_ = "adaptive_concurrency";
+  // A file that the other pool has no time to be asked for is a 404, and nothing was shed.
+  if (why == Refusal::AdaptiveLimit && asset_ask_ != AssetAsk::Open) shed_ = "adaptive_concurrency";
   answer(503, words_of(why), why);
 }
 

@@ -105,17 +105,22 @@ void Exchange::fall_back_to_live() {
   move_to_live(policy::Reason::Fallback);
 }
 
-/// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
-/// lease, then give back the old one (architecture.md §5).
 void Exchange::move_to_live(policy::Reason why) {
   leave_pool();
   Hold fresh = context_.slot.hold();
+  const core::PoolName live = fresh->service(settings().id).live;
+  move_to(std::move(fresh), live, why);
+}
+
+/// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
+/// lease, then give back the old one (architecture.md §5). `fresh`: adopted now.
+void Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::Reason why) {
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
   const core::PoolName failed = choice_.pool;
   admission_.stay_with(settings().rate_limits);  // judged once, for the pool that was chosen first
   service_ = &fresh->service(settings().id);
-  choice_.pool = service_->live;
+  choice_.pool = pool_name;
   choice_.reason = why;
   if (choice_.pool != failed) {
     tried_.reset();

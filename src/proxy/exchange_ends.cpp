@@ -35,6 +35,9 @@ void Exchange::answer_as_last_hop(const http::Refusal& own) {
 /// is over.
 void Exchange::answer(std::uint16_t status, std::string_view detail, std::optional<Refusal> why,
                       std::string_view error) {
+  // Whatever keeps the pool that was asked for a file from answering: the user has a 404.
+  if (asset_ask_ == AssetAsk::Open && answer_ == Answer::None)
+    return answer_missing_asset(error.empty() ? detail : error);
   if (why) error_ = error.empty() ? detail : error;
   if (why && is_of_endpoint(*why)) has_attempt_failed_ = true;
   drop_upstream();
@@ -114,6 +117,9 @@ void Exchange::finish(std::uint16_t status) {
   if (!head.upgrade.empty()) tunnel_place_ = {};
   if (retries_of_all_ != 0) give_back(repeats_in_);
   if (rescued_from_) give_back(rescued_in_);
+  if (asset_ask_ == AssetAsk::Open)
+    end_asset_ask(answer_ == Answer::None ? policy::AssetOutcome::Failed
+                                          : policy::AssetOutcome::Found);
   held_.clear();
   service_ = nullptr;
   counters_ = nullptr;

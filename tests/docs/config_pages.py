@@ -79,6 +79,8 @@ DEFINITIONS = {
     "host": {"type": SCALAR, "maxLength": 254, "pattern": rf"^(\*\.)?{LABEL}(\.{LABEL})*\.?$|^\[{IPV6}\]$"},
     "path": {"type": "string", "maxLength": 1024,
              "pattern": r"^/$|^(/(?!\.{1,2}(/|$))([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+/?$"},
+    "path_pattern": {"description": "a path with at most one *, which stands for anything", "type": "string", "maxLength": 256,
+                     "pattern": r"^(?=[^*]*(\*[^*]*)?$)(?!.*/\.{1,2}(/|$))[/*]([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$"},
     "target": {"type": "string", "maxLength": 1024, "pattern": r"^/[!-\"$-~]*$"},
     "statuses": {"description": "a status, or a range of them", "type": ["string", "integer"], "minimum": 200, "maximum": 599,
                  "pattern": r"^[2-5][0-9]{2}(-[2-5][0-9]{2})?$"},
@@ -96,7 +98,7 @@ DEFINITIONS = {
                           {"description": "unix: without quotes, which YAML reads as a map", "type": "object",
                            "properties": {"unix": {"type": "null"}}, "required": ["unix"], "additionalProperties": False}]},
 }
-UNIQUE = ("word", "name", "token", "host", "address", "address_or_path", "endpoint", "map", "dependency")  # lists that refuse the same item twice; of maps: identity and names
+UNIQUE = ("word", "name", "token", "host", "address", "address_or_path", "endpoint", "map", "dependency", "path_pattern")  # lists that refuse the same item twice; of maps: identity and names
 
 
 MAY_REPEAT = ("pins",)  # told apart by more than their text: the parser says which one no request can reach

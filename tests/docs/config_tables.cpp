@@ -49,6 +49,8 @@ std::string_view text(config::Form form) {
       return "host";
     case Form::Path:
       return "path";
+    case Form::PathPattern:
+      return "path_pattern";
     case Form::Target:
       return "target";
     case Form::Dependency:

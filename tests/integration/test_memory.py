@@ -68,6 +68,17 @@ class Memory(SluiceTest):
                                           {"name": "try", "key": "service", "rate": "1/h", "mode": "shadow"}])
         self.check_no_allocation(proxy)
 
+    def test_a_steady_request_under_all_that_protects_allocates_nothing(self):
+        plenty = {"rate": "1000000/s", "burst": 1_000_000}
+        proxy = self.counted(initial={"live": "blue", "split": "50%"}, health_check={"path": "/", "interval": "1h", "fast_interval": "1h"},
+                             outlier_detection={}, retry={"attempts": 2, "per_try_timeout": "5s"},
+                             circuit_breaker={"max_requests": 1_000, "max_pending": 1_000, "max_retries": 10, "endpoint": {"max_requests": 1_000}},
+                             routes=[{"path_prefix": "/no", "circuit_breaker": {}}],
+                             rate_limits=[{"name": "per-user", "key": {"header": "X-User-Id"}, **plenty},
+                                          {"name": "address", "key": "client_address", **plenty}])
+        self.check_no_allocation(proxy)
+        self.check_no_allocation(proxy, "--post", 3_000)
+
     def test_idle_connections_cost_little_and_give_it_back(self):
         proxy = self.two_pools()
         self.load(proxy, "--requests", 4_000, "--connections", 8)  # what a busy proxy keeps: not the connections' cost

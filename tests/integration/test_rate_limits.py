@@ -226,11 +226,13 @@ class Told(Limits):
             self.assertEqual(self.statuses(client, 6, ["Cookie: uid=user-1"]), [200] * 5 + [429])
             self.assertEqual(client.get("/login")[0].status, 200)
         limits = proxy.status("shop")["limits"]
+        places = limits[0].pop("places")
+        self.assertGreaterEqual(places, 64)
         self.assertEqual(limits[0], {"name": "user", "mode": "enforce", "allows": "5/min, burst 5, 9 in progress", "candidate_allows": None,
                                      "admitted": 5, "refused": 1, "shadowed": 0, "keys": 1})
         text = proxy.cli("status").stdout
-        self.assertIn("  limit user (5/min, burst 5, 9 in progress): 1 refused, 5 admitted, 1 key\n", text)
-        self.assertIn("  limit login (1/h, burst 1): 0 refused, 1 admitted, 1 key\n", text)
+        self.assertIn(f"  limit user (5/min, burst 5, 9 in progress): 1 refused, 5 admitted, 1 of {places} keys\n", text)
+        self.assertRegex(text, r"  limit login \(1/h, burst 1\): 0 refused, 1 admitted, 1 of \d+ keys\n")
         for _ in range(3):  # looking costs nothing
             told = proxy.cli("explain", "--user", "user-2").stdout
             self.assertIn("limits     user (5/min, burst 5, 9 in progress): 5 left, 0 in progress of identity user-2\n", told)

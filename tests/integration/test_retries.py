@@ -181,10 +181,147 @@ class Failures(SluiceTest):
         self.assertEqual(sum(seen.values()), CLIENTS * REQUESTS, "and each was sent")
 
 
+class Budgets(SluiceTest):
+    """Who asks the live pool instead of the candidate holds a place of the budget, until the answer is there."""
+
+    def test_status_shows_what_is_in_use_and_how_often_it_was_too_little(self):
+        may_answer = threading.Event()
+
+        def slow(peer):
+            while True:
+                peer.head()
+                assert may_answer.wait(PATIENCE)
+                peer.send(plain_answer())
+
+        def failing(peer):
+            while True:
+                peer.head()
+                peer.send(plain_answer(status=b"503 No"))
+
+        proxy = self.sluice([service([self.scripted(slow).address], [self.scripted(failing).address],
+                                     retry={"attempts": 0}, rescue={"budget": "0%"})])
+        proxy.split("100%")
+        clients = [proxy.client() for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.request("/", fields=[f"X-User-Id: u{number}"])
+
+        def budgets(pool):
+            return proxy.status()["services"][0]["pools"][pool]["budgets"]
+
+        wait_until(lambda: budgets("blue")["rescues"]["refused"] == 2, "two have found no place")
+        self.assertEqual(budgets("blue")["rescues"], {"in_use": 3, "most": 3, "refused": 2})
+        self.assertEqual(budgets("green")["rescues"], {"in_use": 0, "most": 3, "refused": 0})
+        self.assertEqual(budgets("blue")["retries"], {"in_use": 0, "most": 3, "refused": 0})
+        self.assertEqual(budgets("blue")["assets"], {"in_use": 0, "most": 128, "refused": 0})
+        self.assertIn("    retries 0 of 3, rescues 3 of 3 (2 refused)\n", proxy.cli("status").stdout)
+        may_answer.set()
+        self.assertEqual(sorted(client.answer("GET")[0].status for client in clients), [200, 200, 200, 503, 503])
+        wait_until(lambda: budgets("blue")["rescues"] == {"in_use": 0, "most": 3, "refused": 2}, "all places are free again")
+        for client in clients:
+            client.close()
+
+
+class Assets(SluiceTest):
+    """Two versions, each with files of its own, and pages that ask the wrong one."""
+
+    def files(self, *names, status=b"404 Not Found"):
+        """An origin that has these paths. It counts what it was asked for."""
+        asked = collections.Counter()
+
+        def script(peer):
+            while True:
+                method, path, _ = peer.head().line.split()
+                asked[path] += 1
+                has = path in names
+                fields = b"Cache-Control: public, max-age=600\r\nCDN-Cache-Control: max-age=600\r\n"
+                answer = plain_answer(path.encode() if has else b"no", status=b"200 OK" if has else status, fields=fields)
+                peer.send(answer[: answer.index(b"\r\n\r\n") + 4] if method == "HEAD" else answer)
+
+        origin = self.scripted(script)
+        origin.asked = asked
+        return origin
+
+    def versions(self, blue, green, **rescue):
+        rescue = {"assets": ["/assets/*", "*.js"], **rescue}
+        proxy = self.sluice([service([blue.address], [green.address], expose=["pool", "reason", "rescued"], rescue=rescue)])
+        return proxy, proxy.client()
+
+    def of(self, client, path, **over):
+        head, body = client.get(path, **over)
+        return head.status, head["sluice-pool"], head.get("cache-control"), body
+
+    def outcomes(self, proxy):
+        lines = re.findall(r'^sluice_asset_rescues_total{.*pool="(\w+)",outcome="(\w+)"} (\d+)$', page_of(proxy), flags=re.M)
+        return {(pool, outcome): int(count) for pool, outcome, count in lines if int(count)}
+
+    def test_each_version_has_the_files_of_the_other(self):
+        blue, green = self.files("/assets/old", "/a.js"), self.files("/assets/new")
+        proxy, client = self.versions(blue, green)
+        stored = "public, max-age=600"
+        self.assertEqual(self.of(client, "/assets/old"), (200, "blue", stored, b"/assets/old"))
+        self.assertEqual(self.of(client, "/assets/new"), (200, "green", stored, b"/assets/new"))
+        self.assertEqual(self.of(client, "/assets/new?v=2"), (404, "green", "no-store", b"no"))  # the query is not the path
+        self.assertEqual(self.of(client, "/%61ssets/new"), (404, "green", "no-store", b"no"))  # sent on as it came
+        head, _ = client.get("/assets/none")
+        self.assertEqual((head.status, head["cache-control"], head.get("cdn-cache-control")), (404, "no-store", None))
+        self.assertEqual(self.of(client, "/page")[:3], (404, "blue", stored))
+        self.assertEqual((green.asked["/page"], green.asked["/assets/old"]), (0, 0))
+        proxy.split("100%")
+        head, body = client.get("/a.js", method="HEAD", fields=["X-User-Id: user-1"])
+        self.assertEqual((head.status, head["sluice-pool"], head["sluice-rescued"], body), (200, "blue", "green", b""))
+        line = proxy.wait_log(lambda entry: entry["path"] == "/a.js")
+        self.assertEqual((line["reason"], line["pool"], line["rescued_from"], line["error"]), ("asset", "blue", "green", None))
+        self.assertEqual(self.outcomes(proxy), {("blue", "found"): 1, ("blue", "missing"): 3, ("green", "found"): 1})
+        self.assertNotRegex(page_of(proxy), r"sluice_(attempt_failures|rescues|retries)_total{[^}]*} [1-9]")
+        client.close()
+
+    def test_what_is_not_safe_reaches_one_pool(self):
+        blue, green = self.files(), self.files("/assets/x")
+        proxy, client = self.versions(blue, green)
+        self.assertEqual(self.of(client, "/assets/x", method="POST", body=b"x")[:3], (404, "blue", "no-store"))
+        self.assertEqual(green.asked, {})
+        self.assertEqual(self.outcomes(proxy), {})
+        client.close()
+
+    def test_a_pool_that_fails_costs_nobody_an_error(self):
+        proxy, client = self.versions(self.files(), self.files(status=b"503 No"))
+        head, body = client.get("/assets/x")
+        self.assertEqual((head.status, head["server"], head["cache-control"]), (404, "sluice", "no-store"))
+        self.assertIn(b"there is no such file", body)
+        client.close()
+
+        green = self.origin("green")  # has everything
+        proxy, client = self.versions(self.files(), green)
+        self.assertEqual(self.of(client, "/assets/x")[:2], (200, "green"))
+        os.kill(green.process.pid, signal.SIGKILL)
+        green.process.wait()
+
+        def is_left_alone():
+            self.assertEqual(client.get("/assets/x")[0].status, 404)
+            return ("blue", "unavailable") in self.outcomes(proxy)
+
+        wait_until(is_left_alone, "a dead pool is not asked any more")
+        self.assertEqual(self.of(client, "/assets/x"), (404, "blue", "no-store", b"no"))
+        client.close()
+
+    def test_a_closed_candidate_is_left_alone_unless_the_service_says_otherwise(self):
+        blue, green = self.files("/assets/old"), self.files()
+        proxy, client = self.versions(blue, green)
+        proxy.switch("green")
+        self.assertEqual(self.of(client, "/assets/old")[:3], (404, "green", "no-store"))
+        self.assertEqual(blue.asked, {})
+        self.assertEqual(self.outcomes(proxy), {("green", "unavailable"): 1})
+        client.close()
+        proxy, client = self.versions(blue, green, assets_of_closed="on")
+        proxy.switch("green")
+        self.assertEqual(self.of(client, "/assets/old")[:2], (200, "blue"))
+        client.close()
+
+
 class Guide(SluiceTest):
     def test_the_examples_of_the_guide(self):
         with open(os.path.join(ROOT, "docs/guide/retries.md"), encoding="utf-8") as file:
-            shapes, rescue = re.findall(r"^```yaml\n(.*?)^```", file.read(), flags=re.S | re.M)
+            shapes, rescue, assets = re.findall(r"^```yaml\n(.*?)^```", file.read(), flags=re.S | re.M)
 
         def says(status):
             def script(peer):
@@ -214,6 +351,13 @@ class Guide(SluiceTest):
             self.assertEqual(client.get(method="POST", body=b"x")[0].status, 500)
         line = proxy.wait_log(lambda entry: entry["rescued_from"])
         self.assertEqual((line["reason"], line["rescued_from"], line["pool"]), ("rescue", "green", "blue"))
+        missing = says(b"404 No")
+        proxy = run(assets, {"127.0.0.1:9001": missing.address, "127.0.0.1:9003": good.address})
+        with proxy.client() as client:
+            head, _ = client.get("/assets/app.3f2a.js")
+            self.assertEqual((head.status, head["sluice-pool"], head["sluice-rescued"]), (200, "green", "blue"))
+            head, _ = client.get("/page")
+            self.assertEqual((head.status, head["sluice-pool"]), (404, "blue"))
 
     def of_text(self, text):
         """A proxy with the services of a page of the guide."""

@@ -99,10 +99,35 @@ class Judge {
     if (entry.lines.empty()) return;
     if (entry.attempts.size() > 1U + entry.lines.front().retries + (was_rescued ? 1 : 0))
       find(entry, "was repeated, and the log does not say so");
-    for (std::size_t i = 1; i < entry.attempts.size(); ++i) {
-      if (entry.attempts[i].was_reused && entry.attempts[i].pool == entry.attempts[i - 1].pool)
-        find(entry, "was repeated on a reused connection");
+    for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green})
+      judge_connections(entry, pool);
+  }
+
+  /// Only the first attempt in a pool may be on a reused connection. An origin may read what was
+  /// sent first after what was sent instead, so their order here says nothing; but the answer that
+  /// the client has is that of the last one.
+  void judge_connections(const Entry& entry, core::PoolName pool) {
+    std::size_t reused = 0, fresh = 0;
+    bool has_fresh_answered = false;
+    for (const Attempt& attempt : entry.attempts) {
+      if (attempt.pool != pool) continue;
+      ++(attempt.was_reused ? reused : fresh);
+      has_fresh_answered =
+          has_fresh_answered || (!attempt.was_reused && attempt.is_answer_complete);
     }
+    const bool is_of_pool = entry.outcome.answer && pool_of(*entry.outcome.answer) == pool;
+    if (reused > 1 || (reused == 1 && fresh > 0 && is_of_pool && !has_fresh_answered))
+      find(entry, "was repeated on a reused connection");
+  }
+
+  /// No cache keeps a 404 for what may be there tomorrow.
+  void judge_missing_asset(const Entry& entry, const Message& answer) {
+    const bool is_asset = std::ranges::any_of(
+        world_.control().settings().repeats.assets,
+        [&](const policy::PathPattern& each) { return each.matches(entry.plan.target()); });
+    const bool may_be_stored = answer.field("Cache-Control") != "no-store";
+    if (is_asset && answer.status() == 404 && may_be_stored)
+      find(entry, "got a 404 for an asset that caches may store");
   }
 
   /// G11: what is safe, from the one pool to the other, and never back.
@@ -179,6 +204,7 @@ class Judge {
       return find(entry, "got a complete answer that no endpoint has completed");
     if (answer.status() != sender->plan->status)
       find(entry, "got another status than the endpoint sent");
+    judge_missing_asset(entry, answer);
     const bool has_body = entry.plan.method != "HEAD" && answer.status() != 204 &&
                           answer.status() != 304 && answer.status() != 101;
     if (has_body && answer.body.size() != sender->plan->size) {
@@ -228,6 +254,12 @@ class Judge {
     const core::PoolName pool = line.pool == "blue" ? core::PoolName::Blue : core::PoolName::Green;
     if (line.reason == "fallback" || line.reason == "rescue") {
       if (pool != traffic.live) find(entry, "fell back to a pool that is not live");
+      return;
+    }
+    if (line.reason == "asset") {
+      const bool is_closed = pool != traffic.live && !traffic.is_candidate_open;
+      if (is_closed && !world_.control().settings().repeats.asks_closed_for_assets)
+        find(entry, "asked a candidate that is closed for an asset");
       return;
     }
     const policy::SplitState state{.live = traffic.live,
@@ -313,6 +345,8 @@ class Judge {
     if (!outcome.answer && has_stray_surplus()) return;
     if (!outcome.answer) return find(entry, "nothing went wrong, and it has no complete answer");
     if (pool_of(*outcome.answer) || has_stray_surplus()) return;
+    // Its pool has answered, and the other one could not.
+    if (line.reason == "asset" && line.status == 404) return;
     find(entry, "nothing went wrong, and the proxy answers itself");
   }
 
@@ -403,7 +437,8 @@ class Judge {
       const model::PoolCell& cell = control.pool_cell(pool);
       if (const auto left = cell.pending.load(); left != 0)
         find(std::to_string(left) + " requests are left waiting for a connection");
-      if (const auto left = cell.repeating.load() + cell.rescuing.load(); left != 0)
+      if (const auto left = cell.repeating.load() + cell.rescuing.load() + cell.asset_asks.load();
+          left != 0)
         find(std::to_string(left) + " requests are left counted as repeated or rescued");
       if (const auto left = cell.requests.load(); left != 0)
         find(std::to_string(left) + " requests are left under a ceiling");
@@ -492,8 +527,8 @@ class Judge {
       find(who + std::to_string(node.queued_most) + " bytes were queued on one transport");
   }
 
-  /// Each request that got as far as a pool had one identity or none, and one choice; each fallback
-  /// or rescue is one choice more. A refused tunnel has no choice.
+  /// Each request that got as far as a pool had one identity or none, and one choice; each
+  /// fallback, rescue or ask for an asset is one choice more. A refused tunnel has no choice.
   void judge_choices(const metrics::ServiceCounters& counters, const std::string& who) {
     std::uint64_t choices = 0, identities = 0;
     for (const auto& pool : counters.choices) {
@@ -502,13 +537,24 @@ class Judge {
     for (const auto& source : counters.identities) identities += source.read();
     const std::uint64_t refused =
         counters.refusals[static_cast<std::size_t>(metrics::Refusal::TunnelLimit)].read();
-    const std::uint64_t moves = counters.fallbacks.read() + counters.rescues.read();
+    const std::uint64_t moves =
+        counters.fallbacks.read() + counters.rescues.read() + asset_asks(counters);
     // A breaker or a ceiling may turn a request away before its choice counts, or after.
     const bool is_exact = !world_.control().settings().breakers.guards_pools();
     if (is_exact ? choices + refused != identities + moves : choices > identities + moves) {
       find(who + "the metrics count " + std::to_string(identities) + " identities and " +
            std::to_string(choices) + " choices");
     }
+  }
+
+  static std::uint64_t asset_asks(const metrics::ServiceCounters& counters) {
+    using policy::AssetOutcome;
+    std::uint64_t sum = 0;
+    for (const auto& pool : counters.asset_rescues) {
+      for (const auto asked : {AssetOutcome::Found, AssetOutcome::Missing, AssetOutcome::Failed})
+        sum += pool[static_cast<std::size_t>(asked)].read();
+    }
+    return sum;
   }
 
   SimWorld& world_;

@@ -182,6 +182,10 @@ void RandomRun::draw_limits(WorldOptions& options) const {
   if (one_in_ten()) options.tunnels_max = 1 + rng.below(2);
   if (one_in_ten()) options.service.breakers.pool.pending = 1 + rng.below(3);
   if (one_in_ten()) options.service.requests_per_connection = 1 + rng.below(3);
+  if (rng.below(4) == 0) {
+    options.service.repeats.assets.emplace_back("/r/*");
+    options.service.repeats.asks_closed_for_assets = rng.below(2) == 0;
+  }
   draw_breakers(options.service.breakers);
 }
 

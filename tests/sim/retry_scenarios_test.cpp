@@ -220,7 +220,7 @@ TEST_CASE("sim retry: no more than the budget at once, and all of it comes back"
   CHECK(good <= 6);
   const auto& counted = world.worker().metrics().services[0];
   CHECK(counted.retries.read() == good);
-  CHECK(counted.retries_over_budget.read() == 30 - good);
+  CHECK(counted.retries_over_budget[core::index(PoolName::Blue)].read() == 30 - good);
   ask(world, of("GET", first(says(503))));  // it is there again
   finish(world);
   CHECK(status(world, 30) == 200);
@@ -386,7 +386,8 @@ TEST_CASE("sim rescue: no more than its budget at once, and all of it comes back
   const auto& counted = world.worker().metrics().services[0];
   CHECK(counted.rescues.read() >= 3);
   CHECK(counted.rescues.read() <= 6);
-  CHECK(counted.rescues.read() + counted.rescues_over_budget.read() == 30);
+  CHECK(counted.rescues.read() + counted.rescues_over_budget[core::index(PoolName::Green)].read() ==
+        30);
   finish(world);
 }
 

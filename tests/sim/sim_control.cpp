@@ -77,6 +77,7 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
   settings->timeouts = options.timeouts;
   settings->min_rates = options.min_rates;
   settings->repeats = options.repeats;
+  settings->on_pool_down = options.on_pool_down;
   settings->breakers = options.breakers;
   settings->body_bytes_max = options.body_bytes_max;
   settings->expose = {.pool = true,

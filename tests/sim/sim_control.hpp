@@ -17,6 +17,7 @@ struct ServiceOptions {
   model::MinRates min_rates{};
   model::Repeats repeats{};
   std::uint32_t requests_per_connection = 0;
+  model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
   model::CircuitBreaker breakers = model::CircuitBreaker::off();
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::optional<std::uint64_t> body_bytes_max{};

@@ -178,6 +178,16 @@ inline constexpr std::size_t kHookWordMax = 4096;
 /// Hooks that run at once, all services together; more wait. Each is a process.
 inline constexpr std::size_t kHooksMax = 8;
 
+/// Patterns of `rescue.assets` of one service, and the octets of one: each 404 is compared with all
+/// of them.
+inline constexpr std::size_t kAssetPatternsMax = 32;
+inline constexpr std::size_t kAssetPatternMax = 256;
+/// Requests that ask one pool for a file that the other one has not, on all workers: whoever asks
+/// for paths that nobody has must not bring the load of one pool to the other.
+inline constexpr std::uint32_t kAssetAsksMax = 128;
+/// How long the answer to that is waited for, the connection included: the user has a 404 already.
+inline constexpr std::chrono::milliseconds kAssetWaitMax{2000};
+
 /// Timer wheel of a worker: never early, at most one tick late; later deadlines wait in the last
 /// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};

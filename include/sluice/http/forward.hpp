@@ -89,6 +89,8 @@ struct ResponseForwarding {
                                   // added when needed
   std::string_view rate_limit{};  // whole values of these two fields
   std::string_view rate_limit_policy{};
+  /// The endpoint's own words to caches are replaced by `Cache-Control: no-store`.
+  bool forbids_storing = false;
   struct Exposed {  // each is written when not empty
     std::string_view pool, generation, reason, bucket, endpoint, rescued;
   };

@@ -11,6 +11,40 @@
 
 namespace sluice::http {
 
+/// A number in digits. Written from its end, by pairs: std::to_chars counts the digits first, which
+/// takes twice the instructions, and an answer has up to three numbers.
+class Decimal {
+ public:
+  explicit Decimal(std::uint64_t number) {
+    for (; number >= 100; number /= 100) put_pair(number % 100);
+    if (number >= 10) {
+      put_pair(number);
+    } else {
+      *--begin_ = static_cast<char>('0' + number);
+    }
+  }
+  Decimal(const Decimal&) = delete;
+  Decimal& operator=(const Decimal&) = delete;
+  std::string_view text() const {
+    return {begin_, static_cast<std::size_t>(digits_.data() + digits_.size() - begin_)};
+  }
+
+ private:
+  static constexpr std::array<char, 200> kPairs = [] {
+    std::array<char, 200> pairs{};
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+      pairs[i] = static_cast<char>('0' + (i % 2 == 0 ? i / 20 : i / 2 % 10));
+    return pairs;
+  }();
+  void put_pair(std::uint64_t number) {
+    begin_ -= 2;
+    std::memcpy(begin_, &kPairs[2 * number], 2);
+  }
+
+  std::array<char, 20> digits_;  // set from begin_ on
+  char* begin_ = digits_.data() + digits_.size();
+};
+
 /// Writes one HTTP/1.1 head into memory of the caller (a worker's scratch area). Bounded: once
 /// something did not fit, overflowed() is true and the head must not be sent. Names and values are
 /// written as given: callers pass only scanned or own text, never raw input.

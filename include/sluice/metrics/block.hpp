@@ -63,6 +63,8 @@ std::string_view text(Refusal refusal);
 inline constexpr std::size_t kReasonsMax = 12;
 /// Likewise of policy::Failure.
 inline constexpr std::size_t kFailuresMax = 8;
+/// And of policy::AssetOutcome.
+inline constexpr std::size_t kAssetOutcomesMax = 6;
 
 /// Requests are counted by their durations.
 using PoolHistograms = std::array<Histogram, kPoolLabels - 1>;  // None is not counted
@@ -81,11 +83,14 @@ struct ServiceCounters {
   SeenUsers users;                                     // whose pool the hash decided
   /// Attempts that failed, whatever became of the request; by policy::Failure.
   std::array<std::array<Counter, kFailuresMax>, kPoolLabels> attempt_failures;
+  /// 404s for a path of `rescue.assets`, by the pool that had no such file and
+  /// policy::AssetOutcome.
+  std::array<std::array<Counter, kAssetOutcomesMax>, kPoolLabels> asset_rescues;
   Counter retries;
-  Counter retries_over_budget;  // not made
-  Counter rescues;              // answered by the live pool instead of the candidate
-  Counter rescues_over_budget;
-  Counter fallbacks;          // candidate → live
+  std::array<Counter, kPoolLabels> retries_over_budget;  // not made
+  Counter rescues;  // answered by the live pool instead of the candidate
+  std::array<Counter, kPoolLabels> rescues_over_budget;  // by the pool that failed
+  Counter fallbacks;                                     // candidate → live
   Counter breaker_fallbacks;  // of those: because of a circuit breaker or a ceiling
   Counter identities_too_long;
   Counter cut_requests;  // by a drain or a stop

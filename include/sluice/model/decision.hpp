@@ -72,6 +72,15 @@ inline policy::EndpointView view_of(const Endpoint& endpoint) {
           .share = health.share()};
 }
 
+/// Requests and tunnels on the endpoints of a pool, all workers: what the budgets of repetitions
+/// are shares of.
+inline std::uint32_t requests_in_flight(const Pool& pool) {
+  std::uint32_t sum = 0;
+  for (const Endpoint& endpoint : pool.endpoints)
+    sum += endpoint.cell->in_flight.load(std::memory_order_relaxed);
+  return sum;
+}
+
 /// How the endpoints of a pool are ranked: where the candidate's users have nowhere else to go, a
 /// penalty only ranks, as in the live pool (behaviour.md §2).
 inline policy::PoolRole role_of(const Service& service, core::PoolName pool) {

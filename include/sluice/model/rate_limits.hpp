@@ -181,8 +181,9 @@ class LimitedRequest {
   bool has_method_of(const LimitRule& rule) const;
   std::optional<std::uint64_t> part_hash(const LimitKeyPart& part, const LimitRule& rule,
                                          core::HashKey hash_key);
-  std::optional<std::string_view> octets(const LimitKeyPart& part, const LimitRule& rule,
-                                         std::array<std::uint8_t, 16>& buffer);
+  /// Empty: absent.
+  std::string_view octets(const LimitKeyPart& part, const LimitRule& rule,
+                          std::array<std::uint8_t, 16>& buffer);
   std::string_view path();
 
   const Parts& parts_;

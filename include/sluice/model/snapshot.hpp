@@ -17,6 +17,7 @@
 #include "sluice/model/rate_limits.hpp"
 #include "sluice/model/service_table.hpp"
 #include "sluice/policy/adaptive_limit.hpp"
+#include "sluice/policy/asset.hpp"
 #include "sluice/policy/ejection.hpp"
 #include "sluice/policy/health.hpp"
 #include "sluice/policy/identity.hpp"
@@ -58,6 +59,7 @@ struct PoolCell {
   alignas(64) std::atomic<std::uint32_t> pending{0};  // requests that wait for a connection
   std::atomic<std::uint32_t> repeating{0};
   std::atomic<std::uint32_t> rescuing{0};
+  std::atomic<std::uint32_t> asset_asks{0};   // for files that the other pool has not
   std::atomic<std::uint32_t> requests{0};     // in flight; counted where max_requests bounds them
   std::atomic<std::uint32_t> connections{0};  // open, idle ones and tunnels too
   alignas(64) policy::BreakerCell breaker;
@@ -122,6 +124,8 @@ struct Repeats {
   bool trusts_idempotency_key = false;  // a request with Idempotency-Key is safe to repeat
   policy::FailureSet rescue = policy::kUsualRescues;
   policy::Budget rescue_budget{core::BasisPoints::of(core::BasisPoints::kAll)};
+  std::vector<policy::PathPattern> assets;  // a 404 for these is tried on the other pool
+  bool asks_closed_for_assets = false;      // also on a candidate that is closed
 };
 /// What happens to the users of a candidate of which no endpoint can be used: the live pool takes
 /// them, or they get a 503.

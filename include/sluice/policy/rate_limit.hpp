@@ -93,6 +93,7 @@ class RatePolicy {
   std::uint64_t scale_;        // ticks per period
   std::uint64_t full_;         // ticks of the whole burst
   std::uint64_t most_ahead_;   // beyond it a TAT is one of long ago
+  bool is_short_;              // a period in nanoseconds times its ticks fits 64 bits
 };
 
 }  // namespace sluice::policy

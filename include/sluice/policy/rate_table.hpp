@@ -37,7 +37,13 @@ class RateTable {
     bool evicts;         // and takes that of a key that still owes something
   };
   /// Changes nothing. `hash` is a keyed hash of the key; `now` of policy.tick_at().
-  Look look(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
+  Look look(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
+    Look found;
+    look(policy, hash, now, found);
+    return found;
+  }
+  /// The same, into memory of the caller.
+  void look(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now, Look& look) const;
 
   /// Charges one request when that is admitted; `look` says then what was done, which may be
   /// another thing than it said before when others charged the same key meanwhile.

@@ -36,8 +36,9 @@ enum class Reason : std::uint8_t {
   NoIdentity,
   Fallback,  // the candidate can't be reached
   Rescue,    // the candidate failed
+  Asset,     // the other pool had no such file
 };
-inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::Rescue) + 1;
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::Asset) + 1;
 std::string_view text(Reason reason);
 
 /// The traffic state of one service, as far as the choice needs it.

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Two origins, the proxy and a load that judges every answer: watch 0 % → 10 % → 50 % → switch → rollback → switch.
+"""Three origins, the proxy and a load that judges every answer: watch 0 % → 10 % → 50 %, then the new version break
+in three ways that no user notices, and → switch → rollback → switch.
 
 The load (tests/tools/load) knows each user's bucket by itself. A wrong pool, a wrong body, or the old pool after a
-command's answer counts as failed, and the demo ends with exit status 0 only when nothing did."""
+command's answer counts as failed, and the demo ends with exit status 0 only when nothing did. While green fails, blue's
+answer is right where Sluice says that it took over."""
 
 import argparse
 import collections
@@ -17,20 +19,25 @@ import tempfile
 import threading
 import time
 
-from processes import AdminSocket, SlowVisitors, start_origin, start_proxy, stop_all
+from processes import AdminSocket, Machine, SlowVisitors, start_proxy, stop_all
 from view import LiveView, PlainView
 
 USERS = 300
 RATE = 2500
 
-Step = collections.namedtuple("Step", "seconds command says")
+# `command`: of the command line; or `deed`: what happens to green, of Demo.
+Step = collections.namedtuple("Step", "seconds command says deed title", defaults=[None, None])
 STEPS = [
-    Step(4, None, "everybody gets blue, the version that is live"),
-    Step(6, ["split", "10%"], "one user in ten gets green, always the same ones"),
-    Step(6, ["split", "50%"], "half of them; nobody who had green is moved back"),
-    Step(6, ["switch", "green"], "green for everybody in one step; blue drains"),
-    Step(6, ["rollback"], "one command back, no version to name"),
-    Step(6, ["switch", "green"], "and forward again: the release is done"),
+    Step(4, None, "everybody gets blue, the version that is live", title="(start)"),
+    Step(5, ["split", "10%"], "one user in ten gets green, always the same ones"),
+    Step(5, ["split", "50%"], "half of them; nobody who had green is moved back"),
+    Step(6, None, "asked again on the other one; this one is out", "break_one", "(one of green: 503)"),
+    Step(6, None, "blue answers instead, and nobody notices", "break_all", "(all of green: 500)"),
+    Step(5, None, "nothing to connect to, and nobody notices", "kill_green", "(green is killed)"),
+    Step(4, None, "it gets its users back by itself", "mend_green", "(green is mended)"),
+    Step(5, ["switch", "green"], "green for everybody in one step; blue drains"),
+    Step(5, ["rollback"], "one command back, no version to name"),
+    Step(5, ["switch", "green"], "and forward again: the release is done"),
 ]
 
 
@@ -40,7 +47,7 @@ class Load:
     def __init__(self, tools, address, socket):
         self.process = subprocess.Popen(
             [os.path.join(tools, "test-load"), "--address", address, "--admin", socket, "--connections", "32", "--users",
-             str(USERS), "--rps", str(RATE), "--live", "200", "--commands"],
+             str(USERS), "--rps", str(RATE), "--live", "200", "--commands", "--rescues"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.live = queue.Queue()
         self.acks = queue.Queue()
@@ -84,10 +91,27 @@ class Demo:
         self.commands_ms = []
 
     def start(self):
-        self.blue = start_origin(self.processes, self.tools, "blue", "v1")
-        self.green = start_origin(self.processes, self.tools, "green", "v2")
+        self.blue = Machine(self.processes, self.tools, "blue", "v1")
+        self.green = [Machine(self.processes, self.tools, "green", "v2") for _ in range(2)]
         self.socket, self.config, self.address = start_proxy(self.processes, self.bin, self.directory, self.blue, self.green)
         self.admin = AdminSocket(self.socket)
+
+    # What happens to green.
+
+    def break_one(self):
+        self.green[0].answer_with(503)
+
+    def break_all(self):
+        for machine in self.green:
+            machine.answer_with(500)
+
+    def kill_green(self):
+        for machine in self.green:
+            machine.die()
+
+    def mend_green(self):
+        for machine in self.green:
+            machine.mend()
 
     def run_command(self, load, command):
         """The real command line. The load hears of it before and after, so that it can judge answers in between."""
@@ -109,6 +133,8 @@ class Demo:
         visitors = SlowVisitors(self.address, USERS)
         try:
             for number, step in enumerate(STEPS):
+                if step.deed:
+                    getattr(self, step.deed)()
                 change = self.run_command(load, step.command) if step.command else None
                 view.begin(number + 1, len(STEPS), step, change)
                 end = time.monotonic() + step.seconds
@@ -132,6 +158,7 @@ class Demo:
     latency p50 {report['latency_us']['p50'] / 1000:.2f} ms   p99 {report['latency_us']['p99'] / 1000:.2f} ms
     {len(self.commands_ms)} commands, the slowest {slowest:.0f} ms from prompt to prompt
     judged for each request: pool of the user's bucket, body, and never the old pool after a command's answer""")
+        self.report_failures(report, failed)
         if report["first_trouble"]:
             self.problems.append(report["first_trouble"])
         if report["reconnects"]:
@@ -139,6 +166,17 @@ class Demo:
         for problem in self.problems:
             print(f"  problem: {problem}")
         return failed == 0 and not self.problems
+
+    def report_failures(self, report, failed):
+        """What went wrong behind the proxy, and what of it users saw."""
+        count = self.admin.count
+        wrong = count("sluice_attempt_failures_total", pool="green")
+        print(f"""
+  green failed {wrong:,} times, users noticed {failed}
+    {count("sluice_retries_total"):,} requests were sent to its other machine, {report['rescued']:,} were answered by blue instead
+    a machine was taken out {count("sluice_endpoint_ejections_total", result="ejected")} times, and let back in to see whether it works again""")
+        if wrong == 0 or report["rescued"] == 0:
+            self.problems.append("green has not failed, so nothing was shown")
 
     def stay(self):
         load = subprocess.Popen([os.path.join(self.tools, "test-load"), "--address", self.address, "--users", str(USERS),

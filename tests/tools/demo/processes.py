@@ -9,11 +9,33 @@ import threading
 import time
 
 
-def start_origin(processes, tools, name, version):
-    process = subprocess.Popen([os.path.join(tools, "test-origin"), "--name", name, "--version", version],
-                               stdout=subprocess.PIPE, text=True)
-    processes.append(process)
-    return process.stdout.readline().split()[-1]
+class Machine:
+    """One origin, which can break, die and be mended."""
+
+    def __init__(self, processes, tools, name, version):
+        self.processes = processes
+        self.command = [os.path.join(tools, "test-origin"), "--name", name, "--version", version]
+        self.address = self._run("0")
+
+    def _run(self, port):
+        self.process = subprocess.Popen([*self.command, "--port", port], stdout=subprocess.PIPE, text=True)
+        self.processes.append(self.process)
+        return self.process.stdout.readline().split()[-1]
+
+    def answer_with(self, code):
+        """Every request from now on."""
+        connection = http.client.HTTPConnection(self.address, timeout=10)
+        connection.request("GET", f"/fail?code={code}")
+        connection.getresponse().read()
+        connection.close()
+
+    def die(self):
+        self.process.kill()
+        self.process.wait()
+
+    def mend(self):
+        """The same address again."""
+        self._run(self.address.rpartition(":")[2])
 
 
 def start_proxy(processes, binary, directory, blue, green):
@@ -32,9 +54,13 @@ services:
   - name: shop
     identity: [{{cookie: uid}}]
     pools:
-      blue: {{endpoints: ["{blue}"]}}
-      green: {{endpoints: ["{green}"]}}
+      blue: {{endpoints: ["{blue.address}"]}}
+      green: {{endpoints: {json.dumps([machine.address for machine in green])}}}
     expose: [pool, generation, reason]
+    # What keeps users from noticing that green fails:
+    retry: {{attempts: 1}}                            # another machine of the pool is asked
+    rescue: {{when: [reset_before_response, timeout, "500", "502", "503", "504"]}}    # then the live pool
+    outlier_detection: {{consecutive_failures: 5, base_ejection_time: 1s, max_ejection_time: 2s}}  # and the machine is left alone
 """)
     with open(os.path.join(directory, "stderr"), "w") as errors:
         process = subprocess.Popen([binary, "run", "-c", config], stderr=errors)
@@ -73,9 +99,16 @@ class AdminSocket:
         try:
             connection.sock.connect(self.path)
             connection.request("GET", target)
-            return json.loads(connection.getresponse().read())
+            body = connection.getresponse().read()
+            return json.loads(body) if target != "/metrics" else body.decode()
         finally:
             connection.close()
+
+    def count(self, metric, **labels):
+        """The sum of all samples of a metric that have these labels."""
+        wanted = [f'{name}="{value}"' for name, value in labels.items()]
+        lines = (line.rpartition(" ") for line in self.get("/metrics").splitlines() if line.startswith((metric + "{", metric + " ")))
+        return sum(int(float(value)) for sample, _, value in lines if all(label in sample for label in wanted))
 
 
 class SlowVisitors:

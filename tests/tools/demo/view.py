@@ -33,6 +33,13 @@ def said(change):
     return f"generation {change['generation']}, on {change['workers']['adopted']} workers in {(took['flip'] + took['adopted']) / 1000:.2f} ms"
 
 
+def machines_text(status):
+    """Of green's, those that are out."""
+    endpoints = status["services"][0]["pools"]["green"]["endpoints"]
+    out = [endpoint["health"]["state"] for endpoint in endpoints if endpoint["state"] != "up" and "health" in endpoint]
+    return f"  out: {len(out)} of {len(endpoints)} machines ({', '.join(sorted(set(out)))})" if out else ""
+
+
 class View:
     def __init__(self, address):
         self.address = address
@@ -47,7 +54,7 @@ class View:
 
     def begin(self, number, count, step, change):
         self.number, self.count, self.step, self.change = number, count, step, change
-        command = "sluice " + " ".join(step.command) if step.command else "(start)"
+        command = "sluice " + " ".join(step.command) if step.command else step.title
         self.history.append((clock(time.monotonic() - self.start), command, said(change) or step.says))
 
     def history_text(self):
@@ -73,7 +80,8 @@ class PlainView(View):
         drains = sum(drain["requests"] for drain in status["services"][0]["drains"])
         print(f"      blue {live['blue'] / total:4.0%}  green {live['green'] / total:4.0%}  {live['rate']:6.0f}/s  "
               f"p99 {live['p99'] / 1000:.1f} ms  failed {live['failed'] + visitors.failed}  generation {live['generation']}"
-              + (f"  draining {drains}" if drains else ""), flush=True)
+              + (f"  draining {drains}" if drains else "") + (f"  rescued {live['rescued']:,}" if live["rescued"] else "")
+              + machines_text(status), flush=True)
 
 
 class LiveView(View):
@@ -100,13 +108,13 @@ class LiveView(View):
     def picture(self, live, shop, status, visitors):
         c = self.colour
         elapsed = clock(time.monotonic() - self.start)
-        command = "sluice " + " ".join(self.step.command) if self.step.command else "sluice run"
+        command = "$ sluice " + " ".join(self.step.command) if self.step.command else self.step.title
         lines = [
             "",
             f"  {c('1', 'Sluice')}   http://{self.address}   generation {status['generation']}".ljust(WIDTH - 8 + (8 if c.on else 0))
             + c("2", f"{elapsed:>8}"),
             "",
-            f"  {c('2', f'{self.number} of {self.count}')}   {c('1', '$ ' + command)}",
+            f"  {c('2', f'{self.number} of {self.count}')}   {c('1', command)}",
             f"           {self.step.says}",
             "",
         ]
@@ -118,8 +126,8 @@ class LiveView(View):
         verdict = c("1;32", "0 failed") if failed == 0 else c("1;31", f"{failed} failed")
         lines.append(f"  {live['rate']:>6,.0f} requests/s   p50 {live['p50'] / 1000:.2f} ms   p99 {live['p99'] / 1000:.2f} ms   "
                      f"{live['answered'] + visitors.answered:>9,} answered   {verdict}")
-        lines += [self.drain_line(shop), ""]
-        for at, done, text in self.history:
+        lines += [self.drain_line(shop) + self.rescue_text(live, status), ""]
+        for at, done, text in self.history[-8:]:
             lines.append(f"  {c('2', f'{at:>5}')}  {done:<21} {c('2', text)}")
         return lines
 
@@ -133,6 +141,11 @@ class LiveView(View):
             role = "open" if shop["candidate_open"] else c("2", "closed")
         version = "v1" if pool == "blue" else "v2"
         return f"  {c.pool(pool, f'{pool:<5}')} {version} {share:>6.1%}  {bar}  {role}"
+
+    def rescue_text(self, live, status):
+        if not live["rescued"]:
+            return ""
+        return self.colour("33", f"   {live['rescued']:,} rescued by the live pool") + machines_text(status)
 
     def sparkline(self):
         cells = [BLOCKS[min(8, round(share * 8)) if share < 0.004 else max(1, round(share * 8))] for share in self.strip]

@@ -14,6 +14,7 @@
 namespace tools {
 namespace {
 
+constexpr unsigned kBuckets = 10'000;
 constexpr std::uint64_t kAdmin = UINT64_MAX;
 constexpr std::uint64_t kCommands = UINT64_MAX - 1;
 constexpr std::chrono::seconds kRequestTimeout{10};
@@ -240,7 +241,12 @@ void Load::check_pool(const Answer& answer, std::string_view body_pool) {
       answer.request.floor, judge_.ceiling(), answer.head.field("sluice-reason").value_or(""));
   if (answer.head.field("sluice-pool").value_or(body_pool) != body_pool)
     return trouble(Failure::WrongPool, detail);
-  switch (judge_.judge(bucket, body_pool, generation, answer.request.floor)) {
+  const std::string_view reason = answer.head.field("sluice-reason").value_or("");
+  const bool is_rescued = options_.takes_rescues && (reason == "rescue" || reason == "fallback");
+  if (is_rescued) ++total_.rescued;
+  // A bucket that no split reaches: its answers are the live pool's.
+  const unsigned judged = is_rescued ? kBuckets : bucket;
+  switch (judge_.judge(judged, body_pool, generation, answer.request.floor)) {
     case Verdict::Right:
     case Verdict::Pending:
       return;

@@ -27,6 +27,8 @@ struct LoadOptions {
   std::size_t body_size = 1024;  // of `/`, checked
   std::size_t post_bytes = 0;    // 0: GET
   bool closes = false;           // a new connection for each request
+  // The live pool's answer is right where Sluice says that the candidate could not give one
+  bool takes_rescues = false;
 
   std::string admin_socket;  // empty: no changes, no judgement of pools
   std::string service = "shop";

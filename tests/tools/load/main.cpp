@@ -25,6 +25,7 @@ A keep-alive load of numbered requests that computes each user's bucket itself a
   --user-field X-User-Id                            who the user is goes there, not into the cookie `uid`
   --requests N | --seconds S | --changes N          when it ends
   --admin SOCKET --service shop --salt TEXT         judge pools; needs expose: [pool, generation]
+  --rescues        the live pool may answer instead of the candidate; needs expose: [reason]
   --changes N --rate 50 --cycle "switch green;switch blue" --tail 0.3
   --live MS        a progress line every so often
   --commands       `sent`, `answered GEN LIVE BP`, `change COMMAND`, `quit` on stdin)");
@@ -42,6 +43,7 @@ A keep-alive load of numbered requests that computes each user's bucket itself a
   options.body_size = static_cast<std::size_t>(given.number("size", 1024));
   options.post_bytes = static_cast<std::size_t>(given.number("post", 0));
   options.closes = given.flag("close");
+  options.takes_rescues = given.flag("rescues");
   options.admin_socket = given.text("admin", "");
   options.service = given.text("service", options.service);
   options.salt = given.text("salt", "");

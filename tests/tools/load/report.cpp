@@ -43,6 +43,7 @@ std::string report_json(const Counts& counts, double seconds, double change_seco
   report["rate"] = per_second(counts.answered, seconds);
   report["latency_us"] = latency_json(counts.latency);
   report["pools"] = {{"blue", counts.pools[0]}, {"green", counts.pools[1]}};
+  report["rescued"] = counts.rescued;
   report["changes"] = {{"sent", counts.changes_sent},
                        {"made", counts.changes_made},
                        {"failed", counts.changes_failed},
@@ -60,6 +61,7 @@ std::string live_json(const Counts& total, const Counts& interval, double at,
                      {"rate", per_second(interval.answered, interval_seconds)},
                      {"blue", interval.pools[0]},
                      {"green", interval.pools[1]},
+                     {"rescued", total.rescued},
                      {"p50", interval.latency.percentile(0.50)},
                      {"p99", interval.latency.percentile(0.99)},
                      {"generation", generation}};

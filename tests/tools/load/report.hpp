@@ -34,6 +34,7 @@ struct Counts {
   std::uint64_t answered = 0;
   std::uint64_t reconnects = 0;
   std::array<std::uint64_t, 2> pools{};  // blue, green
+  std::uint64_t rescued = 0;             // answered by the live pool instead of the candidate
   std::array<std::uint64_t, kFailureNames.size()> failures{};
   Histogram latency;
   std::uint64_t changes_sent = 0;

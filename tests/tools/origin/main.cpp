@@ -19,7 +19,8 @@ An HTTP/1.1 origin for tests and demo. Prints `listening 127.0.0.1:PORT`. --log 
   /slow        ?ms=1000             /status   ?code=404                 /early    ?code=403, before the body
   /cut         ?size=N&after=100    /hints    a 103 first               /ws       WebSocket echo
   /raw         any other upgrade: bytes echoed, half-close kept
-  /work        ?ms=50 of one of the --servers, when one is free)");
+  /work        ?ms=50 of one of the --servers, when one is free
+  /fail        ?code=503: every answer is that from now on, until code=200)");
   tools::OriginOptions origin;
   origin.port = static_cast<std::uint16_t>(options.number("port", 0));
   origin.identity.pool = options.text("name", "blue");

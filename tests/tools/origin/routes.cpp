@@ -70,10 +70,24 @@ Plan upgrade(const Request& request, After after) {
   return plan;
 }
 
+/// `/fail?code=503`: from now on every answer is that; `?code=200` ends it.
+Plan begin_failing(const Request& request, Identity& identity) {
+  const auto code = static_cast<unsigned>(asked(request, "code", 503));
+  identity.failing = code == 200 ? 0 : code;
+  return {};
+}
+
 }  // namespace
 
-Plan route(const Request& request, const Identity& identity) {
+Plan route(const Request& request, Identity& identity) {
   const std::string_view path = request.path;
+  if (path == "/fail") return begin_failing(request, identity);
+  if (identity.failing != 0) {
+    Plan failed;
+    failed.status = identity.failing;
+    failed.content = "this version has a bug\n";
+    return failed;
+  }
   if (path == "/headers") return received_head(request);
   if (path == "/chunked" || path == "/trailers") return chunked(request);
   if (path == "/ws") return upgrade(request, After::WebSocket);

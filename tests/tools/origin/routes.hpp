@@ -12,6 +12,7 @@ struct Identity {
   std::string pool = "blue";
   std::string version = "v1";
   std::uint64_t count = 0;  // requests so far
+  unsigned failing = 0;     // status of every answer; 0: it works
 };
 
 struct Request {
@@ -43,6 +44,7 @@ struct Plan {
   After after = After::Http;
 };
 
-Plan route(const Request& request, const Identity& identity);
+/// `/fail` changes `identity`.
+Plan route(const Request& request, Identity& identity);
 
 }  // namespace tools

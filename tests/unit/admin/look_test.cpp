@@ -35,11 +35,48 @@ TEST_CASE("admin: status has exactly the members of the contract", "[admin][stat
       "split_basis_points":0,"observed_split_basis_points":null,"salt":"shop","hash":"murmur3-32-v1","candidate_open":true,"drains":[],"limits":[],
       "routes":[],
       "pools":{"blue":{"endpoints":[{"address":"127.0.0.1:9001","state":"up","in_flight":0}],
+                       "budgets":{"retries":{"in_use":0,"most":3,"refused":0},
+                                  "rescues":{"in_use":0,"most":3,"refused":0},
+                                  "assets":{"in_use":0,"most":128,"refused":0}},
                        "breaker":{"state":"closed","openings":0,"requests":0,"failures":0,"slow":0},
                        "ceilings":{"connections":{"used":0,"max":1024}}},
                "green":{"endpoints":[{"address":"127.0.0.1:9002","state":"up","in_flight":0}],
+                       "budgets":{"retries":{"in_use":0,"most":3,"refused":0},
+                                  "rescues":{"in_use":0,"most":3,"refused":0},
+                                  "assets":{"in_use":0,"most":128,"refused":0}},
                         "breaker":{"state":"closed","openings":0,"requests":0,"failures":0,"slow":0},
                         "ceilings":{"connections":{"used":0,"max":1024}}}}}])"));
+}
+
+TEST_CASE("admin: budgets are those of the pool that does the work", "[admin][status]") {
+  Admin admin;
+  const model::Pool& blue = admin.rig.pool(PoolName::Blue);
+  const model::Pool& green = admin.rig.pool(PoolName::Green);
+  blue.endpoints[0].cell->in_flight = 20;
+  green.endpoints[0].cell->in_flight = 50;
+  blue.cell->repeating = 1;
+  blue.cell->rescuing = 2;
+  green.cell->asset_asks = 3;
+  constexpr std::size_t kBlue = core::index(PoolName::Blue);
+  constexpr std::size_t kGreen = core::index(PoolName::Green);
+  constexpr auto kOverLimit = static_cast<std::size_t>(policy::AssetOutcome::OverLimit);
+  for (const auto& worker : admin.rig.workers) {  // two
+    metrics::ServiceCounters& counted = worker->block.services[0];
+    counted.retries_over_budget[kBlue].add();
+    for (int i = 0; i < 2; ++i) counted.rescues_over_budget[kGreen].add();  // green has failed
+    for (int i = 0; i < 3; ++i) counted.asset_rescues[kBlue][kOverLimit].add();
+  }
+  const json pools = admin.get("/v1/status").content()["services"][0]["pools"];
+  CHECK(pools["blue"]["budgets"]["retries"] == json{{"in_use", 1}, {"most", 4}, {"refused", 2}});
+  CHECK(pools["blue"]["budgets"]["rescues"] == json{{"in_use", 2}, {"most", 70}, {"refused", 4}});
+  CHECK(pools["blue"]["budgets"]["assets"] == json{{"in_use", 0}, {"most", 128}, {"refused", 0}});
+  CHECK(pools["green"]["budgets"]["retries"] == json{{"in_use", 0}, {"most", 10}, {"refused", 0}});
+  CHECK(pools["green"]["budgets"]["rescues"] == json{{"in_use", 0}, {"most", 70}, {"refused", 0}});
+  CHECK(pools["green"]["budgets"]["assets"] == json{{"in_use", 3}, {"most", 128}, {"refused", 6}});
+  for (const model::Pool* pool : {&blue, &green}) {
+    pool->endpoints[0].cell->in_flight = 0;
+    pool->cell->repeating = pool->cell->rescuing = pool->cell->asset_asks = 0;
+  }
 }
 
 TEST_CASE("admin: the status of one service", "[admin][status]") {

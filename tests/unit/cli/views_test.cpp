@@ -61,6 +61,23 @@ TEST_CASE("status view: an endpoint has its host names behind it", "[cli]") {
             "    b:1                      down      0 in flight   Name or service not known\n"));
 }
 
+TEST_CASE("status view: what is in use of the budgets of a pool", "[cli]") {
+  StatusAnswer status = busy_shop();
+  CHECK_FALSE(has(status_text(status, {}, kNoon), "retries"));  // an older proxy
+  PoolState& live = status.services[0].pools[0];
+  live.retries = {.in_use = 2, .most = 3, .refused = 0};
+  live.rescues = {.in_use = 12, .most = 40, .refused = 7};
+  live.assets = {.in_use = 0, .most = 128, .refused = 0};
+  CHECK(
+      has(status_text(status, {}, kNoon), "\n    retries 2 of 3, rescues 12 of 40 (7 refused)\n"));
+  live.assets->in_use = 1;
+  CHECK(has(status_text(status, {}, kNoon), "(7 refused), assets 1 of 128\n"));
+  live.assets = {.in_use = 0, .most = 128, .refused = 5};
+  CHECK(has(status_text(status, {}, kNoon), ", assets 0 of 128 (5 refused)\n"));
+  live.endpoints.clear();
+  CHECK_FALSE(has(status_text(status, {}, kNoon), "retries"));  // nothing that could be sent again
+}
+
 TEST_CASE("status view: a line for each limit", "[cli]") {
   StatusAnswer status = busy_shop();
   CHECK_FALSE(has(status_text(status, {}, kNoon), "limit"));
@@ -70,7 +87,14 @@ TEST_CASE("status view: a line for each limit", "[cli]") {
                                 .candidate_allows = "1/min, burst 1",
                                 .admitted = 120,
                                 .refused = 3,
-                                .keys = 1},
+                                .keys = 1,
+                                .places = 0},
+                               {.name = "user",
+                                .mode = "enforce",
+                                .allows = "100/s",
+                                .candidate_allows = "",
+                                .keys = 1,
+                                .places = 16384},
                                {.name = "new",
                                 .mode = "shadow",
                                 .allows = "4 in progress",
@@ -81,6 +105,7 @@ TEST_CASE("status view: a line for each limit", "[cli]") {
   CHECK(has(text,
             "  limit login (5/min, burst 5): 3 refused, 120 admitted, 1 key\n"
             "    on the candidate 1/min, burst 1\n"
+            "  limit user (100/s): 0 refused, 0 admitted, 1 of 16384 keys\n"
             "  limit new (4 in progress, shadow): 7 would be refused, 0 admitted, 0 keys\n"));
 }
 

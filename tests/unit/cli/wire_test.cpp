@@ -81,11 +81,29 @@ TEST_CASE("wire: a list of changes carries generation and times of the whole", "
   CHECK_FALSE(changes->at(1).changed);
 }
 
+TEST_CASE("wire: budgets of a pool", "[cli]") {
+  const auto status = read_status(R"({"generation":1,"services":[{"name":"a","generation":1,
+    "live":"green","pools":{"blue":{"endpoints":[]},"green":{"endpoints":[],"budgets":{
+      "retries":{"in_use":1,"most":3,"refused":9},"rescues":{"in_use":4,"most":5,"refused":0}}}}}]})");
+  REQUIRE(status);
+  const std::vector<PoolState>& pools = status->services[0].pools;
+  REQUIRE(pools.size() == 2);
+  CHECK(pools[0].name == "green");
+  REQUIRE(pools[0].retries);
+  CHECK(pools[0].retries->in_use == 1);
+  CHECK(pools[0].retries->most == 3);
+  CHECK(pools[0].retries->refused == 9);
+  REQUIRE(pools[0].rescues);
+  CHECK(pools[0].rescues->in_use == 4);
+  CHECK_FALSE(pools[0].assets);
+  CHECK_FALSE(pools[1].retries);
+}
+
 TEST_CASE("wire: limits of a status, and of an explanation", "[cli]") {
   const auto status =
       read_status(R"({"generation":1,"services":[{"name":"a","generation":1,"live":"blue",
     "limits":[{"name":"login","mode":"shadow","allows":"5/min, burst 5","candidate_allows":null,
-               "admitted":4,"refused":0,"shadowed":2,"keys":1},
+               "admitted":4,"refused":0,"shadowed":2,"keys":1,"places":64},
               {"name":"user","mode":"enforce","allows":"1/s","candidate_allows":"2/s","refused":9}]}]})");
   REQUIRE(status);
   const std::vector<LimitState>& limits = status->services[0].limits;
@@ -97,6 +115,8 @@ TEST_CASE("wire: limits of a status, and of an explanation", "[cli]") {
   CHECK(limits[0].admitted == 4);
   CHECK(limits[0].shadowed == 2);
   CHECK(limits[0].keys == 1);
+  CHECK(limits[0].places == 64);
+  CHECK(limits[1].places == 0);
   CHECK(limits[1].candidate_allows == "2/s");
   CHECK(limits[1].refused == 9);
   const auto told = read_explain(R"({"explanation":"x","limits":[

@@ -289,7 +289,12 @@ config::Service service(core::Rng& rng, std::size_t number) {
                .retry_budget = {core::BasisPoints::make(rng.below(10'001), "").value()},
                .trusts_idempotency_key = rng.below(2) == 0,
                .rescue = rescues,
-               .rescue_budget = {core::BasisPoints::make(rng.below(10'001), "").value()}};
+               .rescue_budget = {core::BasisPoints::make(rng.below(10'001), "").value()},
+               .assets = {},
+               .asks_closed_for_assets = rng.below(2) == 0};
+  for (const char* pattern : {"/assets/*", "*.js", "/a'b*", "/%20"}) {
+    if (rng.below(2) == 0) s.repeats.assets.emplace_back(pattern);
+  }
   s.breakers = breakers(rng, s.path_prefix);
   const auto rate = [&rng](core::Millis idle) {
     return idle == core::Millis{0} || rng.below(3) == 0 ? 0 : 1 + rng.below(1U << 30U);
@@ -466,6 +471,8 @@ void check_same_service(const config::Service& a, const config::Service& b) {
   CHECK(a.repeats.trusts_idempotency_key == b.repeats.trusts_idempotency_key);
   CHECK(a.repeats.rescue == b.repeats.rescue);
   CHECK(a.repeats.rescue_budget.share == b.repeats.rescue_budget.share);
+  CHECK(a.repeats.assets == b.repeats.assets);
+  CHECK(a.repeats.asks_closed_for_assets == b.repeats.asks_closed_for_assets);
   CHECK(a.min_rates.response == b.min_rates.response);
   CHECK(a.timeouts.response_header == b.timeouts.response_header);
   CHECK(a.timeouts.response_body_idle == b.timeouts.response_body_idle);
@@ -587,6 +594,8 @@ services:
     rescue:
       when: ["reset_before_response", "timeout", "502", "503", "504"]
       budget: 100%
+      assets: []
+      assets_of_closed: off
     circuit_breaker:
       max_connections: 1024
       max_pending: off

@@ -285,11 +285,14 @@ TEST_CASE("config: retries and rescue arrive where they belong", "[config][parse
   CHECK_FALSE(usual.trusts_idempotency_key);
   CHECK(usual.rescue == policy::kUsualRescues);
   CHECK(usual.rescue_budget.share.count() == 10'000);
+  CHECK(usual.assets.empty());
+  CHECK_FALSE(usual.asks_closed_for_assets);
   const model::Repeats other =
       with(
           "    retry: {attempts: 3, budget: 12.5%, when: [timeout, \"500\", 502], "
           "per_try_timeout: 2s, back_off: off, idempotency_key: on}\n"
-          "    rescue: {when: [], budget: 0%}\n"
+          "    rescue: {when: [], budget: 0%, assets: [/assets/*, \"*.js\"], "
+          "assets_of_closed: on}\n"
           "    expose: [rescued]\n")
           .services[0]
           .repeats;
@@ -302,6 +305,26 @@ TEST_CASE("config: retries and rescue arrive where they belong", "[config][parse
   CHECK(other.trusts_idempotency_key);
   CHECK(other.rescue.empty());
   CHECK(other.rescue_budget.share.count() == 0);
+  CHECK(other.assets == std::vector{policy::PathPattern("/assets/*"), policy::PathPattern("*.js")});
+  CHECK(other.asks_closed_for_assets);
+}
+
+TEST_CASE("config: patterns of assets up to their limits", "[config][parse]") {
+  const std::string longest = "/" + std::string(core::limits::kAssetPatternMax - 2, 'a') + "*";
+  const std::string good[] = {"/",     "/*",     "*",    "/a*b",  "/a/*.js",       "/.well/x",
+                              "/a/.*", "/a/*..", "/%20", "/a//b", "/~a;b=c,d@e:f", longest};
+  for (const std::string& pattern : good) {
+    INFO(pattern);
+    const auto assets =
+        with("    rescue: {assets: [\"" + pattern + "\"]}\n").services[0].repeats.assets;
+    REQUIRE(assets.size() == 1);
+    CHECK(assets[0].text() == pattern);
+  }
+  std::string list;
+  for (std::size_t i = 0; i < core::limits::kAssetPatternsMax; ++i)
+    list += (i == 0 ? "" : ", ") + ("/a" + std::to_string(i)) + "/*";
+  CHECK(with("    rescue: {assets: [" + list + "]}\n").services[0].repeats.assets.size() ==
+        core::limits::kAssetPatternsMax);
 }
 
 TEST_CASE("config: the largest allowed values are allowed", "[config][parse]") {

@@ -109,7 +109,45 @@ TEST_CASE("wrong configuration: retries and rescue", "[config][wrong]") {
        "timeout, 500, 502, 503, 504"},
       {"    rescue: {attempts: 1}\n",
        "sluice.yaml:8:14: unknown key 'attempts' in 'rescue' of service 'shop', expected one of "
-       "when, budget; it is a key of services[].retry"},
+       "when, budget, assets, assets_of_closed; it is a key of services[].retry"},
+  }};
+  check_added(table);
+}
+
+TEST_CASE("wrong configuration: patterns of assets", "[config][wrong]") {
+  constexpr const char* kPattern =
+      "' in 'assets', expected a path with at most one *, beginning with / or *, at most 256 bytes";
+  // Two stars, segments of dots, escapes of what needs none, and what stands in no path.
+  for (const char* bad : {"assets/*", ".js", "/a*b*", "**", "/a?b", "/a b", "/a/../b*", "/*/.",
+                          "/./a", "/%41", "/%4", "/#"}) {
+    check_added(std::array<Wrong, 1>{{{std::string("    rescue: {assets: ['") + bad + "']}\n",
+                                       std::string("sluice.yaml:8:23: '") + bad + kPattern}}});
+  }
+  const std::string longest(core::limits::kAssetPatternMax, 'a');
+  check_added(
+      std::array<Wrong, 1>{{{"    rescue: {assets: [/" + longest + "]}\n",
+                             "sluice.yaml:8:23: '/" + longest.substr(0, 79) + "..." + kPattern}}});
+  std::string list;
+  for (std::size_t i = 0; i <= core::limits::kAssetPatternsMax; ++i)
+    list += (i == 0 ? "/a" : ", /a") + std::to_string(i);
+  const std::array<Wrong, 6> table{{
+      {"    rescue: {assets: [" + list + "]}\n",
+       "sluice.yaml:8:22: 'assets' has 33 items, expected a list of at most 32 paths with at most "
+       "one *, such as /assets/* or \"*.js\""},
+      {"    rescue: {assets: [/a, /a]}\n",
+       "sluice.yaml:8:27: '/a' is listed twice in 'assets', expected it once"},
+      {"    rescue: {assets: [{a: b}]}\n",
+       "sluice.yaml:8:23: a map in 'assets', expected a path with at most one *, beginning with / "
+       "or *, at most 256 bytes"},
+      {"    rescue: {assets: /a}\n",
+       "sluice.yaml:8:22: 'assets' is '/a', expected a list of at most 32 paths with at most one "
+       "*, such as /assets/* or \"*.js\""},
+      {"    rescue: {assets: [*.js]}\n",
+       "sluice.yaml:8:23: syntax error: an alias (*) of an anchor that is not defined, expected "
+       "its anchor (&) before it, or quotes around a value that begins with '*'; write a wildcard "
+       "host in quotes: \"*.example.com\""},
+      {"    rescue: {assets_of_closed: yes}\n",
+       "sluice.yaml:8:32: 'assets_of_closed' is 'yes', expected on or off"},
   }};
   check_added(table);
 }

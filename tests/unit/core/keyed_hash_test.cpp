@@ -46,4 +46,15 @@ TEST_CASE("keyed hash: the short one is that of others", "[core][hash]") {
   CHECK(siphash_1_3("user-1", zeros) == 0x06db9d14f8ce93a0U);
   CHECK(siphash_1_3("a longer text of 33 octets, really", zeros) == 0x8bb92ef99db0f0d7U);
   CHECK(siphash_1_3("user-1", kKey) != siphash_1_3("user-1", zeros));
+  // Each length of what is left behind whole words, with and without one before it.
+  const std::uint64_t expected[] = {0xa0bead804318e255U, 0x84c48dbb83cef33dU, 0xf6011f34290259afU,
+                                    0x3366a45ba9719547U, 0x2093851c32efb5f9U, 0x6c29cbb19c07d36dU,
+                                    0xa33d651594fdae81U, 0x3489982430560a87U, 0x0fbc0f0007965fcfU,
+                                    0xd6977ff16ccd849aU, 0x48f07e84a3f33c19U, 0x97f96622b418c390U,
+                                    0x1bc415ed6d8970daU, 0x0c122b59801e4209U, 0xf3543d992ba71328U};
+  const std::string_view text = "123456789abcdef";
+  for (std::size_t size = 1; size <= text.size(); ++size) {
+    INFO(size << " octets");
+    CHECK(siphash_1_3(text.substr(0, size), zeros) == expected[size - 1]);
+  }
 }

@@ -221,6 +221,38 @@ TEST_CASE("forwarded response: a minted cookie keeps shared caches away", "[http
   CHECK_FALSE(has_name(written(ok_with("Content-Length: 0\r\n"), with), "Cache-Control"));
 }
 
+TEST_CASE("forwarded response: what must not be stored says nothing else to caches",
+          "[http][forward]") {
+  const std::string lines =
+      "cache-control: public, max-age=600\r\nExpires: never\r\nCDN-Cache-Control: max-age=9\r\n"
+      "Cloudflare-CDN-Cache-Control: max-age=9\r\nSurrogate-Control: max-age=9\r\n"
+      "Edge-Control: max-age=9\r\nX-Accel-Expires: 9\r\nCache-Control: immutable\r\n"
+      "ETag: \"a\"\r\nX-Cache-Control-Policy: mine\r\nContent-Type: text/html\r\n";
+  ResponseForwarding with = with_length(0);
+  with.forbids_storing = true;
+  const std::string head = written(ok_with("Content-Length: 0\r\n" + lines), with);
+  CHECK(has(head, "Cache-Control: no-store"));
+  CHECK(head.find("max-age") == std::string::npos);
+  CHECK(head.find("immutable") == std::string::npos);
+  CHECK_FALSE(has_name(head, "Expires"));
+  CHECK_FALSE(has_name(head, "X-Accel-Expires"));
+  for (const char* line :
+       {"ETag: \"a\"", "X-Cache-Control-Policy: mine", "Content-Type: text/html"})
+    CHECK(has(head, line));
+  // A minted cookie needs no second field.
+  with.set_cookie = "sluice=abc; Path=/";
+  const std::string minted = written(ok_with("Content-Length: 0\r\n"), with);
+  CHECK(has(minted, "Cache-Control: no-store"));
+  CHECK(minted.find("private") == std::string::npos);
+  // Everything passes otherwise.
+  with.forbids_storing = false;
+  with.set_cookie = {};
+  const std::string as_it_is = written(ok_with("Content-Length: 0\r\n" + lines), with);
+  CHECK(has(as_it_is, "cache-control: public, max-age=600"));
+  CHECK(has(as_it_is, "CDN-Cache-Control: max-age=9"));
+  CHECK_FALSE(has(as_it_is, "Cache-Control: no-store"));
+}
+
 TEST_CASE("forwarded response: a 1xx passes with its fields and nothing of ours",
           "[http][forward]") {
   ResponseForwarding with;

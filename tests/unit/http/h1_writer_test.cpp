@@ -6,6 +6,18 @@
 
 using namespace sluice::http;
 
+TEST_CASE("head writer: numbers of each length", "[http][writer]") {
+  std::array<char, 64> buffer;
+  std::uint64_t power = 1;
+  for (int digits = 1; digits <= 19; ++digits, power *= 10) {
+    for (const std::uint64_t number : {power, power + 9, power * 10 - 1}) {
+      sluice::http::HeadWriter out(buffer);
+      out.put(number);
+      CHECK(out.written() == std::to_string(number));
+    }
+  }
+}
+
 TEST_CASE("head writer: writes lines with their ends", "[http][writer]") {
   std::array<char, 256> memory{};
   HeadWriter out(memory);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sluice/core/limits.hpp"
+#include "sluice/core/rng.hpp"
 #include "support/catch.hpp"
 
 using namespace sluice;
@@ -194,4 +195,28 @@ TEST_CASE("rate: the bounds of a configuration", "[policy][rate]") {
   CHECK(fast_key.burst_of(3, kStart) == 1);
   CHECK(fast_key.burst_of(3, kStart + 1us) == 1);
   CHECK(fast_key.burst_of(3, kStart + 1us) == 0);
+}
+
+TEST_CASE("rate limit: ticks are rounded down once, whatever the period", "[policy][rate]") {
+  __extension__ using Wide = unsigned __int128;
+  sluice::core::Rng rng(7);
+  for (const Nanos period : {Nanos(1s), Nanos(1min), Nanos(1h), Nanos(24h)}) {
+    for (const std::uint32_t count : {1U, 3U, 7U, 100U, 999U, 65'537U, 1'000'000U}) {
+      const RatePolicy policy({count, period}, 1);
+      const std::uint64_t per_request = policy.step(0, 0).next_tat;
+      const auto expected = [&](std::uint64_t time) {
+        return static_cast<std::uint64_t>(Wide{time} * (count * per_request) /
+                                          static_cast<std::uint64_t>(period.count()));
+      };
+      for (int i = 0; i < 200; ++i) {
+        // Up to 36 years, and the edges of a period.
+        const std::uint64_t any = rng.next() >> 4U;
+        const std::uint64_t edge = any - any % static_cast<std::uint64_t>(period.count());
+        for (const std::uint64_t time : {any, edge, edge + 1, edge == 0 ? 0 : edge - 1}) {
+          const Instant at{Nanos(static_cast<Nanos::rep>(time))};
+          CHECK(policy.tick_at(at) == expected(time));
+        }
+      }
+    }
+  }
 }

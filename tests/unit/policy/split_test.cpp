@@ -188,4 +188,5 @@ TEST_CASE("split: reasons have the words of the access log", "[policy][split]") 
   CHECK(policy::text(Reason::NoIdentity) == "no_identity");
   CHECK(policy::text(Reason::Fallback) == "fallback");
   CHECK(policy::text(Reason::Rescue) == "rescue");
+  CHECK(policy::text(Reason::Asset) == "asset");
 }
