@@ -215,6 +215,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   policy::PaceRule upload_rule() const;
   void arm_upload_timer();
   void on_backed_off();
+  void on_asset_timeout();
   void on_download_timeout();
   void on_upload_timeout();
 
@@ -306,6 +307,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less
   std::size_t untaken_ = 0;            // by a slow client, at the last check
   net::MemberTimer<Exchange, &Exchange::on_backed_off> back_off_timer_{*this};
+  net::MemberTimer<Exchange, &Exchange::on_asset_timeout> asset_timer_{*this};
   net::MemberTimer<Exchange, &Exchange::on_upload_timeout> upload_timer_{*this};
 };
 

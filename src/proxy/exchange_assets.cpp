@@ -74,8 +74,9 @@ void Exchange::ask_for_asset(Hold fresh, core::PoolName other) {
   leave_pool();
   const core::Millis whole = settings().timeouts.response_header;
   const core::Millis longest = core::limits::kAssetWaitMax;
-  response_deadline_ = after(whole > core::Millis::zero() ? std::min(whole, longest) : longest);
-  arm_until(response_timer_, response_deadline_);
+  context_.loop.timers().arm(
+      asset_timer_,
+      context_.loop.now() + (whole > core::Millis::zero() ? std::min(whole, longest) : longest));
   move_to(std::move(fresh), other, policy::Reason::Asset);
 }
 
@@ -101,8 +102,16 @@ void Exchange::answer_missing_asset(std::string_view why) {
   answer(404, "there is no such file", std::nullopt);
 }
 
+/// Shorter than an endpoint's own time, the connect included: no failure of it.
+void Exchange::on_asset_timeout() {
+  if (answer_ != Answer::None) return;  // its head has come: the body has times of its own
+  const EventScope scope(context_.gather);
+  answer_missing_asset("the endpoint did not answer in time");
+}
+
 void Exchange::end_asset_ask(AssetOutcome outcome) {
   asset_ask_ = AssetAsk::Ended;
+  context_.loop.timers().disarm(asset_timer_);
   count_asset(*rescued_from_, outcome);
 }
 

@@ -211,7 +211,6 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
   state_ = State::Connecting;
   const auto picked = pick_endpoint();
   if (!picked) return no_endpoint_left();
-  if (asset_ask_ == AssetAsk::Open) arm_until(response_timer_, response_deadline_);
   const core::Millis longest = settings().repeats.retry.back_off;
   if (longest == core::Millis::zero() ||
       (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))

@@ -105,6 +105,7 @@ void Exchange::finish(std::uint16_t status) {
   DEBUG_ENSURE(state_ != State::Finished, "an exchange ends once");
   state_ = State::Finished;
   context_.loop.timers().disarm(back_off_timer_);
+  context_.loop.timers().disarm(asset_timer_);
   context_.loop.timers().disarm(upload_timer_);
   count(status);
   if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {

@@ -30,7 +30,7 @@ void Exchange::arm_until(net::Timer& timer, core::Instant deadline) {
 void Exchange::await_response() {
   if (answer_ != Answer::None) return;
   awaiting_since_ = context_.loop.now();
-  if (asset_ask_ == AssetAsk::Open) return arm_until(response_timer_, response_deadline_);
+  if (asset_ask_ == AssetAsk::Open) return;  // it has a time of its own
   const core::Millis whole = settings().timeouts.response_header;
   const core::Millis one_try = settings().repeats.retry.per_try_timeout;
   const bool is_one_of_more = one_try > core::Millis::zero() && !is_last_attempt();
@@ -72,8 +72,6 @@ void Exchange::on_upstream_deadline() {
   const EventScope scope(context_.gather);
   if (answer_ == Answer::None) {
     constexpr std::string_view kWhy = "the endpoint did not answer in time";
-    // Shorter than an endpoint's own time: no failure of it.
-    if (asset_ask_ == AssetAsk::Open) return answer_missing_asset(kWhy);
     if (try_again(policy::Failure::TimedOut, kWhy)) return;
     // The time of one try is up, and nothing can follow it after all.
     if (context_.loop.now() < response_deadline_)

@@ -25,8 +25,13 @@ from view import LiveView, PlainView
 USERS = 300
 RATE = 2500
 
-# `command`: of the command line; or `deed`: what happens to green, of Demo.
-Step = collections.namedtuple("Step", "seconds command says deed title", defaults=[None, None])
+def is_green_trusted(status):
+    """Its circuit breaker is closed again. A switch before that would be one to a pool that turns users away."""
+    return status["services"][0]["pools"]["green"]["breaker"]["state"] == "closed"
+
+
+# `command`: of the command line; or `deed`: what happens to green, of Demo. `until`: what the status must say, within 20 s more.
+Step = collections.namedtuple("Step", "seconds command says deed title until", defaults=[None, None, lambda status: True])
 STEPS = [
     Step(4, None, "everybody gets blue, the version that is live", title="(start)"),
     Step(5, ["split", "10%"], "one user in ten gets green, always the same ones"),
@@ -34,7 +39,7 @@ STEPS = [
     Step(6, None, "asked again on the other one; this one is out", "break_one", "(one of green: 503)"),
     Step(6, None, "blue answers instead, and nobody notices", "break_all", "(all of green: 500)"),
     Step(5, None, "nothing to connect to, and nobody notices", "kill_green", "(green is killed)"),
-    Step(4, None, "it gets its users back by itself", "mend_green", "(green is mended)"),
+    Step(4, None, "it gets its users back by itself", "mend_green", "(green is mended)", is_green_trusted),
     Step(5, ["switch", "green"], "green for everybody in one step; blue drains"),
     Step(5, ["rollback"], "one command back, no version to name"),
     Step(5, ["switch", "green"], "and forward again: the release is done"),
@@ -138,12 +143,14 @@ class Demo:
                 change = self.run_command(load, step.command) if step.command else None
                 view.begin(number + 1, len(STEPS), step, change)
                 end = time.monotonic() + step.seconds
-                while time.monotonic() < end:
+                status = self.admin.get("/v1/status")
+                while (now := time.monotonic()) < end or (now < end + 20 and not step.until(status)):
                     live = load.live.get(timeout=10)
                     if live is None:
                         self.problems.append("the load ended early")
                         return load.report, visitors
-                    view.update(live, self.admin.get("/v1/status"), visitors)
+                    status = self.admin.get("/v1/status")
+                    view.update(live, status, visitors)
         finally:
             visitors.stop()
         return load.finish(), visitors

@@ -60,6 +60,7 @@ services:
     # What keeps users from noticing that green fails:
     retry: {{attempts: 1}}                            # another machine of the pool is asked
     rescue: {{when: [reset_before_response, timeout, "500", "502", "503", "504"]}}    # then the live pool
+    circuit_breaker: {{open_for: 1s, max_open_for: 2s}}   # which takes all of them once half of green's answers are failures
     outlier_detection: {{consecutive_failures: 5, base_ejection_time: 1s, max_ejection_time: 2s}}  # and the machine is left alone
 """)
     with open(os.path.join(directory, "stderr"), "w") as errors:
