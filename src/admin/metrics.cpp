@@ -501,6 +501,7 @@ void get_metrics(const Context& context, const Call&, const Responder& respond) 
   write_services(page);
   write_endpoints(page);
   context.controller.write_health_metrics(page.out);
+  context.controller.write_overload_metrics(page.out);
   write_drains(page);
   write_limits(page);
   write_changes(page);

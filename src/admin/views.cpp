@@ -318,6 +318,18 @@ Json explained_endpoints_json(const control::ExplainAnswer& answer) {
   return list;
 }
 
+Json overload_json(const control::OverloadView& overload) {
+  const policy::Strain of_new = std::min(overload.strain, policy::kStrainNew);
+  Json memory = nullptr;
+  if (overload.memory)
+    memory = {{"used_bytes", overload.memory->used}, {"limit_bytes", overload.memory->limit}};
+  return {{"level", control::text(overload.level)},
+          {"memory", std::move(memory)},
+          {"loop_wait_ms", std::chrono::floor<core::Millis>(overload.loop_wait).count()},
+          {"new_refused_basis_points", of_new * 10},
+          {"known_refused_basis_points", (overload.strain - of_new) * 10}};
+}
+
 }  // namespace
 
 std::string status_json(const control::StatusView& status, std::string_view version) {
@@ -334,6 +346,7 @@ std::string status_json(const control::StatusView& status, std::string_view vers
                {"durable", status.is_durable},
                {"version", version},
                {"workers", status.workers},
+               {"overload", overload_json(status.overload)},
                {"listeners", std::move(listeners)},
                {"services", std::move(services)}});
 }

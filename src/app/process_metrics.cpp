@@ -15,29 +15,18 @@
 #include <string_view>
 #include <vector>
 
+#include "app/small_file.hpp"
+
 namespace sluice::app {
 
 namespace {
 
 using metrics::MetricType;
 
-/// Empty: it can't be read.
-std::string read_all(const char* path, const net::DescriptorUse& use) {
-  const net::OwnedFd file(
-      net::make_descriptor(use, [path] { return ::open(path, O_RDONLY | O_CLOEXEC); }));
-  std::string text;
-  std::array<char, 4096> piece;
-  for (ssize_t count = 1; file.is_open() && count > 0;) {
-    count = ::read(file.get(), piece.data(), piece.size());
-    if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
-  }
-  return text;
-}
-
 /// The fields of /proc/self/stat behind the command's name, which may hold anything (proc(5)): the
 /// first is `state`, field 3.
 std::vector<std::string> stat_fields(const net::DescriptorUse& use) {
-  const std::string text = read_all("/proc/self/stat", use);
+  const std::string text = read_small_file("/proc/self/stat", use);
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream rest(text.substr(name_end + 1));
@@ -65,7 +54,7 @@ core::Nanos of_ticks(std::uint64_t ticks) {
 }
 
 std::optional<core::Nanos> boot_time(const net::DescriptorUse& use) {
-  std::istringstream file(read_all("/proc/stat", use));
+  std::istringstream file(read_small_file("/proc/stat", use));
   for (std::string line; std::getline(file, line);) {
     if (!line.starts_with("btime ")) continue;
     const auto since_epoch = whole_number(std::string_view(line).substr(6));

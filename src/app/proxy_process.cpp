@@ -1,5 +1,6 @@
 #include "app/proxy_process.hpp"
 
+#include <malloc.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -66,7 +67,9 @@ ProxyProcess::ProxyProcess(config::Config config, std::string version, Notices& 
       cells_(worker_count_),
       identity_status_(config_.identity_files, clock_.wall()),
       parts_(config::build_static(config_, cells_)),
-      publication_(worker_count_) {
+      publication_(worker_count_),
+      overload_(worker_count_),
+      memory_(config_.memory, {reserve_, net::DescriptorClaim::Answer}) {
   // From here on a list lives as long as the snapshots that have it.
   for (config::IdentityFile& file : config_.identity_files) file.list.reset();
 }
@@ -108,7 +111,10 @@ core::Status ProxyProcess::start(control::StateSource source) {
                                 .workers = std::move(ports),
                                 .notice = [this](const std::string& line) { notice(line); },
                                 .commands = &commands_,
-                                .checks = &checks_},
+                                .checks = &checks_,
+                                .overload = &overload_,
+                                .memory = [this] { return memory_.look(); },
+                                .trim = [] { ::malloc_trim(0); }},
       std::move(*state));
   controller_->start();
   watch_identity_files();
@@ -185,6 +191,7 @@ core::Status ProxyProcess::start_workers() {
                control_.core().mailbox().post(
                    [this, news = std::move(news)] { controller_->on_breaker(news); });
              },
+         .overload = &overload_[i],
          .log = log_ == nullptr ? nullptr : &log_->queue(i),
          .log_format = config_.log_format == config::LogFormat::Json ? proxy::LogFormat::Json
                                                                      : proxy::LogFormat::Combined});

@@ -8,6 +8,7 @@
 #include "app/identity_status.hpp"
 #include "app/identity_watcher.hpp"
 #include "app/log_writer.hpp"
+#include "app/memory_use.hpp"
 #include "app/notices.hpp"
 #include "app/worker_thread.hpp"
 #include "control/controller.hpp"
@@ -84,6 +85,8 @@ class ProxyProcess {
   // Lists and services with names: replaced when their files or addresses change, then republished
   config::StaticParts parts_;
   model::Publication publication_;
+  model::OverloadCells overload_;  // by worker
+  const MemoryUse memory_;
   std::shared_ptr<control::StateDirectory> directory_;
   std::vector<net::ListenSockets> listeners_;  // by position in the configuration
   std::vector<std::unique_ptr<WorkerThread>> workers_;

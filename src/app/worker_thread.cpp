@@ -66,6 +66,10 @@ void WorkerThread::cut_leases(model::CutOrder order, std::function<void(model::C
   });
 }
 
+void WorkerThread::let_idle_go() {
+  post([this] { worker_->let_idle_go(); });
+}
+
 void WorkerThread::recycle(core::EndpointId endpoint) {
   post([this, endpoint] { worker_->recycle(endpoint); });
 }

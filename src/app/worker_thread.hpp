@@ -41,6 +41,9 @@ class WorkerThread final : public model::WorkerPort {
   void wake() override;
   net::TurnTimes turn_times() const { return loop_.turn_times(); }
   std::uint64_t turns() const override { return loop_.core().turns(); }
+  void ask_lag(core::Instant now) override { loop_.ask_lag(now); }
+  core::Nanos lag(core::Instant now) const override { return loop_.lag(now); }
+  void let_idle_go() override;
   /// Requires: started.
   const metrics::Block& metrics() const override { return worker_->metrics(); }
 

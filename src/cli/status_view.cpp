@@ -117,6 +117,22 @@ std::string limit_lines(const LimitState& limit, const Dress& dress) {
   return text;
 }
 
+/// What was measured, and what is done about it.
+std::string overload_line(const OverloadState& overload, const Dress& dress) {
+  constexpr double kMiB = 1024.0 * 1024.0;
+  std::string text = "\n" + tinted(Tint::Bad, "warning", dress) + ": the proxy has too much to do";
+  if (overload.memory_limit) {
+    text += fmt::format("; {:.0f} of {:.0f} MiB of memory are used",
+                        static_cast<double>(*overload.memory_used) / kMiB,
+                        static_cast<double>(*overload.memory_limit) / kMiB);
+  }
+  if (overload.loop_wait_ms > 0) text += fmt::format("; events wait {} ms", overload.loop_wait_ms);
+  if (overload.level == "no_keep_alive") return text + "; connections end with their answers\n";
+  return text + fmt::format("; {} of the new users and {} of the known ones are refused\n",
+                            percent_text(overload.new_refused_basis_points),
+                            percent_text(overload.known_refused_basis_points));
+}
+
 std::string service_text(const ServiceState& service, const Dress& dress, core::WallTime now) {
   std::string text =
       fmt::format("\n{}   changed at generation {}   salt {}\n",
@@ -186,6 +202,7 @@ std::optional<core::WallTime> parse_rfc3339(std::string_view text) {
 std::string status_text(const StatusAnswer& status, const Dress& dress, core::WallTime now) {
   std::string text = headline(status, dress);
   for (const ServiceState& service : status.services) text += service_text(service, dress, now);
+  if (status.overload.level != "normal") text += overload_line(status.overload, dress);
   if (!status.is_durable) {
     text +=
         "\n" + tinted(Tint::Bad, "warning", dress) +

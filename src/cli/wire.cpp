@@ -172,6 +172,19 @@ ServiceState service_state(const Json& json) {
   return service;
 }
 
+OverloadState overload_state(const Json& json) {
+  OverloadState overload;
+  overload.level = json.value("level", overload.level);
+  overload.loop_wait_ms = json.value("loop_wait_ms", overload.loop_wait_ms);
+  overload.new_refused_basis_points = json.value("new_refused_basis_points", 0U);
+  overload.known_refused_basis_points = json.value("known_refused_basis_points", 0U);
+  const auto memory = json.find("memory");
+  if (memory == json.end() || !memory->is_object()) return overload;
+  overload.memory_used = memory->value("used_bytes", std::uint64_t{0});
+  overload.memory_limit = memory->value("limit_bytes", std::uint64_t{0});
+  return overload;
+}
+
 StatusAnswer status_answer(const Json& json) {
   StatusAnswer status;
   status.generation = json.value("generation", std::uint64_t{0});
@@ -181,6 +194,8 @@ StatusAnswer status_answer(const Json& json) {
   for (const Json& listener : json.value("listeners", Json::array())) {
     status.listeners.push_back(listener.at("address").get<std::string>());
   }
+  if (const auto overload = json.find("overload"); overload != json.end())
+    status.overload = overload_state(*overload);
   // /v1/status/{service} may answer with the service itself.
   if (!json.contains("services")) status.services.push_back(service_state(json));
   for (const Json& service : json.value("services", Json::array()))

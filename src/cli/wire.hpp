@@ -64,6 +64,14 @@ struct ServiceState {
   std::vector<std::string> route_notes = {};  // of those whose breakers are not closed
 };
 
+/// How much the process itself has to do.
+struct OverloadState {
+  std::string level = "normal";
+  std::optional<std::uint64_t> memory_used{}, memory_limit{};
+  std::uint64_t loop_wait_ms = 0;
+  unsigned new_refused_basis_points = 0, known_refused_basis_points = 0;
+};
+
 struct StatusAnswer {
   std::uint64_t generation = 0;
   bool is_durable = true;
@@ -71,6 +79,7 @@ struct StatusAnswer {
   unsigned workers = 0;
   std::vector<std::string> listeners;  // addresses
   std::vector<ServiceState> services;
+  OverloadState overload = {};
 };
 core::Result<StatusAnswer> read_status(std::string_view json);
 

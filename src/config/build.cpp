@@ -97,6 +97,7 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   settings->outliers = service.outliers;
   settings->slow_start = service.slow_start;
   settings->on_pool_down = service.on_pool_down;
+  settings->adaptive = service.adaptive;
   settings->guards = model::guards_of(*settings);
   return settings;
 }

@@ -326,6 +326,12 @@ std::string rate_limits(const Service& service) {
   return out;
 }
 
+std::string adaptive(const policy::AdaptivePolicy& policy) {
+  if (!policy.is_on) return "    adaptive_concurrency: off\n";
+  return fmt::format("    adaptive_concurrency: {{min_limit: {}, max_limit: {}, tolerance: {}}}\n",
+                     policy.least, policy.most, policy.tolerance.percent());
+}
+
 std::string describe_service(const Config& config, const Service& s) {
   std::string out = fmt::format("  - name: {}\n", in_quotes(s.name));
   out +=
@@ -339,16 +345,28 @@ std::string describe_service(const Config& config, const Service& s) {
                      core::format_duration(s.drain_deadline), model::text(s.tunnels));
   out += fmt::format("    via: {}\n    expose: {}\n", s.adds_via ? "on" : "off", expose(s.expose));
   return out + timeouts(s.timeouts) + limits(s) + repeats(s.repeats) + circuit_breaker(s) +
-         routes(s.breakers.routes) + rate_limits(s) + health(s);
+         routes(s.breakers.routes) + adaptive(s.adaptive) + rate_limits(s) + health(s);
+}
+
+std::string memory(const MemoryLimit& limit) {
+  switch (limit.kind) {
+    case MemoryLimit::Kind::Auto:
+      return "auto";
+    case MemoryLimit::Kind::Off:
+      return "off";
+    case MemoryLimit::Kind::Bytes:
+      return core::format_size(limit.bytes);
+  }
+  core::unreachable();
 }
 
 std::string describe_process(const Config& c) {
   std::string out = fmt::format("workers: {}\n", number_or(c.workers, "auto"));
   out += fmt::format(
       "limits: {{connections: {}, connections_per_address: {}, requests_per_connection: {}, "
-      "tunnels: {}}}\n",
+      "tunnels: {}, memory: {}}}\n",
       number_or(c.connections, "auto"), number_or(c.connections_per_address, "off"),
-      number_or(c.requests_per_connection, "off"), number_or(c.tunnels, "off"));
+      number_or(c.requests_per_connection, "off"), number_or(c.tunnels, "off"), memory(c.memory));
   out += "listeners:\n";
   for (const Listener& l : c.listeners) {
     const std::string mode = l.bind.is_unix() ? fmt::format(", mode: \"{:04o}\"", l.mode) : "";

@@ -32,6 +32,7 @@ constexpr string_view kDependency =
 
 constexpr string_view kAuto[] = {"auto"};
 constexpr string_view kOff[] = {"off"};
+constexpr string_view kAutoOrOff[] = {"auto", "off"};
 constexpr string_view kUnlimited[] = {"unlimited"};
 constexpr string_view kOnOff[] = {"on", "off"};
 constexpr string_view kFormats[] = {"json", "combined"};
@@ -164,6 +165,15 @@ constexpr Key kProcessLimitsKeys[] = {
      .range = kConnections,
      .words = kOff,
      .fallback = "off"},
+    {.name = "memory",
+     .expects = "auto, off, or a size of at least 16MiB such as 512MiB",
+     .about = "of the process: at 85 % of it connections end with their answers, from 92 % on "
+              "requests are refused; `auto`: the limit of the control group, if it has one, and "
+              "what the group uses",
+     .form = Form::Size,
+     .range = {16ULL << 20U, kSizeMax},
+     .words = kAutoOrOff,
+     .fallback = "auto"},
 };
 
 constexpr Key kListenerKeys[] = {
@@ -340,6 +350,13 @@ constexpr Key kServiceKeys[] = {
      .fallback = "[]",
      .item = "a map with 'path_prefix' and 'circuit_breaker'",
      .items = {0, limits::kRoutesPerServiceMax}},
+    {.name = "adaptive_concurrency",
+     .expects = "a map of bounds, or off",
+     .about = "how many requests a pool may have in flight is found from their latency; "
+              "`adaptive_concurrency: {}` with the values below",
+     .form = Form::Map,
+     .words = kOff,
+     .fallback = "off"},
     {.name = "health_check",
      .expects = "a map of checks, or off",
      .about = "both pools are asked all the time whether they are well; `health_check: {}` with "
@@ -908,6 +925,26 @@ constexpr Key kRouteBreakerKeys[] = {
     kMaxOpenFor, kHalfOpenProbes, kProbeTimeout, kDependsOn, kBreakerFallback,
 };
 
+constexpr Key kAdaptiveKeys[] = {
+    {.name = "min_limit",
+     .expects = "a number from 1 to 10000000",
+     .about = "requests that may always be in flight",
+     .form = Form::Number,
+     .range = kConnections,
+     .fallback = "4"},
+    {.name = "max_limit",
+     .expects = "a number from 1 to 10000000",
+     .about = "requests in flight at most; not below `min_limit`",
+     .form = Form::Number,
+     .range = kConnections,
+     .fallback = "1000"},
+    {.name = "tolerance",
+     .expects = "a percentage from 1% to 100%",
+     .about = "latency that is so much above that of a pool without a queue is no sign of one",
+     .form = Form::Percent,
+     .fallback = "50%"},
+};
+
 constexpr Key kHealthCheckKeys[] = {
     {.name = "type",
      .expects = "http or tcp",
@@ -1193,6 +1230,7 @@ constinit const Table kCircuitBreaker{"services[].circuit_breaker", kCircuitBrea
 constinit const Table kEndpointBreaker{"services[].circuit_breaker.endpoint", kEndpointBreakerKeys};
 constinit const Table kRoute{"services[].routes[]", kRouteKeys};
 constinit const Table kRouteBreaker{"services[].routes[].circuit_breaker", kRouteBreakerKeys};
+constinit const Table kAdaptive{"services[].adaptive_concurrency", kAdaptiveKeys};
 constinit const Table kHealthCheck{"services[].health_check", kHealthCheckKeys};
 constinit const Table kOutliers{"services[].outlier_detection", kOutlierKeys};
 constinit const Table kRateLimit{"services[].rate_limits[]", kRateLimitKeys, {}, {}, {}, kBounds};
@@ -1204,7 +1242,7 @@ constinit const Table kLimitMatch{"services[].rate_limits[].match", kLimitMatchK
 
 std::span<const Table* const> all_tables() {
   using namespace tables;
-  static constexpr std::array<const Table*, 30> kAll{&kTop,
+  static constexpr std::array<const Table*, 31> kAll{&kTop,
                                                      &kProcessLimits,
                                                      &kListener,
                                                      &kAdmin,
@@ -1228,6 +1266,7 @@ std::span<const Table* const> all_tables() {
                                                      &kEndpointBreaker,
                                                      &kRoute,
                                                      &kRouteBreaker,
+                                                     &kAdaptive,
                                                      &kHealthCheck,
                                                      &kOutliers,
                                                      &kRateLimit,

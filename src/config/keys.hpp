@@ -85,7 +85,7 @@ namespace tables {
 extern const Table kTop, kProcessLimits, kListener, kAdmin, kAdminSocket, kAdminHttp, kAccessLog,
     kService, kIdentity, kMintCookie, kPools, kPool, kInitial, kDrain, kPin, kSegment, kTimeouts,
     kServiceLimits, kRetry, kRescue, kCircuitBreaker, kEndpointBreaker, kRoute, kRouteBreaker,
-    kHealthCheck, kOutliers, kRateLimit, kLimitKey, kLimitMatch, kLimitCandidate;
+    kAdaptive, kHealthCheck, kOutliers, kRateLimit, kLimitKey, kLimitMatch, kLimitCandidate;
 }
 
 std::span<const Table* const> all_tables();

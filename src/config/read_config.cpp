@@ -12,6 +12,15 @@ namespace sluice::config {
 
 namespace {
 
+void read_memory_limit(Reader& in, Value value, MemoryLimit& memory) {
+  if (value.is_word()) {
+    memory = {.kind = value.is("auto") ? MemoryLimit::Kind::Auto : MemoryLimit::Kind::Off};
+    return;
+  }
+  std::uint64_t bytes = 0;
+  if (read_size(in, value, bytes)) memory = {.kind = MemoryLimit::Kind::Bytes, .bytes = bytes};
+}
+
 void read_process_limits(Reader& in, Value value, Draft& draft) {
   const Section limits(in, value, tables::kProcessLimits, "'limits'");
   Config& config = draft.config;
@@ -28,6 +37,7 @@ void read_process_limits(Reader& in, Value value, Draft& draft) {
   if (const auto v = limits.get("tunnels")) {
     read_number_or_word(in, *v, config.tunnels);
   }
+  if (const auto v = limits.get("memory")) read_memory_limit(in, *v, config.memory);
 }
 
 void read_access_log(Reader& in, Value value, Config& config) {

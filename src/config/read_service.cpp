@@ -191,6 +191,8 @@ void read_service(Reader& in, Value item, const std::string& label, Config& conf
   if (const auto v = section.get("retry")) read_retry(in, *v, label, service.repeats);
   if (const auto v = section.get("rescue")) read_rescue(in, *v, label, service.repeats);
   if (const auto v = section.get("circuit_breaker")) read_circuit_breaker(in, *v, label, service);
+  if (const auto v = section.get("adaptive_concurrency"))
+    read_adaptive(in, *v, label, service.adaptive);
   if (const auto v = section.get("routes")) read_routes(in, *v, label, service);
   if (const auto v = section.get("health_check"))
     read_health_check(in, *v, label, service.health_check);

@@ -56,6 +56,8 @@ void report_listed_twice(Reader& in, Value item, std::string_view text);
 
 void read_health_check(Reader& in, Value value, const std::string& service_label,
                        policy::HealthCheck& check);
+void read_adaptive(Reader& in, Value value, const std::string& service_label,
+                   policy::AdaptivePolicy& adaptive);
 void read_outliers(Reader& in, Value value, const std::string& service_label,
                    policy::OutlierPolicy& outliers);
 

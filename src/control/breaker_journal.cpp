@@ -190,11 +190,12 @@ GuardView BreakerJournal::view(const model::ServiceSettings& service,
   if (breakers.rule.is_on) {
     view.breaker = view_of(pool.cell->breaker, breakers.rule, scope_of(service, pool.name, "", ""));
   }
-  view.ceilings =
-      ceilings({{"connections", read(pool.cell->connections), breakers.pool.connections},
-                {"pending", read(pool.cell->pending), breakers.pool.pending},
-                {"requests", read(pool.cell->requests), breakers.pool.requests},
-                {"retries", read(pool.cell->repeating), breakers.pool.retries}});
+  view.ceilings = ceilings(
+      {{"connections", read(pool.cell->connections), breakers.pool.connections},
+       {"pending", read(pool.cell->pending), breakers.pool.pending},
+       {"requests", read(pool.cell->requests), breakers.pool.requests},
+       {"retries", read(pool.cell->repeating), breakers.pool.retries},
+       {"adaptive", read(pool.cell->adaptive.in_flight), read(pool.cell->adaptive.limit)}});
   return view;
 }
 

@@ -63,9 +63,18 @@ Controller::Controller(Deps deps, StartState start)
                  .loop = deps_.loop,
                  .events = reporter_.log(),
                  .notice = deps_.notice,
-                 .is_dependency_up = [this](core::EndpointId endpoint, std::string_view name) {
-                   return health_.is_dependency_up(endpoint, name);
-                 }}) {}
+                 .is_dependency_up =
+                     [this](core::EndpointId endpoint, std::string_view name) {
+                       return health_.is_dependency_up(endpoint, name);
+                     }}),
+      overload_({.loop = deps_.loop,
+                 .workers = deps_.workers,
+                 .cells = deps_.overload,
+                 .memory = deps_.memory,
+                 .trim = deps_.trim,
+                 .events = reporter_.log(),
+                 .notice = deps_.notice}),
+      tuner_(deps_.loop, deps_.parts.services) {}
 
 void Controller::start() {
   publish();
@@ -93,6 +102,8 @@ void Controller::set_serving(std::vector<ListenerView> listeners) {
   reporter_.start();
   health_.start();
   breakers_.start();
+  overload_.start();
+  tuner_.start();
 }
 
 // ---- the queue ----

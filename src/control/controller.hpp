@@ -15,7 +15,9 @@
 #include "control/drainer.hpp"
 #include "control/explain.hpp"
 #include "control/health_checker.hpp"
+#include "control/limit_tuner.hpp"
 #include "control/observed_share.hpp"
+#include "control/overload_keeper.hpp"
 #include "control/publisher.hpp"
 #include "control/reporter.hpp"
 #include "control/start_state.hpp"
@@ -57,6 +59,10 @@ class Controller {
     std::function<void(const std::string&)> notice;  // one line for the log; may be empty
     net::CommandRunner* commands = nullptr;          // for hooks; nullptr: none runs
     net::Connector* checks = nullptr;                // of health checks; nullptr: `connector`
+    model::OverloadCells* overload = nullptr;        // by worker; nullptr: nobody is told
+    // As in OverloadKeeper::Deps
+    std::function<std::optional<model::MemorySample>()> memory{};
+    std::function<void()> trim{};
   };
   Controller(Deps deps, StartState start);
   Controller(const Controller&) = delete;
@@ -105,6 +111,7 @@ class Controller {
     health_.write_metrics(out);
     breakers_.write_metrics(out);
   }
+  void write_overload_metrics(metrics::Exposition& out) const { overload_.write_metrics(out); }
   /// Records that the disk has not taken yet.
   std::size_t audit_waiting() const { return deps_.store.audit_waiting(); }
 
@@ -179,6 +186,8 @@ class Controller {
   Reporter reporter_;
   HealthChecker health_;
   BreakerJournal breakers_;
+  OverloadKeeper overload_;
+  LimitTuner tuner_;
   ChangeCounts counts_;
 
   std::deque<Queued> rollbacks_;  // go first

@@ -107,6 +107,7 @@ StatusView Controller::status() const {
                   .is_durable = keeper_.is_durable(),
                   .workers = deps_.workers.size(),
                   .silent_workers = silent_workers(),
+                  .overload = overload_.view(),
                   .listeners = listeners_,
                   .services = {}};
   for (std::uint32_t id = 0; id < known_.size(); ++id) {

@@ -18,4 +18,16 @@ std::string_view text(EndpointState state) {
   core::unreachable();
 }
 
+std::string_view text(OverloadView::Level level) {
+  switch (level) {
+    case OverloadView::Level::Normal:
+      return "normal";
+    case OverloadView::Level::NoKeepAlive:
+      return "no_keep_alive";
+    case OverloadView::Level::Shedding:
+      return "shedding";
+  }
+  core::unreachable();
+}
+
 }  // namespace sluice::control

@@ -10,7 +10,9 @@
 #include "sluice/core/clock.hpp"
 #include "sluice/core/ids.hpp"
 #include "sluice/core/units.hpp"
+#include "sluice/model/overload.hpp"
 #include "sluice/policy/breaker.hpp"
+#include "sluice/policy/overload.hpp"
 #include "sluice/policy/self_report.hpp"
 
 /// What the controller shows of itself: plain values that admin/ writes out (behaviour.md §5
@@ -124,12 +126,23 @@ struct ServiceView {
   std::vector<RouteView> routes;
 };
 
+/// How much the process itself has to do (docs/guide/overload.md).
+struct OverloadView {
+  enum class Level : std::uint8_t { Normal, NoKeepAlive, Shedding };
+  Level level = Level::Normal;
+  std::optional<model::MemorySample> memory;  // nullopt: it has no limit
+  core::Nanos loop_wait{0};                   // of the worker that waits longest
+  policy::Strain strain = 0;                  // likewise
+};
+std::string_view text(OverloadView::Level level);
+
 struct StatusView {
   core::Generation generation;
   core::Epoch epoch;
   bool is_durable = true;
   std::size_t workers = 0;
   std::vector<std::size_t> silent_workers;
+  OverloadView overload;
   std::vector<ListenerView> listeners;
   std::vector<ServiceView> services;
 };

@@ -44,6 +44,10 @@ std::string_view text(Refusal refusal) {
       return "no_endpoint";
     case Refusal::LocalResources:
       return "local_resources";
+    case Refusal::OverloadMemory:
+      return "overload_memory";
+    case Refusal::OverloadLoop:
+      return "overload_loop";
     case Refusal::TunnelLimit:
       return "tunnel_limit";
     case Refusal::PendingLimit:
@@ -52,6 +56,8 @@ std::string_view text(Refusal refusal) {
       return "connection_limit";
     case Refusal::RequestLimit:
       return "request_limit";
+    case Refusal::AdaptiveLimit:
+      return "adaptive_limit";
     case Refusal::BreakerOpen:
       return "breaker_open";
     case Refusal::Cut:

@@ -32,7 +32,7 @@ std::string_view text(OnPoolDown policy) {
 }
 
 Guards guards_of(const ServiceSettings& settings) {
-  Guards guards{.pools = settings.breakers.guards_pools()};
+  Guards guards{.pools = settings.breakers.guards_pools() || settings.adaptive.is_on};
   for (const Pool& pool : settings.pools)
     guards.endpoints[core::index(pool.name)] =
         settings.breakers.guards_endpoints(pool.endpoints.size());

@@ -22,7 +22,9 @@ EventLoop::EventLoop(const core::Clock& clock, std::uint64_t seed)
       core_(clock, seed, [this] { uv_async_send(&wake_); }) {
   // These fail without descriptors or memory only, at start: there is nothing to go on with.
   ENSURE(uv_loop_init(&libuv_) == 0, "no event loop");
-  ENSURE(uv_async_init(&libuv_, &wake_, [](uv_async_t*) {}) == 0, "no event loop");
+  const auto on_wake = [](uv_async_t* wake) { static_cast<EventLoop*>(wake->data)->on_wake(); };
+  ENSURE(uv_async_init(&libuv_, &wake_, on_wake) == 0, "no event loop");
+  wake_.data = this;
   ENSURE(sockets_.add(uv_backend_fd(&libuv_), readiness::kRead, libuv_watcher_), "no event loop");
 }
 
@@ -117,6 +119,27 @@ void EventLoop::record_turn() {
   if (duration.count() > longest_turn_.load(std::memory_order_relaxed)) {
     longest_turn_.store(duration.count(), std::memory_order_relaxed);
   }
+}
+
+/// A wake-up is an event like those of sockets, and has waited among them.
+void EventLoop::on_wake() {
+  const std::int64_t asked = lag_asked_.load(std::memory_order_acquire);
+  if (asked == 0) return;
+  const core::Nanos found = core_.clock().now().time_since_epoch() - core::Nanos{asked};
+  lag_found_.store(std::max<std::int64_t>(found.count(), 0), std::memory_order_relaxed);
+  lag_asked_.store(0, std::memory_order_release);
+}
+
+void EventLoop::ask_lag(core::Instant now) {
+  if (lag_asked_.load(std::memory_order_relaxed) != 0) return;
+  lag_asked_.store(now.time_since_epoch().count(), std::memory_order_release);
+  uv_async_send(&wake_);
+}
+
+core::Nanos EventLoop::lag(core::Instant now) const {
+  const std::int64_t asked = lag_asked_.load(std::memory_order_acquire);
+  const core::Nanos found{lag_found_.load(std::memory_order_relaxed)};
+  return asked == 0 ? found : std::max(core::Nanos{0}, now.time_since_epoch() - core::Nanos{asked});
 }
 
 /// -1: nothing but an event ends the wait.

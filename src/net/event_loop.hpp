@@ -70,6 +70,13 @@ class EventLoop {
   /// Any thread; the buckets may be one turn apart from each other.
   TurnTimes turn_times() const;
 
+  /// How long an event waits until this loop handles it, when sockets are ready that wait for their
+  /// turn. One other thread asks, at `now`; nothing while the last question is not answered. Makes
+  /// the loop turn.
+  void ask_lag(core::Instant now);
+  /// Any thread: what the last question has found, or for how long it has been waiting.
+  core::Nanos lag(core::Instant now) const;
+
  private:
   /// What libuv watches, as one socket of ours: its documented way into another loop
   /// (uv_backend_fd).
@@ -84,6 +91,7 @@ class EventLoop {
   void end_turn();
   void record_turn();
   void free_held();
+  void on_wake();
 
   uv_loop_t libuv_{};
   uv_async_t wake_{};
@@ -101,6 +109,9 @@ class EventLoop {
   std::array<std::atomic<std::uint64_t>, TurnTimes::kBoundsMs.size() + 1> turn_counts_{};
   std::atomic<std::int64_t> all_turns_{0};  // nanoseconds
   std::atomic<std::int64_t> longest_turn_{0};
+  // Nanoseconds. Asked: 0 when no question waits; set by who asks, cleared by the loop.
+  std::atomic<std::int64_t> lag_asked_{0};
+  std::atomic<std::int64_t> lag_found_{0};  // written by the loop only
 };
 
 }  // namespace sluice::net

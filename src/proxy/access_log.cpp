@@ -176,6 +176,7 @@ void format_json(const LogRecord& r, std::string& out) {
   put_field(out, R"(,"user_agent":)", r.user_agent);
   put_field(out, R"(,"limited_by":)", r.limited_by);
   put_field(out, R"(,"breaker":)", r.breaker);
+  put_field(out, R"(,"shed":)", r.shed);
   put_field(out, R"(,"error":)", r.error);
   out += "}\n";
 }

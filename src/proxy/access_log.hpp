@@ -38,6 +38,7 @@ struct LogRecord {
   std::string_view protocol;    // as the client named it; of `combined` only
   std::string_view limited_by;  // the rate limit that refused it; `shadow:NAME`: that would have
   std::string_view breaker;     // `open`: one turned it away; `probe`: one tried its pool with it
+  std::string_view shed;        // `memory`, `loop`, `adaptive_concurrency`: refused for that
   std::string_view error;       // why an own answer or a cut, in words
 };
 

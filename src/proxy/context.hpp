@@ -1,5 +1,7 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
 #include "net/connector.hpp"
@@ -12,6 +14,7 @@
 #include "proxy/snapshot_slot.hpp"
 #include "sluice/metrics/block.hpp"
 #include "sluice/model/circuit_breaker.hpp"
+#include "sluice/policy/overload.hpp"
 
 namespace sluice::proxy {
 
@@ -19,6 +22,9 @@ class UpstreamPool;
 class Tunnel;
 struct TunnelTag;
 class TunnelLimit;
+
+/// Of a worker that nobody tells of too much load.
+inline constexpr std::atomic<std::uint32_t> kNeverOverloaded{0};
 
 /// What the objects of one worker share. Owned by the worker, outlives them all. Worker thread
 /// only.
@@ -36,7 +42,12 @@ struct Context {
   core::IntrusiveList<Tunnel, TunnelTag>& tunnels;
   TunnelLimit* tunnel_limit = nullptr;                      // of the process; nullptr: off
   std::function<void(model::BreakerNews)> on_breaker = {};  // may be empty
+  const std::atomic<std::uint32_t>* overload_word = &kNeverOverloaded;  // model::OverloadCell
   bool is_stopping = false;  // answers say Connection: close; idle connections are gone
+
+  policy::OverloadWord overload() const {
+    return policy::OverloadWord(overload_word->load(std::memory_order_relaxed));
+  }
 };
 
 }  // namespace sluice::proxy

@@ -5,6 +5,7 @@
 
 #include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
+#include "sluice/core/hash.hpp"
 
 namespace sluice::proxy {
 
@@ -96,6 +97,10 @@ Exchange::Next Exchange::identify_user() {
 
 /// A refusal takes no lease.
 Exchange::Next Exchange::admit() {
+  if (const policy::OverloadWord overload = context_.overload(); overload.strain() != 0)
+      [[unlikely]] {
+    if (shed(overload)) return Next::Answered;
+  }
   if (TunnelLimit* const limit = context_.tunnel_limit; limit != nullptr && !head.upgrade.empty()) {
     if (!limit->enter()) {
       answer(503, "there are as many tunnels as there may be", Refusal::TunnelLimit);
@@ -113,6 +118,25 @@ Exchange::Next Exchange::admit() {
   counted.in_flight[pool_label()].add();
   counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
   return Next::GoOn;
+}
+
+/// Users who are known are refused last, and each of them everything or nothing for a while: a page
+/// of which a tenth is missing helps nobody.
+bool Exchange::shed(policy::OverloadWord overload) {
+  using policy::OverloadCause;
+  using policy::Standing;
+  const auto user = identity_.mint == nullptr ? identity_.value() : std::nullopt;
+  const auto draw = user ? policy::shed_draw(core::murmur3_x86_32(*user), context_.loop.now())
+                         : static_cast<std::uint32_t>(context_.loop.rng().next());
+  if (!policy::is_shed(overload.strain(), user ? Standing::Known : Standing::New, draw))
+    return false;
+  shed_ = policy::text(overload.cause());
+  if (overload.cause() == OverloadCause::Memory) {
+    answer(503, "the proxy is short of memory: try again later", Refusal::OverloadMemory);
+  } else {
+    answer(503, "the proxy has more to do than it can: try again later", Refusal::OverloadLoop);
+  }
+  return true;
 }
 
 Exchange::Next Exchange::ask_limits(const model::RateLimits& limits) {
@@ -232,6 +256,7 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
     if (is_unwanted(response.status)) return;
   }
   if (pool_seat_.is_taken() || endpoint_seat_.is_taken()) tell_breakers(response.status);
+  if (adaptive_ != nullptr) sample_latency(response.status);
   if (!head.upgrade.empty()) [[unlikely]]
     tunnel_place_ = {};  // it was not granted
   note_first_byte();
@@ -353,7 +378,7 @@ void Exchange::forward_informational(const http::ResponseHead& response) {
 
 bool Exchange::closes_client() const {
   return !head.keep_alive || upload_ != Upload::Ended || is_last_of_connection ||
-         context_.is_stopping;
+         context_.is_stopping || context_.overload().ends_connections();
 }
 
 http::ResponseForwarding Exchange::response_forwarding(const http::ResponseHead& response) {

@@ -98,6 +98,10 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Next identify_user();
   Next admit();
   Next pass_breaker();
+  bool enter_adaptive();
+  void leave_adaptive();
+  void sample_latency(std::uint16_t status);
+  bool shed(policy::OverloadWord overload);
   Next ask_limits(const model::RateLimits& limits);
   void connect();
 
@@ -293,7 +297,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant awaiting_since_{};  // since when it is the endpoint's turn; never: it is not
   std::optional<core::Nanos> connect_time_;
   std::optional<core::Nanos> first_byte_time_;
-  std::string_view error_;  // static text
+  std::string_view error_;                    // static text
+  policy::AdaptiveCell* adaptive_ = nullptr;  // where it counts as in flight, until its end
+  std::string_view shed_;  // static text: what there was too much of; nullptr: it was not shed
 
   core::Instant upload_deadline_{};    // moves with each byte of the body
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less

@@ -17,6 +17,7 @@ std::string_view words_of(Refusal why) {
   if (why == Refusal::BreakerOpen)
     return "too many requests have failed lately: the circuit breaker is open";
   if (why == Refusal::RequestLimit) return "as many requests are in flight as may be";
+  if (why == Refusal::AdaptiveLimit) return "as many requests are in flight as the pool can do";
   if (why == Refusal::ConnectionLimit) return "there are as many connections as there may be";
   return "as many requests wait for a connection to this pool as may";
 }
@@ -48,6 +49,10 @@ std::optional<Refusal> Exchange::enter_pool() {
     if (!core::take_place(cell.requests, breakers.pool.requests)) return Refusal::RequestLimit;
     requests_in_ = &cell.requests;
   }
+  if (settings().adaptive.is_on && !enter_adaptive()) {
+    give_back(requests_in_);
+    return Refusal::AdaptiveLimit;
+  }
   const model::RouteBreaker* const route = route_of_request();
   const model::BreakerRule& rule = route != nullptr ? route->rule : breakers.rule;
   policy::BreakerCell& breaker =
@@ -65,6 +70,7 @@ std::optional<Refusal> Exchange::enter_opened(policy::BreakerCell& breaker,
   was_probe_ |= entry.admission.is_probe;
   if (entry.admission.admit) return std::nullopt;
   give_back(requests_in_);
+  leave_adaptive();
   was_turned_away_ = true;
   retry_after_ = entry.admission.retry_after;
   return Refusal::BreakerOpen;
@@ -75,6 +81,32 @@ std::optional<Refusal> Exchange::enter_opened(policy::BreakerCell& breaker,
 void Exchange::leave_pool() {
   if (pool_seat_.is_taken()) leave(pool_seat_, Heard::Nothing, nullptr);
   give_back(requests_in_);
+  leave_adaptive();
+}
+
+/// Of the pool of the choice. 0: control has not looked yet.
+bool Exchange::enter_adaptive() {
+  policy::AdaptiveCell& cell = pool().cell->adaptive;
+  const std::uint32_t limit = cell.limit.load(std::memory_order_relaxed);
+  if (!core::take_place(cell.in_flight, model::most(limit))) {
+    cell.refused.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  adaptive_ = &cell;
+  return true;
+}
+
+void Exchange::leave_adaptive() {
+  if (adaptive_ == nullptr) return;
+  std::exchange(adaptive_, nullptr)->in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// From the whole request to the head of its answer. A server error may have cost the pool nothing,
+/// and would make it look faster than it is.
+void Exchange::sample_latency(std::uint16_t status) {
+  if (status >= 500 || upload_ != Upload::Ended || awaiting_since_ == core::Instant{}) return;
+  adaptive_->samples.fetch_add(policy::LatencySum::of(context_.loop.now() - awaiting_since_),
+                               std::memory_order_relaxed);
 }
 
 /// Whether an endpoint takes one more. What it takes is given back by leave_endpoint().
@@ -197,6 +229,8 @@ void Exchange::no_room(Refusal why) {
 }
 
 void Exchange::answer_no_room(Refusal why) {
+  // A file that the other pool has no time to be asked for is a 404, and nothing was shed.
+  if (why == Refusal::AdaptiveLimit && asset_ask_ != AssetAsk::Open) shed_ = "adaptive_concurrency";
   answer(503, words_of(why), why);
 }
 

@@ -11,8 +11,8 @@ namespace {
 /// A page for people stands for what they can't help: the service has no room for them now.
 bool is_for_page(Refusal why) {
   return why == Refusal::BreakerOpen || why == Refusal::RequestLimit ||
-         why == Refusal::ConnectionLimit || why == Refusal::PendingLimit ||
-         why == Refusal::NoEndpoint;
+         why == Refusal::AdaptiveLimit || why == Refusal::ConnectionLimit ||
+         why == Refusal::PendingLimit || why == Refusal::NoEndpoint;
 }
 
 bool is_of_endpoint(Refusal why) {
@@ -55,6 +55,8 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
         static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(retry_after_).count());
   }
   if (why && is_for_page(*why) && service_ != nullptr) reply.page = settings().breakers.page.get();
+  if (shed_.data() != nullptr)
+    reply.retry_after_s += context_.loop.rng().below(policy::kShedRetryMost);
   if (why == Refusal::RateLimited) admission_.tell(reply);
   reply.wants_json = prefers_json(head.fields);
   reply.is_head = head.method == http::Method::Head;
@@ -108,7 +110,7 @@ void Exchange::finish(std::uint16_t status) {
   if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {
     context_.metrics.log_lines_dropped.add();
   }
-  if (pool_seat_.is_taken() || requests_in_ != nullptr) leave_pool();
+  if (pool_seat_.is_taken() || requests_in_ != nullptr || adaptive_ != nullptr) leave_pool();
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   admission_.end();
@@ -182,6 +184,7 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
   }
   record.limited_by = admission_.limited_by();
   record.breaker = breaker_word();
+  record.shed = shed_;
   record.error = error_;
   if (hold_) record.generation = hold_->generation.raw;
   if (service_ != nullptr) {

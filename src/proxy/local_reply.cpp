@@ -57,7 +57,11 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
     case Refusal::NoEndpoint:
     case Refusal::BreakerOpen:
       return "destination_unavailable";
+    case Refusal::OverloadMemory:
+    case Refusal::OverloadLoop:
+      return "proxy_internal_response";
     case Refusal::LocalResources:
+    case Refusal::AdaptiveLimit:
     case Refusal::TunnelLimit:
     case Refusal::PendingLimit:
     case Refusal::ConnectionLimit:

@@ -22,7 +22,9 @@ Worker::Worker(net::Loop& loop, net::Connector& connector, model::Publication& p
                .leases = leases_,
                .tunnels = tunnels_,
                .tunnel_limit = options.tunnel_limit,
-               .on_breaker = options.on_breaker},
+               .on_breaker = options.on_breaker,
+               .overload_word =
+                   options.overload != nullptr ? &options.overload->word : &kNeverOverloaded},
       upstreams_(context_) {}
 
 Worker::~Worker() {
@@ -73,6 +75,16 @@ void Worker::make_room() {
     } else {
       return;
     }
+  }
+}
+
+void Worker::let_idle_go() {
+  const EventScope scope(gather_);
+  for (unsigned closed = 0; closed < core::limits::kIdleLetGoMax; ++closed) {
+    H1Session* const idle = home_.idle.front();
+    if (idle == nullptr || loop_.now() - idle->waits_since() <= core::limits::kIdleEvictionAge)
+      return;
+    idle->close_idle();
   }
 }
 

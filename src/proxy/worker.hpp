@@ -13,6 +13,7 @@
 #include "proxy/tunnel.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "sluice/metrics/block.hpp"
+#include "sluice/model/overload.hpp"
 #include "sluice/model/publication.hpp"
 #include "sluice/model/worker_port.hpp"
 
@@ -25,6 +26,7 @@ struct WorkerOptions {
   AddressLimit* address_limit = nullptr;                    // shared by all workers; nullptr: off
   TunnelLimit* tunnel_limit = nullptr;                      // likewise
   std::function<void(model::BreakerNews)> on_breaker = {};  // on the worker's thread; may be empty
+  const model::OverloadCell* overload = nullptr;  // its own; nullptr: never too much
   LogQueue* log = nullptr;                                  // nullptr: no access log
   LogFormat log_format = LogFormat::Json;
 };
@@ -52,6 +54,8 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
   void recycle(core::EndpointId endpoint) { upstreams_.recycle(endpoint); }
   model::LeaseReport count_leases(const model::LeaseQuery& query);
   model::CutReport cut_leases(const model::CutOrder& order);
+  /// Closes connections that have been idle for kIdleEvictionAge, at most kIdleLetGoMax.
+  void let_idle_go();
   /// Accepts what waits, closes the listeners and idle connections; answers say Connection: close.
   /// `on_empty` is called once, when no client connection is left.
   void begin_stop(std::function<void()> on_empty);

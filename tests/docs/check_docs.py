@@ -127,6 +127,7 @@ class Bounds(unittest.TestCase):
     OWN_PACE = set("""kTimerTick kTimerSlots kFileLook kFileLooksMax kFileRetryLooksMax kResolveEvery kResolveRetry
         kResolveAtStart kPersistRetryFirst kPersistRetryMax kAuditFindingsMax kAuditLooksAlike kAuditLooksMax kDrainPoll
         kWorkerSilence kShareTick kShareWindow kForgottenServiceAge kEventHeartbeat kHealthLook kBreakerHoldEvery kSlowStartLeast
+        kOverloadLook kOverloadLookFast kAdaptiveLook kTrimEvery kIdleLetGoMax
         kReserveForRemote kReserveForCallers kReserveForAnswers kReserveForState""".split())
 
     def program(self):

@@ -128,8 +128,34 @@ class Guide(unittest.TestCase):
                                       timeout=60, check=False)
                 self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_the_key_of_the_page_about_overload_is_good(self):
+        rest = ("listeners: [{bind: 127.0.0.1:0}]\nservices:\n  - name: shop\n"
+                "    pools: {blue: {endpoints: [127.0.0.1:9001]}, green: {endpoints: [127.0.0.1:9002]}}\n")
+        [part] = re.findall(r"^```yaml\n(limits: .*\n)```", read("docs/guide/overload.md"), flags=re.M)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "sluice.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(part + rest)
+            done = subprocess.run([BIN, "check", "--print", "-c", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn("memory: 512MiB}", done.stdout)
+
+    def test_the_part_of_a_service_of_the_page_about_overload_is_good(self):
+        frame = ("listeners: [{bind: 127.0.0.1:0}]\nservices:\n  - name: shop\n"
+                 "    pools: {blue: {endpoints: [127.0.0.1:9001]}, green: {endpoints: [127.0.0.1:9002]}}\n")
+        [part] = re.findall(r"^```yaml\n((?:    .*\n)+)```", read("docs/guide/overload.md"), flags=re.M)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "sluice.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(frame + part)
+            done = subprocess.run([BIN, "check", "--print", "-c", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn("adaptive_concurrency: {min_limit: 4, max_limit: 1000, tolerance: 50%}", done.stdout)
+
     def test_every_proxy_status_is_explained(self):
-        errors = set(re.findall(r'return "((?:http|connection|destination)_[a-z_]+)";', read("src/proxy/local_reply.cpp")))
+        errors = set(re.findall(r'return "((?:http|connection|destination|proxy)_[a-z_]+)";', read("src/proxy/local_reply.cpp")))
         self.assertGreater(len(errors), 6)
         explained = set(re.findall(r"\| `([a-z_]+)` \|", read("docs/guide/troubleshooting.md")))
         self.assertEqual(errors - explained, set())

@@ -281,12 +281,14 @@ def answering(peer):
 class Origin:
     """A process of test-origin."""
 
-    def __init__(self, name="blue", version="v1", port=0, log=None, send_buffer=0):
+    def __init__(self, name="blue", version="v1", port=0, log=None, send_buffer=0, servers=0):
         command = [os.path.join(TOOLS, "test-origin"), "--name", name, "--version", version, "--port", str(port)]
         if log:
             command += ["--log", log]
         if send_buffer:
             command += ["--send-buffer", str(send_buffer)]
+        if servers:
+            command += ["--servers", str(servers)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().split()[-1]
         self.port = int(self.address.rsplit(":", 1)[1])

@@ -114,7 +114,7 @@ WireRig::WireRig(const ServiceOptions& options)
           [this](std::shared_ptr<const model::Snapshot> snapshot) {
             control_.take_back(std::move(snapshot));
           },
-          proxy::WorkerOptions{.number = 0, .services = 1, .log = &log_}) {
+          proxy::WorkerOptions{.number = 0, .services = 1, .overload = &overload_, .log = &log_}) {
   worker_.set_acceptor(*this);
 }
 

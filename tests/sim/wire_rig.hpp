@@ -110,6 +110,10 @@ class WireRig final : public net::Connector, public net::Acceptor {
 
   proxy::Worker& worker() { return worker_; }
   SimControl& control() { return control_; }
+  /// What control would have told the worker.
+  void overload(const policy::OverloadWord::Parts& parts) {
+    overload_.word = policy::OverloadWord::of(parts).word();
+  }
   /// The access log since the last call, one line each.
   std::vector<std::string> take_log();
 
@@ -139,6 +143,7 @@ class WireRig final : public net::Connector, public net::Acceptor {
   std::size_t attempts_done_ = 0;
   std::size_t next_ = 0;  // whose turn it is, so that nobody starves
   bool refuses_ = false;
+  model::OverloadCell overload_;
   proxy::Worker worker_;
 };
 

@@ -107,6 +107,9 @@ class FakeWorker final : public model::WorkerPort {
   void wake() override { ++wakes; }
   std::uint64_t turns() const override { return turns_; }
   const metrics::Block& metrics() const override { return block; }
+  void ask_lag(core::Instant) override { ++lags_asked; }
+  core::Nanos lag(core::Instant) const override { return waits; }
+  void let_idle_go() override { ++idle_let_go; }
 
   /// A request or tunnel that is routed now, by the snapshot this worker has adopted.
   void take_lease(const model::Pool& pool, bool is_tunnel = false) {
@@ -139,6 +142,9 @@ class FakeWorker final : public model::WorkerPort {
 
   bool is_hanging = false;
   std::size_t wakes = 0;
+  core::Nanos waits{0};  // what events wait for its loop
+  std::size_t lags_asked = 0;
+  std::size_t idle_let_go = 0;
   std::vector<Lease> leases;
   std::vector<model::CutOrder> orders;
   std::vector<core::EndpointId> recycled;

@@ -90,6 +90,7 @@ struct Service {
   policy::OutlierPolicy outliers;
   core::Millis slow_start{10'000};  // 0: off
   model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
+  policy::AdaptivePolicy adaptive;
   Position at;
 };
 
@@ -107,6 +108,14 @@ struct AdminSocket {
   unsigned mode = 0660;
 };
 
+/// What the process may use before it refuses.
+struct MemoryLimit {
+  enum class Kind : std::uint8_t { Auto, Off, Bytes };  // Auto: that of the control group
+  Kind kind = Kind::Auto;
+  std::uint64_t bytes = 0;  // of Bytes
+  friend bool operator==(const MemoryLimit&, const MemoryLimit&) = default;
+};
+
 enum class LogFormat : std::uint8_t { Json, Combined };
 std::string_view text(LogFormat format);
 
@@ -117,6 +126,7 @@ struct Config {
   std::optional<std::uint32_t> connections_per_address;  // nullopt: off
   std::optional<std::uint32_t> requests_per_connection;  // nullopt: off
   std::optional<std::uint32_t> tunnels;                  // nullopt: off
+  MemoryLimit memory;
   std::vector<Listener> listeners;
   AdminSocket admin_socket;
   std::optional<core::SocketAddress> admin_http;

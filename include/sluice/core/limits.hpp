@@ -138,6 +138,18 @@ inline constexpr std::chrono::milliseconds kLingerTimeMax{1000};
 inline constexpr std::chrono::milliseconds kExpectWait{1000};
 /// At the connection limit, keep-alive connections idle for longer are closed first.
 inline constexpr std::chrono::milliseconds kIdleEvictionAge{1000};
+/// When memory runs out, so many of these are closed at each look of each worker: the loop must
+/// turn.
+inline constexpr unsigned kIdleLetGoMax = 256;
+/// How often memory and the loops are looked at, and how often when one of them is not far from a
+/// mark: answers that nobody reads fill 5 MB of buffers in the shorter time.
+inline constexpr std::chrono::milliseconds kOverloadLook{100};
+inline constexpr std::chrono::milliseconds kOverloadLookFast{50};
+/// How often the limit of a pool follows its latency.
+inline constexpr std::chrono::milliseconds kAdaptiveLook{100};
+/// While memory is high, what the heap holds and nobody uses is given back to the kernel so often:
+/// it looks through all of it.
+inline constexpr std::chrono::milliseconds kTrimEvery{2000};
 /// FIN to RST when a tunnel is cut at its deadline; also the spread of policy `close`.
 inline constexpr std::chrono::milliseconds kTunnelCutGrace{1000};
 

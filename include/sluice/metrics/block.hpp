@@ -43,17 +43,20 @@ enum class Refusal : std::uint8_t {
   RateLimited,        // 429
   NoEndpoint,         // 503: none of the live pool could be reached
   LocalResources,     // 503: no descriptor, port or memory for a connection
+  OverloadMemory,     // 503: the process is at its limit of memory
+  OverloadLoop,       // 503: the worker's loop does not keep up
   TunnelLimit,        // 503: limits.tunnels
   PendingLimit,       // 503: circuit_breaker.max_pending
   ConnectionLimit,    // 503: circuit_breaker.max_connections
   RequestLimit,       // 503: circuit_breaker.max_requests
   BreakerOpen,        // 503: a circuit breaker
+  AdaptiveLimit,      // 503: adaptive_concurrency
   Cut,                // 503: by a drain or a stop
   EndpointLost,       // 502: it closed before its answer
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 18;
+inline constexpr std::size_t kRefusals = 21;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).

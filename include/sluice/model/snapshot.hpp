@@ -16,6 +16,7 @@
 #include "sluice/model/pins.hpp"
 #include "sluice/model/rate_limits.hpp"
 #include "sluice/model/service_table.hpp"
+#include "sluice/policy/adaptive_limit.hpp"
 #include "sluice/policy/asset.hpp"
 #include "sluice/policy/ejection.hpp"
 #include "sluice/policy/health.hpp"
@@ -62,6 +63,7 @@ struct PoolCell {
   std::atomic<std::uint32_t> requests{0};     // in flight; counted where max_requests bounds them
   std::atomic<std::uint32_t> connections{0};  // open, idle ones and tunnels too
   alignas(64) policy::BreakerCell breaker;
+  policy::AdaptiveCell adaptive;
 };
 
 struct Endpoint {
@@ -167,6 +169,7 @@ struct ServiceSettings {
   policy::OutlierPolicy outliers;
   core::Millis slow_start{10'000};  // 0: off
   OnPoolDown on_pool_down = OnPoolDown::Fallback;
+  policy::AdaptivePolicy adaptive;
 
   const Pool& pool(core::PoolName name_of) const { return pools[core::index(name_of)]; }
 };

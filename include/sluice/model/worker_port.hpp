@@ -51,6 +51,12 @@ class WorkerPort {
   /// Any thread: grows while the worker's loop turns.
   virtual std::uint64_t turns() const = 0;
   virtual const metrics::Block& metrics() const = 0;
+  /// How long an event waits for the worker's loop: lag() tells what the last ask_lag() has found,
+  /// or for how long it has been waiting.
+  virtual void ask_lag(core::Instant now) = 0;
+  virtual core::Nanos lag(core::Instant now) const = 0;
+  /// Closes connections of clients that have been idle for long, some at each call.
+  virtual void let_idle_go() = 0;
 
  protected:
   ~WorkerPort() = default;

@@ -140,6 +140,11 @@ bool Connection::take_body() {
     end_answer();
     return true;
   }
+  if (plan_.work_ms > 0) {
+    deadline_ = work_done();
+    state_ = State::Waiting;
+    return false;
+  }
   if (plan_.delay_ms > 0) {
     deadline_ = Clock::now() + std::chrono::milliseconds(plan_.delay_ms);
     state_ = State::Waiting;
@@ -147,6 +152,13 @@ bool Connection::take_body() {
   }
   begin_answer();
   return true;
+}
+
+/// First come, first served, also when somebody has left meanwhile: work that is begun is done.
+Instant Connection::work_done() const {
+  const auto first = std::min_element(shared_.servers.begin(), shared_.servers.end());
+  *first = std::max(*first, Clock::now()) + std::chrono::milliseconds(plan_.work_ms);
+  return *first;
 }
 
 void Connection::consume(std::string_view data) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/sockets.hpp"
 #include "origin/request_body.hpp"
@@ -15,7 +16,8 @@ namespace tools {
 struct Shared {
   Identity identity;
   bool is_draining = false;
-  std::string numbers;  // `n=` of every request, one a line, on its way to the log
+  std::vector<Instant> servers;  // when each of them is free again
+  std::string numbers;           // `n=` of every request, one a line, on its way to the log
   bool keeps_numbers = false;
 };
 
@@ -51,6 +53,7 @@ class Connection {
   bool take_head();
   bool take_body();
   void consume(std::string_view data);
+  Instant work_done() const;
   void begin_answer();
   bool send_body();
   void end_answer();

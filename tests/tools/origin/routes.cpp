@@ -102,6 +102,7 @@ Plan route(const Request& request, Identity& identity) {
     plan = page(request, identity);
   }
   if (path == "/slow") plan.delay_ms = static_cast<unsigned>(asked(request, "ms", 1000));
+  if (path == "/work") plan.work_ms = static_cast<unsigned>(asked(request, "ms", 50));
   if (path == "/status" || path == "/early")
     plan.status = static_cast<unsigned>(asked(request, "code", 200));
   if (path == "/early") plan.answers_early = true;

@@ -40,6 +40,7 @@ struct Plan {
   std::string trailers;  // field lines, chunked only
   Length length = Length::Known;
   unsigned delay_ms = 0;
+  unsigned work_ms = 0;  // of one of the origin's servers; waits for one that is free
   After after = After::Http;
 };
 

@@ -37,6 +37,7 @@ Server::Server(const OriginOptions& options)
       signals_(termination_signals()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   shared_.identity = options.identity;
+  shared_.servers.resize(options.servers);
   if (options.send_buffer > 0) {  // accepted sockets inherit it
     setsockopt(listener_.get(), SOL_SOCKET, SO_SNDBUF, &options.send_buffer,
                sizeof options.send_buffer);

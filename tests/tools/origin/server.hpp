@@ -13,8 +13,9 @@ namespace tools {
 struct OriginOptions {
   std::uint16_t port = 0;
   Identity identity;
-  std::string log;      // file for the request numbers; empty: none
-  int send_buffer = 0;  // SO_SNDBUF of each connection; 0: as the kernel likes
+  std::string log;           // file for the request numbers; empty: none
+  std::size_t servers = 10;  // of /work
+  int send_buffer = 0;       // SO_SNDBUF of each connection; 0: as the kernel likes
 };
 
 /// One thread, one epoll. SIGTERM: the listener is emptied and closed, idle connections are closed,

@@ -23,7 +23,7 @@ TEST_CASE("admin: status has exactly the members of the contract", "[admin][stat
   CHECK(answer.has("Cache-Control: no-store"));
   const json status = answer.content();
   CHECK(keys(status) == std::vector<std::string>{"durable", "epoch", "generation", "listeners",
-                                                 "services", "version", "workers"});
+                                                 "overload", "services", "version", "workers"});
   CHECK(status["generation"] == 1);
   CHECK(status["epoch"] == 1);
   CHECK(status["durable"] == true);

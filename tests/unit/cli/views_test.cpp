@@ -109,6 +109,31 @@ TEST_CASE("status view: a line for each limit", "[cli]") {
             "  limit new (4 in progress, shadow): 7 would be refused, 0 admitted, 0 keys\n"));
 }
 
+TEST_CASE("status view: warns while the proxy has too much to do, and says of what",
+          "[cli][view]") {
+  StatusAnswer status = busy_shop();
+  status.overload.memory_used = 300ULL << 20U;
+  status.overload.memory_limit = 512ULL << 20U;
+  CHECK_FALSE(has(status_text(status, {}, kNoon), "too much"));
+  status.overload.level = "no_keep_alive";
+  status.overload.memory_used = 440ULL << 20U;
+  CHECK(
+      has(status_text(status, {}, kNoon),
+          "\nwarning: the proxy has too much to do; 440 of 512 MiB of memory are used; connections "
+          "end with their answers\n"));
+  status.overload.level = "shedding";
+  status.overload.new_refused_basis_points = 10'000;
+  status.overload.known_refused_basis_points = 1250;
+  CHECK(
+      has(status_text(status, {}, kNoon),
+          "440 of 512 MiB of memory are used; 100 % of the new users and 12.5 % of the known ones "
+          "are refused\n"));
+  status.overload.memory_limit.reset();
+  status.overload.loop_wait_ms = 300;
+  CHECK(has(status_text(status, {}, kNoon),
+            "the proxy has too much to do; events wait 300 ms; 100 % of the new users"));
+}
+
 TEST_CASE("status view: fits 80 columns and is plain without colour", "[cli]") {
   std::istringstream lines(status_text(busy_shop(), {}, kNoon));
   for (std::string line; std::getline(lines, line);) {

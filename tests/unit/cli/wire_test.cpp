@@ -162,3 +162,26 @@ TEST_CASE("wire: a problem that is no JSON becomes its own detail", "[cli]") {
         "unknown_service");
   CHECK(read_problem("Bad gateway").detail == "Bad gateway");
 }
+
+TEST_CASE("wire: how much the proxy itself has to do", "[cli][wire]") {
+  const auto read = [](const std::string& overload) {
+    const auto status =
+        read_status(R"({"generation":1,"overload":)" + overload +
+                    R"(,"services":[{"name":"shop","generation":1,"live":"blue"}]})");
+    REQUIRE(status);
+    return status->overload;
+  };
+  const OverloadState full =
+      read(R"({"level":"shedding","memory":{"used_bytes":5,"limit_bytes":6},"loop_wait_ms":7,)"
+           R"("new_refused_basis_points":10000,"known_refused_basis_points":8})");
+  CHECK(full.level == "shedding");
+  CHECK(full.memory_used == 5U);
+  CHECK(full.memory_limit == 6U);
+  CHECK(full.loop_wait_ms == 7);
+  CHECK(full.new_refused_basis_points == 10'000);
+  CHECK(full.known_refused_basis_points == 8);
+  CHECK_FALSE(read(R"({"level":"normal","memory":null,"loop_wait_ms":0})").memory_limit);
+  const auto older = read_status(R"({"services":[{"name":"shop","generation":1,"live":"blue"}]})");
+  REQUIRE(older);
+  CHECK(older->overload.level == "normal");
+}

@@ -305,6 +305,12 @@ config::Service service(core::Rng& rng, std::size_t number) {
   s.outliers = outliers(rng);
   s.slow_start = rng.below(2) == 0 ? core::Millis{0} : core::Millis{1 + rng.below(3'600'000)};
   s.on_pool_down = static_cast<model::OnPoolDown>(rng.below(2));
+  s.adaptive.is_on = rng.below(2) == 0;
+  if (s.adaptive.is_on) {
+    s.adaptive.least = 1 + rng.below(5'000'000);
+    s.adaptive.most = s.adaptive.least + rng.below(5'000'000);
+    s.adaptive.tolerance = core::BasisPoints::make(500 + rng.below(9501), "").value();
+  }
   return s;
 }
 
@@ -315,6 +321,9 @@ Config random_config(core::Rng& rng) {
   if (rng.below(2) == 0) c.connections_per_address = 1 + rng.below(10'000'000);
   if (rng.below(2) == 0) c.requests_per_connection = 1 + rng.below(10'000'000);
   if (rng.below(2) == 0) c.tunnels = 1 + rng.below(10'000'000);
+  c.memory.kind = static_cast<config::MemoryLimit::Kind>(rng.below(3));
+  if (c.memory.kind == config::MemoryLimit::Kind::Bytes)
+    c.memory.bytes = (16ULL << 20U) + rng.next() % (1ULL << 40U);
   c.listeners.push_back({.name = "listener-a", .bind = address(rng, 8080), .at = {}});
   if (rng.below(2) == 0) c.listeners.push_back({.name = "b", .bind = address(rng, 0), .at = {}});
   c.admin_socket = {.path = "/run/" + awkward_text(rng), .mode = rng.below(0777 + 1)};
@@ -360,6 +369,7 @@ void check_same_health(const config::Service& a, const config::Service& b) {
   CHECK(a.outliers.max_ejected == b.outliers.max_ejected);
   CHECK(a.slow_start == b.slow_start);
   CHECK(a.on_pool_down == b.on_pool_down);
+  CHECK(a.adaptive == b.adaptive);
 }
 
 void check_same_allowance(const model::Allowance& a, const model::Allowance& b) {
@@ -481,6 +491,7 @@ void check_same(const Config& a, const Config& b) {
   CHECK(a.connections == b.connections);
   CHECK(a.connections_per_address == b.connections_per_address);
   CHECK(a.requests_per_connection == b.requests_per_connection);
+  CHECK(a.memory == b.memory);
   CHECK(a.tunnels == b.tunnels);
   REQUIRE(a.listeners.size() == b.listeners.size());
   for (std::size_t i = 0; i < a.listeners.size(); ++i) {
@@ -530,7 +541,7 @@ TEST_CASE("describe: what a person reads", "[config][describe]") {
       std::string(SLUICE_SOURCE_DIR) + "/config/examples/minimal.yaml", no_environment);
   REQUIRE(loaded.config);
   CHECK(config::describe(*loaded.config) == R"(workers: auto
-limits: {connections: auto, connections_per_address: off, requests_per_connection: off, tunnels: off}
+limits: {connections: auto, connections_per_address: off, requests_per_connection: off, tunnels: off, memory: auto}
 listeners:
   - {name: "listener-1", bind: "0.0.0.0:8080"}
 admin:
@@ -616,6 +627,7 @@ services:
         half_open_probes: 3
         probe_timeout: 30s
     routes: []
+    adaptive_concurrency: off
     rate_limits: []
     health_check: off
     outlier_detection: off

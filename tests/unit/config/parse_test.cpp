@@ -66,6 +66,7 @@ TEST_CASE("config: absent keys have the documented defaults", "[config][parse]")
   CHECK_FALSE(c.workers);
   CHECK_FALSE(c.connections);
   CHECK_FALSE(c.connections_per_address);
+  CHECK(c.memory == config::MemoryLimit{});
   CHECK(c.admin_socket.path == "/run/sluice/admin.sock");
   CHECK(c.admin_socket.mode == 0660);
   CHECK_FALSE(c.admin_http);
@@ -195,7 +196,7 @@ TEST_CASE("config: the shipped examples load", "[config][parse]") {
 TEST_CASE("config: values other than the defaults arrive where they belong", "[config][parse]") {
   const Config c = parse_good(R"(
 workers: 64
-limits: {connections: 5000, connections_per_address: 20, requests_per_connection: 7, tunnels: 9}
+limits: {connections: 5000, connections_per_address: 20, requests_per_connection: 7, tunnels: 9, memory: 512MiB}
 listeners: [{bind: "[::]:0"}]
 admin: {socket: {path: ./a.sock, mode: 600}, http: off}
 state_dir: state
@@ -220,6 +221,7 @@ services:
   CHECK(c.connections == 5000U);
   CHECK(c.connections_per_address == 20U);
   CHECK(c.requests_per_connection == 7U);
+  CHECK(c.memory == config::MemoryLimit{config::MemoryLimit::Kind::Bytes, 512ULL << 20U});
   CHECK(c.tunnels == 9U);
   CHECK(c.listeners[0].bind.port == 0);
   CHECK(c.admin_socket.path == "./a.sock");

@@ -14,8 +14,8 @@ TEST_CASE("wrong configuration: unknown and doubled keys", "[config][wrong]") {
       {"    colour: blue\n",
        "sluice.yaml:8:5: unknown key 'colour' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, retry, rescue, circuit_breaker, routes, health_check, outlier_detection, "
-       "slow_start, on_pool_down, rate_limits"},
+       "timeouts, limits, retry, rescue, circuit_breaker, routes, adaptive_concurrency, "
+       "health_check, outlier_detection, slow_start, on_pool_down, rate_limits"},
       {"wokers: 2\n", "sluice.yaml:8:1: unknown key 'wokers' in the file, did you mean 'workers'?"},
       {"unknown: 1\n",
        "sluice.yaml:8:1: unknown key 'unknown' in the file, expected one of workers, limits, "
@@ -70,7 +70,8 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    connect: 1s\n",
        "sluice.yaml:8:5: unknown key 'connect' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, retry, rescue, circuit_breaker, routes, health_check, outlier_detection, "
+       "timeouts, limits, retry, rescue, circuit_breaker, routes, adaptive_concurrency, "
+       "health_check, outlier_detection, "
        "slow_start, on_pool_down, rate_limits; it is a key of services[].timeouts"},
       {"deadline: 5s\n",
        "sluice.yaml:8:1: unknown key 'deadline' in the file, expected one of workers, limits, "
@@ -84,7 +85,8 @@ TEST_CASE("wrong configuration: good keys at a wrong place", "[config][wrong]") 
       {"    workers: 2\n",
        "sluice.yaml:8:5: unknown key 'workers' in service 'shop', expected one of name, hosts, "
        "path_prefix, listeners, salt, identity, pools, initial, drain, pins, via, expose, "
-       "timeouts, limits, retry, rescue, circuit_breaker, routes, health_check, outlier_detection, "
+       "timeouts, limits, retry, rescue, circuit_breaker, routes, adaptive_concurrency, "
+       "health_check, outlier_detection, "
        "slow_start, on_pool_down, rate_limits; it is a key of the top level"},
       {"    initial: {deadline: 5s}\n",
        "sluice.yaml:8:15: unknown key 'deadline' in 'initial' of service 'shop', expected one of "

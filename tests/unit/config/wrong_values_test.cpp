@@ -5,7 +5,7 @@ using namespace sluice;
 using namespace sluice::test;
 
 TEST_CASE("wrong configuration: numbers", "[config][wrong]") {
-  const std::array<Wrong, 15> table{{
+  const std::array<Wrong, 17> table{{
       {"workers: 3\nlimits: {connections: 2}\n",
        "sluice.yaml:9:23: 'limits.connections' is 2 with 3 workers, expected at least one "
        "connection for each worker"},
@@ -36,6 +36,12 @@ TEST_CASE("wrong configuration: numbers", "[config][wrong]") {
       {"limits: {connections: 99999999999999999999999}\n",
        "sluice.yaml:8:23: 'connections' is '99999999999999999999999', expected auto or a number "
        "from 1 to 10000000"},
+      {"limits: {memory: 16777215B}\n",
+       "sluice.yaml:8:18: 'memory' is '16777215B', expected auto, off, or a size of at least 16MiB "
+       "such as 512MiB"},
+      {"limits: {memory: 90%}\n",
+       "sluice.yaml:8:18: 'memory' is '90%', expected auto, off, or a size of at least 16MiB such "
+       "as 512MiB"},
       {"    limits: {header_count: 0}\n",
        "sluice.yaml:8:28: 'header_count' is '0', expected a number from 1 to 128"},
       {"    limits: {header_count: 129}\n",

@@ -175,3 +175,25 @@ TEST_CASE("system clock: moves forward, and wall time is after 2024", "[net][clo
   CHECK(clock.now() >= first);
   CHECK(clock.wall().time_since_epoch() > std::chrono::hours{24 * 365 * 54});
 }
+
+TEST_CASE("event loop: tells how long an event waits for it", "[net][eventloop]") {
+  ManualClock clock;
+  EventLoop loop(clock, 1);
+  CHECK(loop.lag(clock.time) == 0s);
+  loop.ask_lag(clock.time);
+  clock.time += 70ms;
+  CHECK(loop.lag(clock.time) == 70ms);  // not answered yet
+  loop.ask_lag(clock.time);             // one question at a time
+  clock.time += 5ms;
+  loop.run_once();
+  CHECK(loop.lag(clock.time) == 75ms);
+  clock.time += 1h;
+  CHECK(loop.lag(clock.time) == 75ms);
+  loop.ask_lag(clock.time);
+  loop.run_once();
+  CHECK(loop.lag(clock.time) == 0ms);
+  loop.ask_lag(clock.time + 1s);  // clocks of two threads need not agree
+  CHECK(loop.lag(clock.time) == 0ms);
+  loop.run_once();
+  CHECK(loop.lag(clock.time) == 0ms);
+}

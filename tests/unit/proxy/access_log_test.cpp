@@ -38,6 +38,7 @@ LogRecord full() {
   r.generation = 42U;
   r.user_agent = "curl/8";
   r.limited_by = "login";
+  r.shed = "memory";
   return r;
 }
 
@@ -47,14 +48,14 @@ TEST_CASE("access log: all names of behaviour.md §5, in order, absent ones null
       R"({"time":"2026-01-31T12:00:00.123Z","request_id":"id-1","client":"192.0.2.7","method":"GET",)"
       R"("host":"shop.example.com","path":"/cart","status":200,"bytes_in":0,"bytes_out":1024,"duration_ms":12.345,)"
       R"("connect_ms":0.007,"first_byte_ms":1.000,"service":"shop","pool":"blue","endpoint":"127.0.0.1:9001",)"
-      R"("reason":"live","bucket":8756,"generation":42,"retries":0,"rescued_from":null,"user_agent":"curl/8","limited_by":"login","breaker":null,"error":null})"
+      R"("reason":"live","bucket":8756,"generation":42,"retries":0,"rescued_from":null,"user_agent":"curl/8","limited_by":"login","breaker":null,"shed":"memory","error":null})"
       "\n");
   CHECK(
       line_of(LogRecord{}) ==
       R"({"time":"1970-01-01T00:00:00.000Z","request_id":null,"client":null,"method":null,"host":null,"path":null,)"
       R"("status":null,"bytes_in":0,"bytes_out":0,"duration_ms":0.000,"connect_ms":null,"first_byte_ms":null,)"
       R"("service":null,"pool":null,"endpoint":null,"reason":null,"bucket":null,"generation":null,"retries":0,)"
-      R"("rescued_from":null,"user_agent":null,"limited_by":null,"breaker":null,"error":null})"
+      R"("rescued_from":null,"user_agent":null,"limited_by":null,"breaker":null,"shed":null,"error":null})"
       "\n");
 }
 

@@ -1,0 +1,101 @@
+#include "sluice/policy/overload.hpp"
+
+#include <algorithm>
+
+#include "sluice/core/ensure.hpp"
+#include "sluice/core/rng.hpp"
+
+namespace sluice::policy {
+
+namespace {
+
+constexpr core::Nanos kFall = std::chrono::seconds(1);  // from kStrainAll to 0
+
+/// 0 below `from`, kStrainAll from `to` on, at least 1 from `from` on.
+Strain ramp(std::int64_t value, std::int64_t from, std::int64_t to) {
+  if (value < from) return 0;
+  if (value >= to) return kStrainAll;
+  return std::max<Strain>(1, static_cast<Strain>((value - from) * kStrainAll / (to - from)));
+}
+
+}  // namespace
+
+Mark after_value(Mark mark, std::int64_t value, core::Instant now, const MarkRule& rule) {
+  const bool wants_turn = mark.is_high ? value < rule.leave : value >= rule.enter;
+  // Never turned yet: it has been as it is for long enough.
+  const bool may_turn = mark.since == core::Instant{} || now - mark.since >= rule.least;
+  return wants_turn && may_turn ? Mark{!mark.is_high, now} : mark;
+}
+
+std::int64_t memory_thousandths(std::uint64_t used, std::uint64_t limit) {
+  if (limit == 0) return 0;
+  if (used >= limit) return 1000;  // above it by as much as may be: it is full
+  // Sizes of memory have room for ten bits more; those that have not are halved first.
+  while (used > UINT64_MAX / 1000) {
+    used /= 2;
+    limit /= 2;
+  }
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(used * 1000 / limit, 999));
+}
+
+Strain memory_strain(std::int64_t thousandths) {
+  return ramp(thousandths, kMemoryShedding.enter, kMemoryFull);
+}
+
+Strain loop_strain(core::Nanos lag) {
+  return ramp(std::chrono::floor<core::Millis>(lag).count(), kLoopSlow.enter, kLoopFull);
+}
+
+void StandingLag::see(core::Nanos lag) {
+  seen_[next_] = lag;
+  next_ = (next_ + 1) % kLooks;
+}
+
+core::Nanos StandingLag::standing() const {
+  return *std::ranges::min_element(seen_);
+}
+
+HeldStrain after_strain(HeldStrain held, Strain target, core::Instant now) {
+  if (target >= held.strain) return {target, now};
+  const core::Nanos past = std::clamp(now - held.at, core::Nanos{0}, kFall);
+  const auto fallen = static_cast<Strain>(past * kStrainAll / kFall);
+  const Strain left = held.strain - std::min(fallen, held.strain);
+  if (left <= target) return {target, now};
+  // What was rounded away is kept for the next look: many of them must not make it slower.
+  return {left, held.at + kFall * fallen / kStrainAll};
+}
+
+std::string_view text(OverloadCause cause) {
+  switch (cause) {
+    case OverloadCause::Memory:
+      return "memory";
+    case OverloadCause::Loop:
+      return "loop";
+  }
+  core::unreachable();
+}
+
+OverloadWord OverloadWord::of(const Parts& parts) {
+  std::uint32_t word = std::min(parts.strain, kStrainAll);
+  if (word != 0 && parts.cause == OverloadCause::Loop) word |= kLoopBit;
+  if (parts.ends_connections) word |= kEndsConnections;
+  return OverloadWord(word);
+}
+
+OverloadCause OverloadWord::cause() const {
+  return (word_ & kLoopBit) != 0 ? OverloadCause::Loop : OverloadCause::Memory;
+}
+
+bool is_shed(Strain strain, Standing standing, std::uint32_t draw) {
+  const Strain share = standing == Standing::New ? std::min(strain, kStrainNew)
+                                                 : std::max(strain, kStrainNew) - kStrainNew;
+  const std::uint64_t drawn = (std::uint64_t{draw} * kStrainNew) >> 32U;  // 0..999
+  return drawn < share;
+}
+
+std::uint32_t shed_draw(std::uint32_t identity_hash, core::Instant now) {
+  const auto turn = static_cast<std::uint64_t>(now.time_since_epoch() / kShedTurn);
+  return static_cast<std::uint32_t>(core::Rng(turn << 32U | identity_hash).next() >> 32U);
+}
+
+}  // namespace sluice::policy
