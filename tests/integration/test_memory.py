@@ -79,6 +79,10 @@ class Memory(SluiceTest):
         self.check_no_allocation(proxy)
         self.check_no_allocation(proxy, "--post", 3_000)
 
+    def test_a_steady_request_under_an_adaptive_limit_allocates_nothing(self):
+        proxy = self.counted(adaptive_concurrency={"min_limit": 100})
+        self.check_no_allocation(proxy)
+
     def test_idle_connections_cost_little_and_give_it_back(self):
         proxy = self.two_pools()
         self.load(proxy, "--requests", 4_000, "--connections", 8)  # what a busy proxy keeps: not the connections' cost
