@@ -82,7 +82,7 @@ void MemoryUse::find_group_below(const std::string& root, std::string_view path,
     Group group{.limit = folder + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"),
                 .used = folder + (is_v2 ? "/memory.current" : "/memory.usage_in_bytes"),
                 .stat = folder + "/memory.stat",
-                .reclaimable = is_v2 ? "inactive_file " : "total_inactive_file "};
+                .prefix = is_v2 ? "" : "total_"};
     if (::access(group.limit.c_str(), R_OK) != 0) continue;
     group_ = std::move(group);
     return;
@@ -96,8 +96,11 @@ std::optional<model::MemorySample> MemoryUse::look_at(const Group& group) const 
   const auto used = number(group.used);
   if (!used) return std::nullopt;
   const std::string stat = read_small_file(group.stat, use_);
-  const std::uint64_t files =
-      leading_number(line_behind(stat, group.reclaimable).value_or("")).value_or(0);
+  // What the kernel has of files it can give back before it ends anybody, also what was read often:
+  // beside a build or a database that is most of a group, and no reason to refuse a request.
+  std::uint64_t files = 0;
+  for (const char* kind : {"inactive_file ", "active_file "})
+    files += leading_number(line_behind(stat, group.prefix + kind).value_or("")).value_or(0);
   return model::MemorySample{*used - std::min(files, *used), *limit};
 }
 

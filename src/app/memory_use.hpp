@@ -33,7 +33,7 @@ class MemoryUse {
     std::string limit;
     std::string used;
     std::string stat;
-    std::string_view reclaimable;  // the key in `stat`
+    std::string prefix;  // of the keys in `stat`
   };
   void find_group();
   void find_group_below(const std::string& root, std::string_view path, bool is_v2);

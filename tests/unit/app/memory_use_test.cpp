@@ -83,8 +83,8 @@ TEST_CASE("memory use: off is off, whatever the group may have", "[app][memory]"
 TEST_CASE("memory use: files that the kernel can drop are none", "[app][memory]") {
   const Kernel kernel;
   kernel.proc("cgroup", "0::/system.slice/sluice.service\n");
-  const std::string stat =
-      "anon 1\nfile 2\nactive_file 4\ninactive_file " + bytes(30 * kMiB) + "\nunevictable 0\n";
+  const std::string stat = "anon 1\nfile 2\nactive_file " + bytes(10 * kMiB) + "\ninactive_file " +
+                           bytes(20 * kMiB) + "\nunevictable 0\n";
   kernel.unified("/system.slice/sluice.service", bytes(100 * kMiB), 90 * kMiB, stat);
   CHECK(kernel.look() == MemorySample{60 * kMiB, 100 * kMiB});
   // Two files that were read one after the other need not agree.
@@ -133,7 +133,8 @@ TEST_CASE("memory use: groups of version 1", "[app][memory]") {
   kernel.group("/memory/docker/abc", "memory.limit_in_bytes", bytes(100 * kMiB) + "\n");
   kernel.group("/memory/docker/abc", "memory.usage_in_bytes", bytes(80 * kMiB) + "\n");
   kernel.group("/memory/docker/abc", "memory.stat",
-               "inactive_file 1\ntotal_inactive_file " + bytes(20 * kMiB) + "\n");
+               "inactive_file 1\ntotal_active_file " + bytes(5 * kMiB) + "\ntotal_inactive_file " +
+                   bytes(15 * kMiB) + "\n");
   kernel.group("/memory", "memory.limit_in_bytes", "9223372036854771712\n");
   kernel.group("/memory", "memory.usage_in_bytes", bytes(9000 * kMiB) + "\n");
   CHECK(kernel.look() == MemorySample{60 * kMiB, 100 * kMiB});
