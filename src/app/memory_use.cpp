@@ -96,10 +96,11 @@ std::optional<model::MemorySample> MemoryUse::look_at(const Group& group) const 
   const auto used = number(group.used);
   if (!used) return std::nullopt;
   const std::string stat = read_small_file(group.stat, use_);
-  // What the kernel has of files it can give back before it ends anybody, also what was read often:
-  // beside a build or a database that is most of a group, and no reason to refuse a request.
+  // What the kernel has of files, and of their names, it gives back before it ends anybody, also
+  // what was read often: beside a build or a database that is most of a group, and no reason to
+  // refuse a request.
   std::uint64_t files = 0;
-  for (const char* kind : {"inactive_file ", "active_file "})
+  for (const char* kind : {"inactive_file ", "active_file ", "slab_reclaimable "})
     files += leading_number(line_behind(stat, group.prefix + kind).value_or("")).value_or(0);
   return model::MemorySample{*used - std::min(files, *used), *limit};
 }

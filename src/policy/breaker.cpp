@@ -111,12 +111,11 @@ Breaker after_probe(Breaker breaker, Outcome outcome, core::Instant now,
   if (breaker.probes_out == 0) return breaker;  // more outcomes than tickets: a broken caller
   const bool is_slow_bad = policy.slow_rate.has_value();
   --breaker.probes_out;
-  // Those that are still out may be as young as this moment: never overdue too early, and after as
-  // many extensions as there are probes for sure.
-  breaker.tick = tick_of(now);
   switch (outcome) {
     case Outcome::Abandoned:
-      return breaker;  // says nothing: another one takes its place
+      // Says nothing: another one takes its place. The time of those that are out goes on, or
+      // clients that leave one after the other would hide one that hangs.
+      return breaker;
     case Outcome::Failure:
       return opened(breaker, now, policy);
     case Outcome::Slow:
@@ -125,6 +124,9 @@ Breaker after_probe(Breaker breaker, Outcome outcome, core::Instant now,
     case Outcome::Success:
       break;
   }
+  // Those that are still out may be as young as this moment. As many extensions as there are
+  // probes.
+  breaker.tick = tick_of(now);
   ++breaker.probes_good;
   if (breaker.probes_good < policy.half_open_probes) return breaker;
   return turned(breaker, State::Closed, tick_of(now));
@@ -321,7 +323,10 @@ std::optional<BreakerTurn> hold_open(BreakerCell& cell, core::Instant now,
       next = turned(before, State::Open, 0);
       next.openings = 1;  // it is no failure of its probes
     }
-    next.tick = tick_after(now, policy.open_for);
+    const std::uint32_t until = tick_after(now, policy.open_for);
+    // A longer cool-down stays.
+    if (before.state != State::Open || between(next.tick, until) > core::Millis(0))
+      next.tick = until;
     if (!cell.word.compare_exchange_weak(seen, next.word(), std::memory_order_relaxed)) continue;
     if (before.state == State::Open) return std::nullopt;
     return BreakerTurn{

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -25,19 +26,28 @@ class ConnectionPlace {
   }
   ~ConnectionPlace() { give_back(); }
 
-  /// False: one of the ceilings is reached, and nothing is taken.
-  bool take(const model::Pool& pool, const model::Endpoint& endpoint,
-            const model::CircuitBreaker& breakers) {
+  enum class Taken : std::uint8_t { Yes, PoolFull, EndpointFull };
+  /// Nothing is taken when one of the ceilings is reached. A full pool is noted: the next
+  /// connection of it that could be kept, of whatever worker, gives its place up instead.
+  Taken take(const model::Pool& pool, const model::Endpoint& endpoint,
+             const model::CircuitBreaker& breakers) {
     DEBUG_ENSURE(pool_ == nullptr, "one place for one connection");
-    if (!core::take_place(pool.cell->connections, model::most(breakers.pool.connections)))
-      return false;
+    if (!core::take_place(pool.cell->connections, model::most(breakers.pool.connections))) {
+      pool.cell->wants_place.store(true, std::memory_order_relaxed);
+      return Taken::PoolFull;
+    }
     if (!core::take_place(endpoint.cell->connections, model::most(breakers.endpoint.connections))) {
       pool.cell->connections.fetch_sub(1, std::memory_order_relaxed);
-      return false;
+      return Taken::EndpointFull;
     }
     pool_ = pool.cell;
     endpoint_ = endpoint.cell;
-    return true;
+    return Taken::Yes;
+  }
+  /// Whether somebody has found the pool full; whoever is told gives up its place.
+  bool is_wanted() {
+    return pool_ != nullptr && pool_->wants_place.load(std::memory_order_relaxed) &&
+           pool_->wants_place.exchange(false, std::memory_order_relaxed);
   }
   void give_back() {
     if (pool_ == nullptr) return;

@@ -140,12 +140,20 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   const model::RouteBreaker* find_route() const;
   policy::BreakerCell& breaker_of(core::PoolName name) const;
   bool may_overflow_to_live() const;
-  bool is_open_to_all(core::PoolName name) const;
+  bool takes_more(core::PoolName name) const;
+  bool is_below_ceilings(const model::Endpoint& endpoint) const;
   bool has_room(const model::Endpoint& endpoint) const;
-  bool is_pool_full() const;
+  std::optional<metrics::Refusal> full_endpoint() const;
+  void pass_over(metrics::Refusal why);
   void no_room(metrics::Refusal why);
   void answer_no_room(metrics::Refusal why);
-  void tell(const policy::BreakerTurn& turn, const model::Endpoint* endpoint) const;
+  /// Whose breaker: that of the pool, unless one of the others is given.
+  struct BreakerScope {
+    core::PoolName pool;
+    const model::Endpoint* endpoint;
+    const model::RouteBreaker* route;
+  };
+  void tell(const BreakerScope& scope, const policy::BreakerTurn& turn) const;
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);
@@ -267,10 +275,11 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::bitset<core::limits::kEndpointsPerPoolMax> tried_;  // connects that failed for this request
   std::optional<std::size_t> avoid_;  // died under this request: another one first
   bool needs_fresh_connection_ = false;
-  bool ignores_breakers_ = false;  // of endpoints: they would leave none
-  bool has_made_room_ = false;     // an idle connection was closed for want of descriptors or ports
-  bool is_admitted_ = false;       // counts in the pool, until it finishes
-  std::uint8_t retries_ = 0;       // of the pool that it is in now ...
+  std::optional<metrics::Refusal> full_;  // a ceiling of an endpoint that was passed over for it
+  bool ignores_breakers_ = false;         // of endpoints: they would leave none
+  bool has_made_room_ = false;  // an idle connection was closed for want of descriptors or ports
+  bool is_admitted_ = false;    // counts in the pool, until it finishes
+  std::uint8_t retries_ = 0;    // of the pool that it is in now ...
   std::uint8_t retries_of_all_ = 0;  // ... and with those of the pool that it was rescued from
   std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
   std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued

@@ -54,7 +54,7 @@ bool Exchange::gives_assets(const model::Service& service, core::PoolName pool) 
   const bool is_open = pool == service.live || service.is_candidate_open ||
                        settings().repeats.asks_closed_for_assets;
   if (!is_open || settings().on_pool_down == model::OnPoolDown::Fail) return false;
-  if (!is_open_to_all(pool)) return false;
+  if (!takes_more(pool)) return false;
   const std::vector<model::Endpoint>& endpoints = service.settings->pool(pool).endpoints;
   const auto view = [&](std::size_t index) { return model::view_of(endpoints[index]); };
   return policy::pick_endpoint(endpoints.size(), view, model::role_of(service, pool),

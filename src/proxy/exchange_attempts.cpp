@@ -152,7 +152,7 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
     return false;
   // A switch may have made the failed pool the live one meanwhile.
   if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
-  if (!is_open_to_all(service_->live)) return false;
+  if (!takes_more(service_->live)) return false;
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
   const std::uint32_t in_flight = model::requests_in_flight(settings().pools[0]) +
                                   model::requests_in_flight(settings().pools[1]);

@@ -13,6 +13,10 @@ using policy::Outcome;
 
 namespace {
 
+bool is_below(const std::atomic<std::uint32_t>& counted, std::uint32_t ceiling) {
+  return ceiling == 0 || counted.load(std::memory_order_relaxed) < ceiling;
+}
+
 std::string_view words_of(Refusal why) {
   if (why == Refusal::BreakerOpen)
     return "too many requests have failed lately: the circuit breaker is open";
@@ -30,13 +34,15 @@ Exchange::Next Exchange::pass_breaker() {
   if (!refused) [[likely]]
     return Next::GoOn;
   if (may_overflow_to_live()) {
-    counters_->fallbacks.add();
-    counters_->breaker_fallbacks.add();
     choice_.pool = service_->live;
     choice_.reason = policy::Reason::Fallback;
     refused = enter_pool();
+    if (!refused) {
+      counters_->fallbacks.add();
+      counters_->breaker_fallbacks.add();
+      return Next::GoOn;
+    }
   }
-  if (!refused) return Next::GoOn;
   answer_no_room(*refused);
   return Next::Answered;
 }
@@ -66,7 +72,7 @@ std::optional<Refusal> Exchange::enter_opened(policy::BreakerCell& breaker,
                                               const model::BreakerRule& rule,
                                               const model::RouteBreaker* route) {
   const policy::BreakerEntry entry = pool_seat_.take(breaker, rule, route, context_.loop.now());
-  if (entry.turn) tell(*entry.turn, nullptr);
+  if (entry.turn) tell({.pool = choice_.pool, .endpoint = nullptr, .route = route}, *entry.turn);
   was_probe_ |= entry.admission.is_probe;
   if (entry.admission.admit) return std::nullopt;
   give_back(requests_in_);
@@ -122,7 +128,8 @@ bool Exchange::enter_endpoint(const model::Endpoint& endpoint) {
     if (endpoint_seat_.take_closed(cell.breaker, breakers.endpoint_rule, nullptr)) return true;
     const policy::BreakerEntry entry =
         endpoint_seat_.take(cell.breaker, breakers.endpoint_rule, nullptr, context_.loop.now());
-    if (entry.turn) tell(*entry.turn, &endpoint);
+    if (entry.turn)
+      tell({.pool = choice_.pool, .endpoint = &endpoint, .route = nullptr}, *entry.turn);
     was_probe_ |= entry.admission.is_probe;
     if (entry.admission.admit) return true;
     cell.in_flight.fetch_sub(1, std::memory_order_relaxed);
@@ -147,7 +154,7 @@ void Exchange::tell_breakers(std::uint16_t status) {
 void Exchange::leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endpoint) {
   const auto turn = seat.leave(outcome_under(seat.rule(), heard), context_.loop.now());
   if (turn) [[unlikely]]
-    tell(*turn, endpoint);
+    tell({.pool = choice_.pool, .endpoint = endpoint, .route = seat.route()}, *turn);
 }
 
 /// Of the attempt that runs, or was the last one. What a client would not wait for was slow, once
@@ -183,39 +190,58 @@ bool Exchange::may_overflow_to_live() const {
   return fallback == model::BreakerFallback::Live;
 }
 
-/// Whether the breaker of a pool would admit it now: that is not asked for what would only be
-/// turned away.
-bool Exchange::is_open_to_all(core::PoolName name) const {
+/// Whether another pool would take it now: none is asked for what it would only turn away, as long
+/// as there is an answer that can be passed on instead. A look may be what moves the breaker on.
+bool Exchange::takes_more(core::PoolName name) const {
   const model::CircuitBreaker& breakers = settings().breakers;
+  const model::PoolCell& cell = *settings().pool(name).cell;
+  if (!is_below(cell.requests, breakers.pool.requests)) return false;
+  if (settings().adaptive.is_on &&
+      !is_below(cell.adaptive.in_flight, cell.adaptive.limit.load(std::memory_order_relaxed)))
+    return false;
   const model::RouteBreaker* const route = route_of_request();
   const model::BreakerRule& rule = route != nullptr ? route->rule : breakers.rule;
   if (!rule.is_on) return true;
-  const auto word = breaker_of(name).word.load(std::memory_order_relaxed);
-  return policy::admit(policy::Breaker::from_word(word), context_.loop.now(), rule.policy).admit;
-}
-
-/// Of an endpoint that could be used otherwise. A look may be what moves the breaker on.
-bool Exchange::has_room(const model::Endpoint& endpoint) const {
-  const model::CircuitBreaker& breakers = settings().breakers;
-  const model::EndpointCell& cell = *endpoint.cell;
-  const auto is_below = [](const std::atomic<std::uint32_t>& counted, std::uint32_t ceiling) {
-    return ceiling == 0 || counted.load(std::memory_order_relaxed) < ceiling;
-  };
-  if (!is_below(cell.in_flight, breakers.endpoint.requests)) return false;
-  if (retries_ > 0 && !is_below(cell.repeating, breakers.endpoint.retries)) return false;
-  if (!breakers.endpoint_rule.is_on || ignores_breakers_) return true;
-  if (policy::ticket_if_closed(cell.breaker.word.load(std::memory_order_relaxed))) return true;
-  const policy::BreakerLook look =
-      policy::look(endpoint.cell->breaker, context_.loop.now(), breakers.endpoint_rule.policy);
-  if (look.turn) tell(*look.turn, &endpoint);
+  const policy::BreakerLook look = policy::look(breaker_of(name), context_.loop.now(), rule.policy);
+  if (look.turn) tell({.pool = name, .endpoint = nullptr, .route = route}, *look.turn);
   return look.admits;
 }
 
-/// Whether ceilings are all that keeps endpoints of this pool from it.
-bool Exchange::is_pool_full() const {
-  return guards_endpoints() && std::ranges::any_of(pool().endpoints, [this](const auto& endpoint) {
-           return endpoint.is_usable() && !has_room(endpoint);
-         });
+bool Exchange::is_below_ceilings(const model::Endpoint& endpoint) const {
+  const model::Ceilings& ceilings = settings().breakers.endpoint;
+  const model::EndpointCell& cell = *endpoint.cell;
+  return is_below(cell.in_flight, ceilings.requests) &&
+         (retries_ == 0 || is_below(cell.repeating, ceilings.retries));
+}
+
+/// Of an endpoint that could be used otherwise. As takes_more().
+bool Exchange::has_room(const model::Endpoint& endpoint) const {
+  if (!is_below_ceilings(endpoint)) return false;
+  const model::BreakerRule& rule = settings().breakers.endpoint_rule;
+  if (!rule.is_on || ignores_breakers_) return true;
+  policy::BreakerCell& breaker = endpoint.cell->breaker;
+  if (policy::ticket_if_closed(breaker.word.load(std::memory_order_relaxed))) return true;
+  const policy::BreakerLook look = policy::look(breaker, context_.loop.now(), rule.policy);
+  if (look.turn) tell({.pool = choice_.pool, .endpoint = &endpoint, .route = nullptr}, *look.turn);
+  return look.admits;
+}
+
+/// The ceiling that keeps an endpoint of this pool from it, which could be used otherwise.
+std::optional<Refusal> Exchange::full_endpoint() const {
+  if (full_) return full_;
+  const bool is_any_full =
+      guards_endpoints() && std::ranges::any_of(pool().endpoints, [this](const auto& endpoint) {
+        return endpoint.is_usable() && !is_below_ceilings(endpoint);
+      });
+  return is_any_full ? std::optional(Refusal::RequestLimit) : std::nullopt;
+}
+
+/// This endpoint has no room for another connection; others may.
+void Exchange::pass_over(Refusal why) {
+  tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
+  vacate();
+  full_ = why;
+  connect();
 }
 
 /// The pool, or its endpoint, has no room for what this request needs.
@@ -234,13 +260,12 @@ void Exchange::answer_no_room(Refusal why) {
   answer(503, words_of(why), why);
 }
 
-void Exchange::tell(const policy::BreakerTurn& turn, const model::Endpoint* endpoint) const {
+void Exchange::tell(const BreakerScope& scope, const policy::BreakerTurn& turn) const {
   if (!context_.on_breaker) return;
-  const model::RouteBreaker* const route = endpoint == nullptr ? pool_seat_.route() : nullptr;
   context_.on_breaker({.service = settings().id,
-                       .pool = choice_.pool,
-                       .endpoint = endpoint != nullptr ? endpoint->text : std::string(),
-                       .route = route != nullptr ? route->path_prefix : std::string(),
+                       .pool = scope.pool,
+                       .endpoint = scope.endpoint != nullptr ? scope.endpoint->text : std::string(),
+                       .route = scope.route != nullptr ? scope.route->path_prefix : std::string(),
                        .turn = turn});
 }
 

@@ -36,7 +36,9 @@ bool Exchange::occupy(std::size_t index) {
   const model::Endpoint& endpoint = pool().endpoints[index];
   if (guards_endpoints()) {
     if (!enter_endpoint(endpoint)) {
-      tried_.set(index);
+      // Another request took the last place. Where that shows, it is passed over as long as it
+      // does.
+      if (has_room(endpoint)) tried_.set(index);
       return false;
     }
   } else {
@@ -92,7 +94,7 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 
 /// What was sent already may go to the other pool only as a rescue: it may have had its effect.
 void Exchange::no_endpoint_left() {
-  if (is_pool_full()) return no_room(Refusal::RequestLimit);
+  if (const auto why = full_endpoint()) return no_room(*why);
   if (failed_) return give_up_repeated(*failed_);
   if (may_leave_candidate()) return fall_back_to_live();
   answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
@@ -126,6 +128,7 @@ void Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::Reason why)
     tried_.reset();
     avoid_.reset();
     ignores_breakers_ = false;
+    full_.reset();
   }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
   lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
   // The identity, and what the limits said, point into the settings that they were read under.
@@ -153,12 +156,15 @@ void Exchange::begin_connecting() {
   }
   if (!core::take_place(on_endpoint, model::most(breakers.endpoint.pending))) {
     in_pool.fetch_sub(1, std::memory_order_relaxed);
-    vacate();
-    return no_room(Refusal::PendingLimit);
+    return pass_over(Refusal::PendingLimit);
   }
   const auto take = [&] { return connection_place_.take(pool(), *endpoint_, breakers); };
-  if (!take() && !(context_.upstreams.close_oldest_idle(pool()) && take())) {
+  ConnectionPlace::Taken taken = take();
+  if (taken == ConnectionPlace::Taken::PoolFull && context_.upstreams.close_oldest_idle(pool()))
+    taken = take();
+  if (taken != ConnectionPlace::Taken::Yes) {
     end_connecting();
+    if (taken == ConnectionPlace::Taken::EndpointFull) return pass_over(Refusal::ConnectionLimit);
     vacate();
     return no_room(Refusal::ConnectionLimit);
   }

@@ -265,7 +265,7 @@ bool H1Upstream::is_reusable() const {
 
 void H1Upstream::release() {
   context_.gather.flush_for(*transport_);
-  if (!is_reusable()) return close();
+  if (!is_reusable() || place_.is_wanted()) return close();
   events_ = nullptr;
   state_ = State::Idle;
   transport_->read(net::ReadMode::On);

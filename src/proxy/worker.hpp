@@ -26,7 +26,7 @@ struct WorkerOptions {
   AddressLimit* address_limit = nullptr;                    // shared by all workers; nullptr: off
   TunnelLimit* tunnel_limit = nullptr;                      // likewise
   std::function<void(model::BreakerNews)> on_breaker = {};  // on the worker's thread; may be empty
-  const model::OverloadCell* overload = nullptr;  // its own; nullptr: never too much
+  const model::OverloadCell* overload = nullptr;            // its own; nullptr: never too much
   LogQueue* log = nullptr;                                  // nullptr: no access log
   LogFormat log_format = LogFormat::Json;
 };

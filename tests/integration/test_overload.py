@@ -177,7 +177,8 @@ class Capacity(SluiceTest):
         # Without a limit a thousand clients would each wait for five seconds.
         self.assertLess(report["latency_us"]["p99"], 1_000_000)
         self.assertEqual(report["failed"], report["failures"]["status"], report["first_trouble"])
-        self.assertLess(grown, 48 * 1024)
+        if BUILD not in ("asan", "tsan"):  # they keep what was freed
+            self.assertLess(grown, 48 * 1024)
         self.assertEqual(head.status, 200)
         self.assertLess(recovery, 2)
         line = proxy.wait_log(lambda line: line["status"] == 503)

@@ -60,6 +60,7 @@ struct PoolCell {
   std::atomic<std::uint32_t> repeating{0};
   std::atomic<std::uint32_t> rescuing{0};
   std::atomic<std::uint32_t> asset_asks{0};   // for files that the other pool has not
+  std::atomic<bool> wants_place{false};       // somebody has found max_connections reached
   std::atomic<std::uint32_t> requests{0};     // in flight; counted where max_requests bounds them
   std::atomic<std::uint32_t> connections{0};  // open, idle ones and tunnels too
   alignas(64) policy::BreakerCell breaker;

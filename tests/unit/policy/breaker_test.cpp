@@ -242,6 +242,23 @@ TEST_CASE("breaker: probes that are never heard of have failed", "[policy][break
   CHECK(s.state() == State::Closed);
 }
 
+TEST_CASE("breaker: one hanging probe is noticed though others are abandoned",
+          "[policy][breaker]") {
+  Scene s;
+  s.open();
+  s.now += s.policy.open_for + kLate;
+  s.probe();
+  int rounds = 0;
+  while (s.state() == State::HalfOpen && rounds < 10) {
+    const auto entry = policy::enter(s.cell, s.now, s.policy);
+    s.now += s.policy.probe_time * 9 / 10;
+    if (entry.admission.admit) s.leave(entry.admission.ticket, Outcome::Abandoned);
+    ++rounds;
+  }
+  CHECK(s.state() == State::Open);
+  CHECK(rounds <= 3);
+}
+
 TEST_CASE("breaker: one lost probe is noticed though others succeed", "[policy][breaker]") {
   Scene s;
   s.open();
@@ -312,6 +329,12 @@ TEST_CASE("breaker: one that is held open opens, stays so, and lapses", "[policy
   CHECK(s.breaker().openings == 1);   // however long it was held: the cool-down is the first one
   s.now += s.policy.open_for + kLate;
   const BreakerTicket probe = s.probe();
+  SECTION("a longer cool-down stays") {
+    s.leave(probe, Outcome::Failure);  // twice as long
+    CHECK_FALSE(hold());
+    s.now += s.policy.open_for + kLate;
+    CHECK(s.refuses());
+  }
   SECTION("and again when it is half open") {
     REQUIRE(hold());
     CHECK(s.refuses());
