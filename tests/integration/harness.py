@@ -344,18 +344,25 @@ class Sluice:
         self.start(*run_arguments)
 
     def write_config(self, services, workers=2, **top):
+        """`services` as data, or as a page of the guide writes them: a text that begins with `services:`."""
+        text = services if isinstance(services, str) else ""
         config = {
             "workers": workers,
             "listeners": [{"name": "main", "bind": "127.0.0.1:0"}],
             "admin": {"socket": {"path": self.socket}},
             "state_dir": os.path.join(self.directory, "state"),
             "access_log": {"path": self.log_file},
-            "services": services,
+            "services": None if text else services,
             **top,
         }
         # JSON is YAML, and quotes every string.
         with open(self.config_file, "w") as file:
-            json.dump({key: value for key, value in config.items() if value is not None}, file, indent=1)
+            given = {key: value for key, value in config.items() if value is not None}
+            if text:
+                file.writelines(f"{key}: {json.dumps(value)}\n" for key, value in given.items())
+                file.write(text)
+            else:
+                json.dump(given, file, indent=1)
 
     def start(self, *arguments, wait=True):
         os.makedirs(os.path.join(self.directory, "state"), exist_ok=True)

@@ -6,7 +6,7 @@ import re
 import threading
 import unittest
 
-from harness import ROOT, Sluice, SluiceTest, page_of, plain_answer, sample, service, wait_until
+from harness import ROOT, SluiceTest, page_of, plain_answer, sample, service, wait_until
 
 RULE = {"window": "10s", "min_requests": 10, "open_for": "1s", "half_open_probes": 2}
 
@@ -376,26 +376,13 @@ class Guide(SluiceTest):
         for text in examples:
             for old, new in (("127.0.0.1:9001", good.address), ("127.0.0.1:9003", broken.address)):
                 text = text.replace(old, new)
-            proxy = self.of_text(text)
+            proxy = self.sluice(text)
             proxy.split("100%")
             path = "/reports/today" if "routes:" in text else "/"
             with proxy.client() as client:
                 wait_until(lambda: client.get(path, fields=["X-User-Id: u"])[1] == b"good", "the live pool takes them")
             if "routes:" in text:
                 self.assertEqual(proxy.status("shop")["pools"]["green"]["breaker"]["state"], "closed")
-
-    def of_text(self, text):
-        proxy = Sluice.__new__(Sluice)
-        proxy.write_config = lambda services, workers, **top: self.write(proxy, services)
-        proxy.__init__(text)
-        self.addCleanup(proxy.remove)
-        self.addCleanup(proxy.stop)
-        return proxy
-
-    def write(self, proxy, services):
-        with open(proxy.config_file, "w", encoding="utf-8") as file:
-            file.write(f'listeners: [{{name: main, bind: "127.0.0.1:0"}}]\nadmin: {{socket: {{path: {proxy.socket}}}}}\n'
-                       f"state_dir: {proxy.directory}/state\naccess_log: {{path: {proxy.log_file}}}\n{services}")
 
 
 if __name__ == "__main__":

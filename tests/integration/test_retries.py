@@ -8,7 +8,7 @@ import socket
 import threading
 import unittest
 
-from harness import PATIENCE, ROOT, Sluice, SluiceTest, page_of, plain_answer, sample, scaled, service, wait_until
+from harness import PATIENCE, ROOT, SluiceTest, page_of, plain_answer, sample, scaled, service, wait_until
 
 CLIENTS = 8
 REQUESTS = scaled(300, 80, 40)  # of each client
@@ -336,7 +336,7 @@ class Guide(SluiceTest):
         def run(text, addresses):
             for old, new in addresses.items():
                 text = text.replace(old, new)
-            return self.of_text(text)
+            return self.sluice(text)
 
         proxy = run(shapes, {"127.0.0.1:9001": bad.address, "127.0.0.1:9002": good.address})
         with proxy.client() as client:
@@ -358,20 +358,6 @@ class Guide(SluiceTest):
             self.assertEqual((head.status, head["sluice-pool"], head["sluice-rescued"]), (200, "green", "blue"))
             head, _ = client.get("/page")
             self.assertEqual((head.status, head["sluice-pool"]), (404, "blue"))
-
-    def of_text(self, text):
-        """A proxy with the services of a page of the guide."""
-        proxy = Sluice.__new__(Sluice)
-        proxy.write_config = lambda services, workers, **top: self.write(proxy, services)
-        proxy.__init__(text)
-        self.addCleanup(proxy.remove)
-        self.addCleanup(proxy.stop)
-        return proxy
-
-    def write(self, proxy, services):
-        with open(proxy.config_file, "w", encoding="utf-8") as file:
-            file.write(f'listeners: [{{name: main, bind: "127.0.0.1:0"}}]\nadmin: {{socket: {{path: {proxy.socket}}}}}\n'
-                       f"state_dir: {proxy.directory}/state\naccess_log: {{path: {proxy.log_file}}}\n{services}")
 
 
 if __name__ == "__main__":
