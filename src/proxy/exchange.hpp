@@ -261,6 +261,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   BreakerSeat pool_seat_;                              // of the pool, or of the route in it
   BreakerSeat endpoint_seat_;                          // of the attempt that runs
   std::atomic<std::uint32_t>* requests_in_ = nullptr;  // where it counts under max_requests
+  policy::AdaptiveCell* adaptive_ = nullptr;           // likewise, under an adaptive limit
   core::Millis retry_after_{};                         // of a breaker that has turned it away
   bool was_turned_away_ = false;                       // by a breaker, at least once
   bool was_probe_ = false;                             // of a breaker that was not closed
@@ -271,8 +272,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   net::PendingConnect* connecting_ = nullptr;
   ConnectionPlace connection_place_;  // of that connect
   UpstreamStream* upstream_ = nullptr;
-  const model::Endpoint* endpoint_ = nullptr;              // occupied: counted in its cell
-  std::bitset<core::limits::kEndpointsPerPoolMax> tried_;  // connects that failed for this request
+  const model::Endpoint* endpoint_ = nullptr;  // occupied: counted in its cell
+  // Not asked again for this request: their connects have failed, or they were full.
+  std::bitset<core::limits::kEndpointsPerPoolMax> tried_;
   std::optional<std::size_t> avoid_;  // died under this request: another one first
   bool needs_fresh_connection_ = false;
   std::optional<metrics::Refusal> full_;  // a ceiling of an endpoint that was passed over for it
@@ -306,9 +308,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   core::Instant awaiting_since_{};  // since when it is the endpoint's turn; never: it is not
   std::optional<core::Nanos> connect_time_;
   std::optional<core::Nanos> first_byte_time_;
-  std::string_view error_;                    // static text
-  policy::AdaptiveCell* adaptive_ = nullptr;  // where it counts as in flight, until its end
-  std::string_view shed_;  // static text: what there was too much of; nullptr: it was not shed
+  std::string_view error_;  // static text
+  std::string_view shed_;   // static text: what there was too much of; nullptr: it was not shed
 
   core::Instant upload_deadline_{};    // moves with each byte of the body
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less
