@@ -180,8 +180,10 @@ void Exchange::on_connected(net::Transport& transport) {
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
     endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
   }
-  H1Upstream& upstream = context_.upstreams.adopt(
-      transport, endpoint_->id, settings().timeouts.endpoint_idle, std::move(connection_place_));
+  const core::Millis idle =
+      is_endpoint_kept() ? settings().timeouts.endpoint_idle : core::Millis::zero();
+  H1Upstream& upstream =
+      context_.upstreams.adopt(transport, endpoint_->id, idle, std::move(connection_place_));
   upstream.attach(*this);
   start_forwarding(upstream);
 }

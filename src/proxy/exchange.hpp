@@ -108,6 +108,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // Connecting
   void connect_to(std::size_t index);
   void begin_connecting();
+  bool is_endpoint_kept() const;
   void end_connecting();
   std::optional<std::size_t> pick_endpoint();
   policy::EndpointView view_endpoint(std::size_t index) const;

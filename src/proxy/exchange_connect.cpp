@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "proxy/exchange.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "sluice/core/take_place.hpp"
@@ -170,6 +172,18 @@ void Exchange::begin_connecting() {
   }
   connect_started_ = context_.loop.now();
   connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
+}
+
+/// Whether others can use the connection after this request: not, if a name has lost the address
+/// since, or an operator has taken it out.
+bool Exchange::is_endpoint_kept() const {
+  const model::Snapshot& newest = context_.slot.peek();
+  if (newest.epoch == hold_->epoch) return true;
+  const auto is_same = [this](const model::Endpoint& each) {
+    return each.id == endpoint_->id && each.is_in_use();
+  };
+  return std::ranges::any_of(newest.service(settings().id).settings->pool(choice_.pool).endpoints,
+                             is_same);
 }
 
 /// Before the endpoint is left.

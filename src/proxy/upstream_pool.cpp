@@ -40,9 +40,28 @@ void UpstreamPool::close_idle() {
 
 void UpstreamPool::recycle(core::EndpointId endpoint) {
   const auto found = endpoints_.find(endpoint);
-  if (found == endpoints_.end()) return;
-  ++found->second.era;
-  while (H1Upstream* connection = found->second.connections.front()) connection->close_idle();
+  if (found != endpoints_.end()) retire(found->second);
+}
+
+void UpstreamPool::retire(IdleUpstreams& idle) {
+  ++idle.era;
+  while (H1Upstream* connection = idle.connections.front()) connection->close_idle();
+}
+
+void UpstreamPool::keep_only(const model::Snapshot& snapshot) {
+  if (endpoints_.empty()) return;
+  for (const model::Service& service : snapshot.services) {
+    for (const model::Pool& pool : service.settings->pools) {
+      for (const model::Endpoint& endpoint : pool.endpoints) {
+        if (!endpoint.is_in_use()) continue;
+        const auto found = endpoints_.find(endpoint.id);
+        if (found != endpoints_.end()) found->second.seen_in = snapshot.epoch;
+      }
+    }
+  }
+  for (auto& [endpoint, idle] : endpoints_) {
+    if (idle.seen_in != snapshot.epoch) retire(idle);
+  }
 }
 
 void UpstreamPool::find_older(IdleUpstreams& idle, H1Upstream*& oldest) {

@@ -26,6 +26,8 @@ class UpstreamPool {
   void close_idle();
   /// Closes the idle ones to it; those that work are not kept.
   void recycle(core::EndpointId endpoint);
+  /// Recycles the endpoints that new requests can't get under this snapshot. O(its endpoints).
+  void keep_only(const model::Snapshot& snapshot);
   /// The one that will idle out first, to whatever endpoint. False: none is idle. O(endpoints): for
   /// when descriptors have run out.
   bool close_oldest_idle();
@@ -39,6 +41,7 @@ class UpstreamPool {
 
  private:
   friend class H1Upstream;
+  static void retire(IdleUpstreams& idle);
   static void find_older(IdleUpstreams& idle, H1Upstream*& oldest);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
