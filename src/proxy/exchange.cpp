@@ -175,6 +175,7 @@ void Exchange::connect_to(std::size_t index) {
 void Exchange::on_connected(net::Transport& transport) {
   const EventScope scope(context_.gather);
   end_connecting();
+  awaiting_since_ = {};  // of the request nothing was sent yet
   connect_time_ = context_.loop.now() - connect_started_;
   counters_->endpoint_connects[pool_label()].observe(*connect_time_);
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {

@@ -223,13 +223,14 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
 /// The candidate failed its user; the live pool answers. The failure stays counted where it
 /// happened (G11).
 void Exchange::rescue(Failure failure) {
-  counters_->rescues.add();
   rescued_from_ = choice_.pool;
   if (is_status(failure)) discard_answer();
   leave_attempt();
   failed_.reset();
   needs_fresh_connection_ = false;
-  move_to_live(policy::Reason::Rescue);
+  if (move_to_live(policy::Reason::Rescue) == Next::Answered) return;
+  counters_->rescues.add();
+  connect();
 }
 
 void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {

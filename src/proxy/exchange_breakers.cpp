@@ -161,7 +161,7 @@ void Exchange::leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endp
 /// it has waited so long.
 Outcome Exchange::outcome_under(const model::BreakerRule& rule, Heard heard) const {
   if (has_attempt_failed_) return Outcome::Failure;
-  const bool had_all = upload_ == Upload::Ended && awaiting_since_ != core::Instant{};
+  const bool had_all = upload_ != Upload::Flowing && awaiting_since_ != core::Instant{};
   const bool is_slow = had_all && rule.slow_call > core::Millis::zero() &&
                        context_.loop.now() - awaiting_since_ > rule.slow_call;
   if (is_slow) return Outcome::Slow;
@@ -247,10 +247,7 @@ void Exchange::pass_over(Refusal why) {
 /// The pool, or its endpoint, has no room for what this request needs.
 void Exchange::no_room(Refusal why) {
   if (failed_) return give_up_repeated(*failed_);
-  if (may_overflow_to_live()) {
-    counters_->breaker_fallbacks.add();
-    return fall_back_to_live();
-  }
+  if (may_overflow_to_live()) return fall_back_to_live(Because::NoRoom);
   answer_no_room(why);
 }
 
