@@ -92,7 +92,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   enum class Next : std::uint8_t { GoOn, Answered };
   enum class AssetAsk : std::uint8_t { None, Open, Ended };
   enum class Because : std::uint8_t { NoEndpoint, NoRoom };
-  enum class Heard : std::uint8_t { Nothing, Answer };
+  enum class Heard : std::uint8_t { Nothing, Failure, Answer };
 
   // The decisions, in order; each but the last may answer instead.
   Next find_service(std::size_t head_bytes);
@@ -146,6 +146,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool takes_more(core::PoolName name) const;
   bool is_below_ceilings(const model::Endpoint& endpoint) const;
   bool has_room(const model::Endpoint& endpoint) const;
+  bool has_place_to_spare() const;
   std::optional<metrics::Refusal> full_endpoint() const;
   void pass_over(metrics::Refusal why);
   void no_room(metrics::Refusal why);

@@ -173,6 +173,9 @@ void Exchange::begin_connecting() {
   ConnectionPlace::Taken taken = take();
   if (taken == ConnectionPlace::Taken::PoolFull && context_.upstreams.close_oldest_idle(pool()))
     taken = take();
+  if (taken == ConnectionPlace::Taken::EndpointFull &&
+      context_.upstreams.close_oldest_idle(endpoint_->id))
+    taken = take();
   if (taken != ConnectionPlace::Taken::Yes) {
     end_connecting();
     if (taken == ConnectionPlace::Taken::EndpointFull) return pass_over(Refusal::ConnectionLimit);

@@ -34,6 +34,9 @@ class UpstreamPool {
 
   /// The one of this pool that will idle out first; otherwise as close_oldest_idle().
   bool close_oldest_idle(const model::Pool& pool);
+  /// The same of this endpoint.
+  bool close_oldest_idle(core::EndpointId endpoint);
+  bool has_idle(const model::Pool& pool);
 
   std::size_t in_use() const { return slab_.in_use(); }
   /// To which there is a connection: for tests.
@@ -43,6 +46,8 @@ class UpstreamPool {
   friend class H1Upstream;
   static void retire(IdleUpstreams& idle);
   static void find_older(IdleUpstreams& idle, H1Upstream*& oldest);
+  H1Upstream* oldest_idle(const model::Pool& pool);
+  static bool close(H1Upstream* idle);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
   void destroy(H1Upstream& connection);
