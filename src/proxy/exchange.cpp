@@ -371,6 +371,7 @@ void Exchange::on_head_timeout() {
 
 void Exchange::forward_informational(const http::ResponseHead& response) {
   if (++informational_ > core::limits::kInformationalMax) {
+    note_failure(policy::FailureKind::Broken);
     return answer(502, "the endpoint sent too many informational answers",
                   Refusal::EndpointProtocol);
   }
@@ -434,6 +435,7 @@ std::string_view Exchange::minted_cookie() const {
 void Exchange::switch_protocols(const http::ResponseHead& response) {
   const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
   if (!was_asked || upload_ != Upload::Ended) {
+    note_failure(policy::FailureKind::Broken);
     return answer(502, "the endpoint switched to a protocol that was not asked for",
                   Refusal::EndpointProtocol);
   }

@@ -161,12 +161,19 @@ void Exchange::leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endp
 /// Of the attempt that runs, or was the last one. What a client would not wait for was slow, once
 /// it has waited so long.
 Outcome Exchange::outcome_under(const model::BreakerRule& rule, Heard heard) const {
-  if (has_attempt_failed_ || heard == Heard::Failure) return Outcome::Failure;
+  if (has_attempt_failed_) return Outcome::Failure;
   const bool had_all = upload_ != Upload::Flowing && awaiting_since_ != core::Instant{};
   const bool is_slow = had_all && rule.slow_call > core::Millis::zero() &&
                        context_.loop.now() - awaiting_since_ > rule.slow_call;
-  if (is_slow) return Outcome::Slow;
-  return heard == Heard::Answer ? Outcome::Success : Outcome::Abandoned;
+  switch (heard) {
+    case Heard::Answer:
+      return is_slow ? Outcome::Slow : Outcome::Success;
+    case Heard::Nothing:
+      return is_slow ? Outcome::Slow : Outcome::Abandoned;
+    case Heard::Failure:
+      return Outcome::Failure;
+  }
+  core::unreachable();
 }
 
 const model::RouteBreaker* Exchange::find_route() const {

@@ -301,6 +301,22 @@ TEST_CASE("sim guard: who waits for a 100 holds no place of those that wait for 
   for (unsigned i = 0; i < 3; ++i) CHECK(status(world, i) == 200);
 }
 
+TEST_CASE("sim guard: an answer that is no answer is a failure of its endpoint too",
+          "[sim][guard]") {
+  WorldOptions options = guarded();
+  options.service.outliers.consecutive_failures = 3;
+  SimWorld world(options);
+  ask(world, get({.deed = AnswerPlan::Deed::Raw,
+                  .raw = "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"}));
+  world.settle();
+  ask(world, get({.size = 3, .informational = core::limits::kInformationalMax + 1}));
+  finish(world);
+  CHECK(status(world, 0) == 502);
+  CHECK(status(world, 1) == 502);
+  const policy::FailureRun run(world.control().cell({0}).failures.load());
+  CHECK(run.count(policy::FailureKind::Broken) == 2);
+}
+
 TEST_CASE("sim guard: a file that is asked of a full pool stays a 404", "[sim][guard]") {
   WorldOptions options = guarded();
   options.service.repeats.retry.retries_max = 0;
