@@ -95,6 +95,16 @@ std::string_view text(OverloadCause cause) {
   core::unreachable();
 }
 
+std::string_view refusal_of(OverloadCause cause) {
+  switch (cause) {
+    case OverloadCause::Memory:
+      return "the proxy is short of memory: try again later";
+    case OverloadCause::Loop:
+      return "the proxy has more to do than it can: try again later";
+  }
+  core::unreachable();
+}
+
 OverloadWord OverloadWord::of(const Parts& parts) {
   std::uint32_t word = std::min(parts.strain, kStrainAll);
   if (word != 0 && parts.cause == OverloadCause::Loop) word |= kLoopBit;
@@ -106,11 +116,14 @@ OverloadCause OverloadWord::cause() const {
   return (word_ & kLoopBit) != 0 ? OverloadCause::Loop : OverloadCause::Memory;
 }
 
+Strain refused_of_thousand(Strain strain, Standing standing) {
+  return standing == Standing::New ? std::min(strain, kStrainNew)
+                                   : std::max(strain, kStrainNew) - kStrainNew;
+}
+
 bool is_shed(Strain strain, Standing standing, std::uint32_t draw) {
-  const Strain share = standing == Standing::New ? std::min(strain, kStrainNew)
-                                                 : std::max(strain, kStrainNew) - kStrainNew;
   const std::uint64_t drawn = (std::uint64_t{draw} * kStrainNew) >> 32U;  // 0..999
-  return drawn < share;
+  return drawn < refused_of_thousand(strain, standing);
 }
 
 std::uint32_t shed_draw(std::uint32_t identity_hash, core::Instant now) {

@@ -101,6 +101,8 @@ TrimPace after_trim(const TrimPace& pace, std::int64_t gained, std::uint64_t lim
 
 enum class OverloadCause : std::uint8_t { Memory, Loop };
 std::string_view text(OverloadCause cause);
+/// What those are told who are refused for it.
+std::string_view refusal_of(OverloadCause cause);
 
 /// What a worker does about it, as one word that only the control thread writes. 0: nothing
 /// special.
@@ -131,6 +133,8 @@ class OverloadWord {
 /// Who asks. The order in which they are refused: nobody who is known is, as long as one who is not
 /// gets in.
 enum class Standing : std::uint8_t { New, Known };
+/// Of a thousand of them, how many are refused.
+Strain refused_of_thousand(Strain strain, Standing standing);
 /// `draw`: anywhere in 0..2^32-1, alike likely; of a known user always the same for a while, so
 /// that few users are refused everything instead of all users something.
 bool is_shed(Strain strain, Standing standing, std::uint32_t draw);
@@ -139,6 +143,13 @@ bool is_shed(Strain strain, Standing standing, std::uint32_t draw);
 std::uint32_t shed_draw(std::uint32_t identity_hash, core::Instant now);
 /// How long the same users are refused.
 inline constexpr core::Nanos kShedTurn = std::chrono::minutes(1);
+
+/// Of the places of a queue this part is kept for users who are known.
+inline constexpr std::uint32_t kKeptPart = 5;
+/// How many of the places may be taken when one comes who asks so. All of fewer than kKeptPart.
+constexpr std::uint32_t places_for(Standing standing, std::uint32_t places) {
+  return standing == Standing::Known ? places : places - places / kKeptPart;
+}
 
 /// Seconds of Retry-After, 1 to 5, so that those who were refused together do not return together.
 inline constexpr std::uint32_t kShedRetryMost = 5;

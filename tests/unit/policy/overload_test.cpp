@@ -221,6 +221,16 @@ TEST_CASE("shedding: at its ends", "[policy][overload]") {
   CHECK(is_shed(kStrainAll, Standing::Known, kLast));
 }
 
+TEST_CASE("queue: its last fifth is kept for users who are known", "[policy][overload]") {
+  for (const std::uint32_t few : {0U, 1U, 4U}) CHECK(places_for(Standing::New, few) == few);
+  CHECK(places_for(Standing::New, 5) == 4);
+  CHECK(places_for(Standing::New, 9) == 8);
+  CHECK(places_for(Standing::New, 10) == 8);
+  CHECK(places_for(Standing::New, UINT32_MAX) == UINT32_MAX / 5 * 4);
+  for (const std::uint32_t places : {0U, 1U, 5U, 10U, UINT32_MAX})
+    CHECK(places_for(Standing::Known, places) == places);
+}
+
 TEST_CASE("shedding: a user's draw is the same for a minute, and another one in the next",
           "[policy][overload]") {
   const core::Instant turn{90 * kShedTurn};
