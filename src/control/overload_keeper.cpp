@@ -89,15 +89,24 @@ void OverloadKeeper::look_at_loop(std::size_t number) {
 }
 
 /// The worse of both is what counts, and is named.
-void OverloadKeeper::tell_worker(std::size_t number) {
-  if (deps_.cells == nullptr) return;
-  const policy::Strain of_loop = workers_[number].shedding.strain();
+policy::OverloadWord OverloadKeeper::word_of(policy::Strain of_loop) const {
   const policy::Strain of_memory = memory_shedding_.strain();
   const bool is_loop = of_loop > of_memory;
-  const auto word = policy::OverloadWord::of(
+  return policy::OverloadWord::of(
       {.strain = is_loop ? of_loop : of_memory,
        .cause = is_loop ? policy::OverloadCause::Loop : policy::OverloadCause::Memory,
        .ends_connections = memory_high_.is_high});
+}
+
+policy::OverloadWord OverloadKeeper::word() const {
+  policy::Strain of_loop = 0;
+  for (const Worker& worker : workers_) of_loop = std::max(of_loop, worker.shedding.strain());
+  return word_of(of_loop);
+}
+
+void OverloadKeeper::tell_worker(std::size_t number) {
+  if (deps_.cells == nullptr) return;
+  const policy::OverloadWord word = word_of(workers_[number].shedding.strain());
   // Stored when it changes: a line that workers read at each request stays in their caches.
   std::atomic<std::uint32_t>& cell = (*deps_.cells)[number].word;
   if (cell.load(std::memory_order_relaxed) != word.word())

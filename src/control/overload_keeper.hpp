@@ -39,6 +39,8 @@ class OverloadKeeper {
 
   void start() { on_look(); }
   OverloadView view() const;
+  /// What the worker does that refuses most.
+  policy::OverloadWord word() const;
   void write_metrics(metrics::Exposition& out) const;
 
  private:
@@ -52,6 +54,7 @@ class OverloadKeeper {
   void look_at_memory();
   void look_at_loop(std::size_t number);
   void tell_worker(std::size_t number);
+  policy::OverloadWord word_of(policy::Strain of_loop) const;
   void make_room();
   void trim_heap();
   void tell_memory(const policy::Mark& mark, std::string_view code, std::string_view what);

@@ -308,4 +308,8 @@ TEST_CASE("overload: of memory and loop the worse one counts", "[control][overlo
   CHECK(rig.word(0).ends_connections());
   CHECK(rig.word(1).cause() == OverloadCause::Memory);
   CHECK(rig.word(1).strain() == 500);
+  CHECK(rig.keeper->word().word() == rig.word(0).word());
+  rig.workers[0]->waits = 0ms;
+  rig.advance(3s);
+  CHECK(rig.keeper->word().word() == rig.word(1).word());
 }
