@@ -383,6 +383,19 @@ Json asked_breaker_json(const model::Explanation::AskedBreaker& asked) {
           {"admits", asked.admits}};
 }
 
+Json asked_overload_json(const model::Explanation::AskedOverload& asked) {
+  using Level = control::OverloadView::Level;
+  const bool is_shedding = asked.word.strain() != 0;
+  const Level kept = asked.word.ends_connections() ? Level::NoKeepAlive : Level::Normal;
+  Json cause = nullptr;
+  if (is_shedding) cause = policy::text(asked.word.cause());
+  return {{"level", control::text(is_shedding ? Level::Shedding : kept)},
+          {"cause", std::move(cause)},
+          {"users", asked.standing == policy::Standing::Known ? "known" : "new"},
+          {"refused_basis_points", asked.of_thousand * 10},
+          {"refuses", asked.refuses}};
+}
+
 }  // namespace
 
 std::string explain_json(const control::ExplainAnswer& answer) {
@@ -402,6 +415,7 @@ std::string explain_json(const control::ExplainAnswer& answer) {
             {"pool", nullptr},
             {"reason", nullptr},
             {"before_fallback", nullptr},
+            {"overload", nullptr},
             {"limits", std::move(limits)},
             {"breakers", std::move(breakers)},
             {"endpoints", explained_endpoints_json(answer)},
@@ -410,6 +424,7 @@ std::string explain_json(const control::ExplainAnswer& answer) {
     json["service"] = explained_service_json(*explained.service);
     json["identity"] = identity_json(explained);
   }
+  if (explained.overload) json["overload"] = asked_overload_json(*explained.overload);
   if (explained.pin) json["pin"] = pin_json(*explained.pin);
   if (explained.choice) {
     json["pool"] = core::text(explained.choice->pool);

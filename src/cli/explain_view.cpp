@@ -73,6 +73,16 @@ std::string limit_words(const ExplainAnswer::Limit& limit) {
   return text;
 }
 
+std::string overload_words(const ExplainAnswer::Overload& overload) {
+  if (overload.level == "no_keep_alive") return "the connection ends with the answer";
+  const std::string share = percent_text(overload.refused_basis_points);
+  if (overload.users == "new")
+    return fmt::format("{}: {} of the requests of new users are refused", overload.cause, share);
+  if (overload.refused_basis_points == 0) return overload.cause + ": no known users are refused";
+  return fmt::format("{}: {} of the known users are refused, {}", overload.cause, share,
+                     overload.refuses ? "and this one is" : "this one is not");
+}
+
 std::string decision_lines(const ExplainAnswer& answer, const Dress& dress) {
   std::string text = line("identity", identity_words(answer));
   text += line("salt", answer.salt);
@@ -84,6 +94,7 @@ std::string decision_lines(const ExplainAnswer& answer, const Dress& dress) {
     text += fmt::format("{:<10} {}, reason {}\n", "pool", tinted(tint, answer.pool, dress),
                         answer.reason);
   }
+  if (answer.overload.level != "normal") text += line("overload", overload_words(answer.overload));
   std::string_view name = "limits";
   for (const ExplainAnswer::Limit& limit : answer.limits) {
     text += line(name, limit_words(limit));

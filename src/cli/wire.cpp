@@ -347,6 +347,14 @@ ExplainAnswer::Limit explained_limit(const Json& json) {
           .wait_ms = number("wait_ms").value_or(0)};
 }
 
+ExplainAnswer::Overload explained_overload(const Json& json) {
+  return {.level = json.value("level", "normal"),
+          .cause = text_or_empty(json, "cause"),
+          .users = json.value("users", ""),
+          .refused_basis_points = json.value("refused_basis_points", 0U),
+          .refuses = json.value("refuses", false)};
+}
+
 ExplainAnswer explain_answer(const Json& json) {
   ExplainAnswer answer;
   answer.explanation = json.at("explanation").get<std::string>();
@@ -371,6 +379,7 @@ ExplainAnswer explain_answer(const Json& json) {
   }
   for (const Json& limit : json.value("limits", Json::array()))
     answer.limits.push_back(explained_limit(limit));
+  answer.overload = explained_overload(object_or_empty(json, "overload"));
   answer.answer_status = object_or_empty(json, "answer").value("status", 0U);
   return answer;
 }

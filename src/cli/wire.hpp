@@ -173,6 +173,14 @@ struct ExplainAnswer {
     std::uint64_t wait_ms = 0;
   };
   std::vector<Limit> limits = {};
+  struct Overload {
+    std::string level = "normal";
+    std::string cause = "";  // of shedding
+    std::string users = "";
+    unsigned refused_basis_points = 0;
+    bool refuses = false;
+  };
+  Overload overload = {};
   unsigned answer_status = 0;  // of Sluice itself; 0: an endpoint answers
 };
 core::Result<ExplainAnswer> read_explain(std::string_view json);

@@ -1,6 +1,7 @@
 #include "control/overload_keeper.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
@@ -17,11 +18,6 @@ constexpr std::array kLevels{Level::Normal, Level::NoKeepAlive, Level::Shedding}
 constexpr std::int64_t kMemoryInDoubt = 600;
 constexpr core::Nanos kLagInDoubt = core::Millis{policy::kLoopSlow.leave};
 
-/// As long as anybody is refused, the mark at which that begins is not left.
-std::int64_t shown(std::int64_t value, policy::Strain strain, const policy::MarkRule& rule) {
-  return strain != 0 ? std::max(value, rule.enter) : value;
-}
-
 std::int64_t milliseconds(core::Nanos time) {
   return std::chrono::floor<core::Millis>(time).count();
 }
@@ -37,10 +33,11 @@ void OverloadKeeper::on_look() {
     look_at_loop(i);
     tell_worker(i);
   }
-  if (memory_high_.is_high) make_room();
   const Level level = view().level;
   if (level != level_) ++entered_[static_cast<std::size_t>(level)];
+  if (level < level_) trim_ = {};  // something was freed: how much will be gained is not known
   level_ = level;
+  if (memory_high_.is_high) make_room();
   deps_.loop.timers().arm(timer_, deps_.loop.now() + (is_in_doubt() ? limits::kOverloadLookFast
                                                                     : limits::kOverloadLook));
 }
@@ -49,18 +46,23 @@ void OverloadKeeper::on_look() {
 void OverloadKeeper::look_at_memory() {
   if (deps_.memory) memory_ = deps_.memory();
   memory_thousandths_ = memory_ ? policy::memory_thousandths(memory_->used, memory_->limit) : 0;
-  memory_strain_ = policy::after_strain(memory_strain_, policy::memory_strain(memory_thousandths_),
-                                        deps_.loop.now());
-  if (turn(memory_high_, memory_thousandths_, policy::kMemoryHigh)) {
+  const core::Instant now = deps_.loop.now();
+  const policy::Mark high = std::exchange(
+      memory_high_,
+      policy::after_value(memory_high_, memory_thousandths_, now, policy::kMemoryHigh));
+  if (memory_high_.is_high != high.is_high) {
     tell_memory(
         memory_high_, "memory_high",
         memory_high_.is_high ? "connections end with their answers" : "connections are kept again");
   }
-  const std::int64_t shedding =
-      shown(memory_thousandths_, memory_strain_.strain, policy::kMemoryShedding);
-  if (turn(memory_shedding_, shedding, policy::kMemoryShedding)) {
-    tell_memory(memory_shedding_, "memory_shedding",
-                memory_shedding_.is_high ? "requests are refused" : "requests are admitted again");
+  const policy::Shedding before =
+      std::exchange(memory_shedding_, policy::after_look(memory_shedding_, memory_thousandths_,
+                                                         policy::memory_strain(memory_thousandths_),
+                                                         now, policy::kMemoryShedding));
+  const policy::Mark& mark = memory_shedding_.mark;
+  if (mark.is_high != before.mark.is_high) {
+    tell_memory(mark, "memory_shedding",
+                mark.is_high ? "requests are refused" : "requests are admitted again");
   }
 }
 
@@ -71,29 +73,40 @@ void OverloadKeeper::look_at_loop(std::size_t number) {
   worker.lag.see(port.lag(now));
   port.ask_lag(now);
   const core::Nanos lag = worker.lag.standing();
-  worker.strain = policy::after_strain(worker.strain, policy::loop_strain(lag), now);
-  const std::int64_t slow = shown(milliseconds(lag), worker.strain.strain, policy::kLoopSlow);
-  if (!turn(worker.slow, slow, policy::kLoopSlow)) return;
+  const policy::Shedding before = std::exchange(
+      worker.shedding, policy::after_look(worker.shedding, milliseconds(lag),
+                                          policy::loop_strain(lag), now, policy::kLoopSlow));
+  const bool is_slow = worker.shedding.mark.is_high;
+  if (is_slow == before.mark.is_high) return;
   const std::string name = "worker " + std::to_string(number);
   const std::string time = core::format_duration(core::Millis{milliseconds(lag)});
-  tell(worker.slow.is_high,
-       worker.slow.is_high
-           ? name + " does not keep up: events wait " + time + ", and requests are refused"
-           : name + " keeps up again",
+  tell(is_slow,
+       is_slow ? name + " does not keep up: events wait " + time + ", and requests are refused"
+               : name + " keeps up again",
        {{"code", std::string("loop_slow")},
         {"worker", std::uint64_t{number}},
         {"wait_ms", static_cast<std::uint64_t>(milliseconds(lag))}});
 }
 
 /// The worse of both is what counts, and is named.
-void OverloadKeeper::tell_worker(std::size_t number) {
-  if (deps_.cells == nullptr) return;
-  const policy::Strain of_loop = workers_[number].strain.strain;
-  const bool is_loop = of_loop > memory_strain_.strain;
-  const auto word = policy::OverloadWord::of(
-      {.strain = is_loop ? of_loop : memory_strain_.strain,
+policy::OverloadWord OverloadKeeper::word_of(policy::Strain of_loop) const {
+  const policy::Strain of_memory = memory_shedding_.strain();
+  const bool is_loop = of_loop > of_memory;
+  return policy::OverloadWord::of(
+      {.strain = is_loop ? of_loop : of_memory,
        .cause = is_loop ? policy::OverloadCause::Loop : policy::OverloadCause::Memory,
        .ends_connections = memory_high_.is_high});
+}
+
+policy::OverloadWord OverloadKeeper::word() const {
+  policy::Strain of_loop = 0;
+  for (const Worker& worker : workers_) of_loop = std::max(of_loop, worker.shedding.strain());
+  return word_of(of_loop);
+}
+
+void OverloadKeeper::tell_worker(std::size_t number) {
+  if (deps_.cells == nullptr) return;
+  const policy::OverloadWord word = word_of(workers_[number].shedding.strain());
   // Stored when it changes: a line that workers read at each request stays in their caches.
   std::atomic<std::uint32_t>& cell = (*deps_.cells)[number].word;
   if (cell.load(std::memory_order_relaxed) != word.word())
@@ -102,16 +115,18 @@ void OverloadKeeper::tell_worker(std::size_t number) {
 
 void OverloadKeeper::make_room() {
   for (model::WorkerPort* worker : deps_.workers) worker->let_idle_go();
-  const core::Instant now = deps_.loop.now();
-  if (!deps_.trim || now - trimmed_ < limits::kTrimEvery) return;
-  trimmed_ = now;
-  deps_.trim();
+  const auto refusing = level_ == Level::Shedding ? policy::Refusing::Yes : policy::Refusing::No;
+  if (deps_.trim && policy::is_trim_due(trim_, refusing, deps_.loop.now())) trim_heap();
 }
 
-bool OverloadKeeper::turn(policy::Mark& mark, std::int64_t value, const policy::MarkRule& rule) {
-  const policy::Mark before =
-      std::exchange(mark, policy::after_value(mark, value, deps_.loop.now(), rule));
-  return before.is_high != mark.is_high;
+/// What it gained is seen in what counts: that the heap let something go does not say that it was
+/// there.
+void OverloadKeeper::trim_heap() {
+  deps_.trim();
+  const auto after = deps_.memory();
+  const std::int64_t gained =
+      after && memory_ ? static_cast<std::int64_t>(memory_->used - after->used) : 0;
+  trim_ = policy::after_trim(trim_, gained, memory_ ? memory_->limit : 0, deps_.loop.now());
 }
 
 void OverloadKeeper::tell_memory(const policy::Mark& mark, std::string_view code,
@@ -133,22 +148,19 @@ void OverloadKeeper::tell(bool is_problem, std::string text, EventMembers member
 }
 
 bool OverloadKeeper::is_in_doubt() const {
-  return memory_thousandths_ >= kMemoryInDoubt || view().level != Level::Normal ||
-         view().strain != 0 ||
+  return memory_thousandths_ >= kMemoryInDoubt || level_ != Level::Normal ||
          std::ranges::any_of(deps_.workers, [this](const model::WorkerPort* worker) {
            return worker->lag(deps_.loop.now()) >= kLagInDoubt;
          });
 }
 
 OverloadView OverloadKeeper::view() const {
-  OverloadView view{.memory = memory_, .strain = memory_strain_.strain};
-  bool is_slow = false;
+  OverloadView view{.memory = memory_, .strain = memory_shedding_.strain()};
   for (const Worker& worker : workers_) {
-    is_slow = is_slow || worker.slow.is_high;
-    view.strain = std::max(view.strain, worker.strain.strain);
+    view.strain = std::max(view.strain, worker.shedding.strain());
     view.loop_wait = std::max(view.loop_wait, worker.lag.standing());
   }
-  if (memory_shedding_.is_high || is_slow) {
+  if (view.strain != 0) {
     view.level = Level::Shedding;
   } else if (memory_high_.is_high) {
     view.level = Level::NoKeepAlive;

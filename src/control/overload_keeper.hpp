@@ -39,22 +39,24 @@ class OverloadKeeper {
 
   void start() { on_look(); }
   OverloadView view() const;
+  /// What the worker does that refuses most.
+  policy::OverloadWord word() const;
   void write_metrics(metrics::Exposition& out) const;
 
  private:
   using EventMembers = std::vector<std::pair<std::string_view, EventValue>>;
   struct Worker {
     policy::StandingLag lag;
-    policy::HeldStrain strain;
-    policy::Mark slow;
+    policy::Shedding shedding;
   };
 
   void on_look();
   void look_at_memory();
   void look_at_loop(std::size_t number);
   void tell_worker(std::size_t number);
+  policy::OverloadWord word_of(policy::Strain of_loop) const;
   void make_room();
-  bool turn(policy::Mark& mark, std::int64_t value, const policy::MarkRule& rule);
+  void trim_heap();
   void tell_memory(const policy::Mark& mark, std::string_view code, std::string_view what);
   void tell(bool is_problem, std::string text, EventMembers members);
   bool is_in_doubt() const;
@@ -63,10 +65,9 @@ class OverloadKeeper {
   std::optional<model::MemorySample> memory_;
   std::int64_t memory_thousandths_ = 0;
   policy::Mark memory_high_;
-  policy::Mark memory_shedding_;
-  policy::HeldStrain memory_strain_;
+  policy::Shedding memory_shedding_;
   std::vector<Worker> workers_;
-  core::Instant trimmed_{};
+  policy::TrimPace trim_;
   std::array<std::uint64_t, 3> entered_{};  // by OverloadView::Level: how often since the start
   OverloadView::Level level_ = OverloadView::Level::Normal;
   net::MemberTimer<OverloadKeeper, &OverloadKeeper::on_look> timer_{*this};

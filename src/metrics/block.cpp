@@ -52,6 +52,8 @@ std::string_view text(Refusal refusal) {
       return "tunnel_limit";
     case Refusal::PendingLimit:
       return "pending_limit";
+    case Refusal::PendingNew:
+      return "pending_new";
     case Refusal::ConnectionLimit:
       return "connection_limit";
     case Refusal::RequestLimit:

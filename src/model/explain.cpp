@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
+#include "sluice/core/hash.hpp"
 #include "sluice/http/h1_parser.hpp"
 #include "sluice/http/target.hpp"
 #include "sluice/model/decision.hpp"
@@ -23,7 +25,10 @@ class Walk {
       : snapshot_(*edition.snapshot), lists_(*edition.lists), input_(input), rng_(rng) {}
 
   Explanation run() {
-    if (read_head() && find_service() && keep_limits() && identify_user()) choose();
+    if (read_head() && find_service() && keep_limits() && identify_user()) {
+      ask_overload();
+      choose();
+    }
     return std::move(out_);
   }
 
@@ -90,6 +95,24 @@ class Walk {
     return true;
   }
 
+  bool is_known() const { return !out_.would_mint && !out_.identity.empty(); }
+
+  void ask_overload() {
+    using policy::Standing;
+    const policy::Strain strain = input_.overload.strain();
+    const Standing standing = is_known() ? Standing::Known : Standing::New;
+    const policy::Strain refused = policy::refused_of_thousand(strain, standing);
+    // A new one is drawn for each request.
+    const std::uint32_t draw =
+        is_known() ? policy::shed_draw(core::murmur3_x86_32(out_.identity), input_.now)
+                   : std::numeric_limits<std::uint32_t>::max();
+    out_.overload = {.word = input_.overload,
+                     .standing = standing,
+                     .of_thousand = refused,
+                     .refuses = policy::is_shed(strain, standing, draw)};
+    if (out_.overload->refuses) refuse({503, policy::refusal_of(input_.overload.cause())});
+  }
+
   /// By the same rules about what counts as absent; only where it comes from is left open.
   void take_given_user() {
     const std::array<policy::IdentitySource, 1> given{{{policy::IdentityKind::Header, "", {}}}};
@@ -111,17 +134,17 @@ class Walk {
         policy::choose_pool(out_.service->split_state(), hit, identity);
     if (hit) note_pin(*hit, request, choice);
     out_.choice = choice;
+    if (out_.answer) return;
     if (settings().rate_limits != nullptr) ask_limits(*settings().rate_limits);
     if (!out_.answer) ask_breakers();
     if (!out_.answer) find_endpoint();
   }
 
   void ask_limits(const RateLimits& limits) {
-    const bool is_known = !out_.would_mint && !out_.identity.empty();
     const LimitedRequest::Parts parts{
         .head = head_,
         .client = who_.address,
-        .identity = is_known ? std::optional<std::string_view>(out_.identity) : std::nullopt,
+        .identity = is_known() ? std::optional<std::string_view>(out_.identity) : std::nullopt,
         .service = settings().name,
         .pool = out_.choice->pool,
         .is_candidate = out_.choice->pool != out_.service->live};
@@ -278,6 +301,16 @@ std::string breaker_words(const Explanation::AskedBreaker& asked) {
   return fmt::format("the circuit breaker of {}{} {}", core::text(asked.pool), where, state);
 }
 
+/// `10 % of the known users are refused for want of memory, and this is one of them`
+std::string overload_words(const Explanation::AskedOverload& asked) {
+  const std::string_view want =
+      asked.word.cause() == policy::OverloadCause::Memory ? "memory" : "time";
+  if (asked.standing == policy::Standing::New)
+    return fmt::format("users who are not known are refused for want of {}", want);
+  return fmt::format("{} % of the known users are refused for want of {}, and this is one of them",
+                     asked.of_thousand / 10.0, want);
+}
+
 std::string shortened(std::string_view text) {
   constexpr std::size_t kShownMax = 64;
   if (text.size() <= kShownMax) return std::string(text);
@@ -382,7 +415,10 @@ std::string sentence_of(const Explanation& e) {
                                                         core::text(e.before_fallback->pool));
     text += fmt::format("; but {}, so {}, the live pool", why, core::text(e.choice->pool));
   }
-  if (e.answer && e.answer->status == 429) {
+  if (e.overload && e.overload->refuses) {
+    text += fmt::format("; but {}, so Sluice answers {} itself", overload_words(*e.overload),
+                        e.answer->status);
+  } else if (e.answer && e.answer->status == 429) {
     const auto refuses = [](const Explanation::AskedLimit& asked) {
       return asked.standing == Explanation::AskedLimit::Standing::Refuses &&
              asked.limit->rule.mode == LimitMode::Enforce;

@@ -124,27 +124,22 @@ Exchange::Next Exchange::admit() {
 /// of which a tenth is missing helps nobody.
 bool Exchange::shed(policy::OverloadWord overload) {
   using policy::OverloadCause;
-  using policy::Standing;
-  const auto user = identity_.mint == nullptr ? identity_.value() : std::nullopt;
+  const auto user = known_user();
   const auto draw = user ? policy::shed_draw(core::murmur3_x86_32(*user), context_.loop.now())
                          : static_cast<std::uint32_t>(context_.loop.rng().next());
-  if (!policy::is_shed(overload.strain(), user ? Standing::Known : Standing::New, draw))
-    return false;
-  shed_ = policy::text(overload.cause());
-  if (overload.cause() == OverloadCause::Memory) {
-    answer(503, "the proxy is short of memory: try again later", Refusal::OverloadMemory);
-  } else {
-    answer(503, "the proxy has more to do than it can: try again later", Refusal::OverloadLoop);
-  }
+  if (!policy::is_shed(overload.strain(), standing(), draw)) return false;
+  const OverloadCause cause = overload.cause();
+  shed_ = policy::text(cause);
+  answer(503, policy::refusal_of(cause),
+         cause == OverloadCause::Memory ? Refusal::OverloadMemory : Refusal::OverloadLoop);
   return true;
 }
 
 Exchange::Next Exchange::ask_limits(const model::RateLimits& limits) {
   // Nobody can be told by an identity that nobody has seen before.
-  const bool is_known = identity_.mint == nullptr;
   const model::LimitedRequest::Parts parts{.head = head,
                                            .client = who_.address,
-                                           .identity = is_known ? identity_.value() : std::nullopt,
+                                           .identity = known_user(),
                                            .service = settings().name,
                                            .pool = choice_.pool,
                                            .is_candidate = is_candidate()};

@@ -103,6 +103,12 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void leave_adaptive();
   void sample_latency(std::uint16_t status);
   bool shed(policy::OverloadWord overload);
+  std::optional<std::string_view> known_user() const {
+    return identity_.mint == nullptr ? identity_.value() : std::nullopt;
+  }
+  policy::Standing standing() const {
+    return known_user() ? policy::Standing::Known : policy::Standing::New;
+  }
   Next ask_limits(const model::RateLimits& limits);
   void connect();
 

@@ -24,6 +24,8 @@ std::string_view words_of(Refusal why) {
   if (why == Refusal::RequestLimit) return "as many requests are in flight as may be";
   if (why == Refusal::AdaptiveLimit) return "as many requests are in flight as the pool can do";
   if (why == Refusal::ConnectionLimit) return "there are as many connections as there may be";
+  if (why == Refusal::PendingNew)
+    return "as many requests of new users wait for a connection to this pool as may";
   return "as many requests wait for a connection to this pool as may";
 }
 
@@ -271,7 +273,10 @@ void Exchange::no_room(Refusal why) {
 
 void Exchange::answer_no_room(Refusal why) {
   // A file that the other pool has no time to be asked for is a 404, and nothing was shed.
-  if (why == Refusal::AdaptiveLimit && asset_ask_ != AssetAsk::Open) shed_ = "adaptive_concurrency";
+  if (asset_ask_ != AssetAsk::Open) {
+    if (why == Refusal::AdaptiveLimit) shed_ = "adaptive_concurrency";
+    if (why == Refusal::PendingNew) shed_ = "pending";
+  }
   answer(503, words_of(why), why);
 }
 

@@ -161,9 +161,11 @@ void Exchange::begin_connecting() {
   const model::CircuitBreaker& breakers = settings().breakers;
   std::atomic<std::uint32_t>& in_pool = pool().cell->pending;
   std::atomic<std::uint32_t>& on_endpoint = endpoint_->cell->pending;
-  if (!core::take_place(in_pool, model::most(breakers.pool.pending))) {
+  const std::uint32_t places = breakers.pool.pending;
+  const std::uint32_t ours = places == 0 ? 0 : policy::places_for(standing(), places);
+  if (!core::take_place(in_pool, model::most(ours))) {
     vacate();
-    return no_room(Refusal::PendingLimit);
+    return no_room(ours < places ? Refusal::PendingNew : Refusal::PendingLimit);
   }
   if (!core::take_place(on_endpoint, model::most(breakers.endpoint.pending))) {
     in_pool.fetch_sub(1, std::memory_order_relaxed);

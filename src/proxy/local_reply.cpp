@@ -64,6 +64,7 @@ std::string_view proxy_status_error(metrics::Refusal refusal) {
     case Refusal::AdaptiveLimit:
     case Refusal::TunnelLimit:
     case Refusal::PendingLimit:
+    case Refusal::PendingNew:
     case Refusal::ConnectionLimit:
     case Refusal::RequestLimit:
       return "connection_limit_reached";

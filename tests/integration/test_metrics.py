@@ -112,7 +112,8 @@ class Files(SluiceTest):
         with open(os.path.join(directory, "beta.txt"), "w") as file:
             file.write("user-1\n")
         pins = [{"identity_in": "beta.txt", "pool": "candidate"}]
-        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"], pins=pins, health_check={})], directory=directory)
+        proxy = self.sluice([service([self.origin("blue").address], ["localhost:1"], pins=pins, health_check={})],
+                            directory=directory, limits={"memory": "1GiB"})
         families = set(re.findall(r"^# TYPE (\w+)", page_of(proxy), re.M))
         with open(RULES) as file:
             used = names_in(re.findall(r"expr: (.*(?:\n {10}.*)*)", file.read()))
@@ -123,6 +124,18 @@ class Files(SluiceTest):
         used |= names_in(targets)
         self.assertGreater(len(used), 20)
         self.assertEqual(used - families, set())
+
+    def test_the_panels_of_the_dashboard_lie_beside_each_other(self):
+        with open(DASHBOARD) as file:
+            panels = json.load(file)["panels"]
+        self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
+        taken = {}
+        for panel in panels:
+            at = panel["gridPos"]
+            self.assertLessEqual(at["x"] + at["w"], 24, panel["title"])
+            for place in [(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])]:
+                self.assertNotIn(place, taken, panel["title"])
+                taken[place] = panel["title"]
 
 
 if __name__ == "__main__":

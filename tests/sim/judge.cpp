@@ -362,6 +362,8 @@ class Judge {
                     "there are as many connections as there may be") ||
             is_said(breakers.pool.requests + breakers.endpoint.requests != 0,
                     "as many requests are in flight as may be") ||
+            is_said(world_.control().settings().adaptive.is_on,
+                    "as many requests are in flight as the pool can do") ||
             is_said(breakers.rule.is_on || !breakers.routes.empty(),
                     "too many requests have failed lately: the circuit breaker is open"));
   }
@@ -439,6 +441,8 @@ class Judge {
         find(std::to_string(left) + " requests are left counted as repeated or rescued");
       if (const auto left = cell.requests.load(); left != 0)
         find(std::to_string(left) + " requests are left under a ceiling");
+      if (const auto left = cell.adaptive.in_flight.load(); left != 0)
+        find(std::to_string(left) + " requests are left under an adaptive limit");
       if (const auto left = cell.connections.load(); left != 0)
         find(std::to_string(left) + " connections are left counted");
       judge_peaks(pool);
@@ -455,7 +459,8 @@ class Judge {
     }
   }
 
-  /// Never more in flight than the ceiling, never more probes than the cap; and no probe is owed.
+  /// Never more in flight than the ceiling, or than the limit that was found when they came; never
+  /// more probes than the cap, and no probe is owed.
   void judge_peaks(core::PoolName pool) {
     const model::CircuitBreaker& breakers = world_.control().settings().breakers;
     const SimWorld::GuardPeaks& peaks = world_.peaks(pool);
@@ -466,6 +471,8 @@ class Judge {
     expect_below(peaks.requests, model::most(breakers.pool.requests), "requests were in flight");
     expect_below(peaks.connections, model::most(breakers.pool.connections),
                  "connections were open");
+    if (peaks.beyond_adaptive != 0)
+      find("one more came in beyond the adaptive limit: " + std::to_string(peaks.beyond_adaptive));
     if (!breakers.rule.is_on) return;
     expect_below(peaks.probes, breakers.rule.policy.half_open_probes, "probes were out");
     const auto breaker =
@@ -537,7 +544,7 @@ class Judge {
     const std::uint64_t moves =
         counters.fallbacks.read() + counters.rescues.read() + asset_asks(counters);
     // A breaker or a ceiling may turn a request away before its choice counts, or after.
-    const bool is_exact = !world_.control().settings().breakers.guards_pools();
+    const bool is_exact = !world_.control().settings().guards.pools;
     if (is_exact ? choices + refused != identities + moves : choices > identities + moves) {
       find(who + "the metrics count " + std::to_string(identities) + " identities and " +
            std::to_string(choices) + " choices");

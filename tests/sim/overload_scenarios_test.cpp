@@ -1,3 +1,4 @@
+#include "sim/scenario.hpp"
 #include "sim/wire_rig.hpp"
 #include "support/catch.hpp"
 
@@ -148,6 +149,115 @@ TEST_CASE("sim overload: what is refused charges no limit", "[sim][overload]") {
   scene.rig.overload({});
   CHECK(has(scene.ask(kKnown), "HTTP/1.1 200"));
   CHECK(has(scene.ask(kKnown), "HTTP/1.1 429"));
+}
+
+namespace {
+
+WorldOptions adaptive(std::uint32_t least, std::uint32_t most) {
+  WorldOptions options = with_endpoints(1, 1);
+  options.service.adaptive = {.is_on = true, .least = least, .most = most};
+  return options;
+}
+
+/// How many were refused with these words at the end of their error; `shed` as logged, empty: null.
+std::size_t refused(SimWorld& world, std::string_view words, const std::string& shed) {
+  std::size_t count = 0;
+  for (const Entry& each : world.ledger().entries()) {
+    for (const LogLine& logged : each.lines) {
+      if (logged.status != 503 || !logged.error.ends_with(words)) continue;
+      CHECK(has(logged.text, shed.empty() ? R"("shed":null)" : "\"shed\":\"" + shed + "\""));
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("sim overload: no more are in flight than the limit that was found when they came",
+          "[sim][overload]") {
+  SimWorld world(adaptive(1, 10));
+  const auto& limit = world.control().pool_cell(PoolName::Blue).adaptive.limit;
+  for (int round = 0; round < 40; ++round) {
+    for (int i = 0; i < 12; ++i) ask(world, get({.size = 3, .delay = milliseconds(100 + round)}));
+    world.run_for(milliseconds(300));
+  }
+  const SimWorld::GuardPeaks& peaks = world.peaks(PoolName::Blue);
+  CHECK(peaks.requests > peaks.adaptive_least);  // the limit has moved meanwhile
+  CHECK(limit.load() > 0);
+  CHECK(world.worker()
+            .metrics()
+            .services[0]
+            .refusals[static_cast<std::size_t>(Refusal::AdaptiveLimit)]
+            .read() >= 40 * 2);
+  finish(world);
+}
+
+TEST_CASE("sim overload: who leaves, and a tunnel that is open, make room under a found limit",
+          "[sim][overload]") {
+  SimWorld world(adaptive(2, 2));
+  const auto& used = world.control().pool_cell(PoolName::Blue).adaptive.in_flight;
+  SimClient& leaver = ask(world, get({.size = 3, .delay = seconds(60)}));
+  ask(world, {.upgrades = true, .tunnel_up = 10, .tunnel_down = 10, .answers = {{.status = 101}}});
+  world.run_for(milliseconds(100));
+  CHECK(used.load() == 1);  // the tunnel is none any more
+  ask(world, get({.size = 3, .delay = seconds(2)}));
+  world.run_for(milliseconds(100));
+  ask(world, get(sized(3)));
+  world.run_for(milliseconds(100));
+  CHECK(status(world, 3) == 503);
+  world.file_log();
+  CHECK(line(world, 3).error == "as many requests are in flight as the pool can do");
+  leaver.leave();
+  world.run_for(milliseconds(100));
+  CHECK(used.load() == 1);
+  ask(world, get(sized(3)));
+  finish(world);
+  CHECK(status(world, 4) == 200);
+}
+
+TEST_CASE("sim overload: the last places of those who wait are for users who are known",
+          "[sim][overload]") {
+  WorldOptions options = calm();
+  options.service.breakers.pool.pending = 5;
+  SimWorld world(options);
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(300)}; };
+  const auto come = [&world](const std::string& user, int count) {
+    for (int i = 0; i < count; ++i) ask(world, {.user = user, .answers = {sized(4)}});
+    world.run_for(milliseconds(50));
+    world.file_log();
+  };
+  come("", 6);
+  CHECK(refused(world, "new users wait for a connection to this pool as may", "pending") == 2);
+  come("ann", 2);
+  CHECK(refused(world, "requests wait for a connection to this pool as may", "") == 1);
+  come("", 1);
+  CHECK(refused(world, "new users wait for a connection to this pool as may", "pending") == 3);
+  finish(world);
+  const auto& refusals = world.worker().metrics().services[0].refusals;
+  CHECK(refusals[static_cast<std::size_t>(Refusal::PendingNew)].read() == 3);
+  CHECK(refusals[static_cast<std::size_t>(Refusal::PendingLimit)].read() == 1);
+}
+
+TEST_CASE("sim overload: a queue of fewer than five places keeps none", "[sim][overload]") {
+  WorldOptions options = calm();
+  options.service.breakers.pool.pending = 4;
+  SimWorld world(options);
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(300)}; };
+  for (int i = 0; i < 5; ++i) ask(world, {.answers = {sized(4)}});
+  finish(world);
+  CHECK(refused(world, "requests wait for a connection to this pool as may", "") == 1);
+}
+
+TEST_CASE("sim overload: a cookie that is minted makes nobody known", "[sim][overload]") {
+  WorldOptions options = calm();
+  options.service.has_minted_cookie = true;
+  options.service.breakers.pool.pending = 5;
+  SimWorld world(options);
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(300)}; };
+  for (int i = 0; i < 5; ++i) ask(world, {.answers = {sized(4)}});
+  world.run_to_end();
+  CHECK(refused(world, "new users wait for a connection to this pool as may", "pending") == 1);
 }
 
 }  // namespace sluice::sim

@@ -202,6 +202,7 @@ void RandomRun::draw_limits(WorldOptions& options) const {
     options.service.repeats.asks_closed_for_assets = rng.below(2) == 0;
   }
   draw_breakers(options.service.breakers);
+  draw_adaptive(options.service.adaptive);
 }
 
 /// Likewise.
@@ -234,6 +235,15 @@ void RandomRun::draw_breakers(model::CircuitBreaker& breakers) const {
     route.cell = std::make_shared<model::RouteCell>();
     breakers.routes.push_back(std::move(route));
   }
+}
+
+/// Likewise. Small, or it would bound nothing of eight clients.
+void RandomRun::draw_adaptive(policy::AdaptivePolicy& adaptive) const {
+  core::Rng rng(seed_ * 0x9E3779B9U + 20);
+  if (rng.below(5) != 0) return;
+  adaptive.is_on = true;
+  adaptive.least = 1 + rng.below(2);
+  adaptive.most = adaptive.least + rng.below(4);
 }
 
 void RandomRun::draw_origins() {

@@ -45,6 +45,7 @@ class RandomRun {
   WorldOptions draw_world();
   void draw_limits(WorldOptions& options) const;
   void draw_breakers(model::CircuitBreaker& breakers) const;
+  void draw_adaptive(policy::AdaptivePolicy& adaptive) const;
   void draw_origins();
   ConnectFate draw_fate();
   void draw_clients();

@@ -81,6 +81,7 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
   settings->repeats = options.repeats;
   settings->on_pool_down = options.on_pool_down;
   settings->breakers = options.breakers;
+  settings->adaptive = options.adaptive;
   settings->guards = model::guards_of(*settings);
   settings->body_bytes_max = options.body_bytes_max;
   settings->expose = {.pool = true,

@@ -19,6 +19,7 @@ struct ServiceOptions {
   std::uint32_t requests_per_connection = 0;
   model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
   model::CircuitBreaker breakers = model::CircuitBreaker::off();
+  policy::AdaptivePolicy adaptive{};
   model::TunnelPolicy tunnels = model::TunnelPolicy::Drain;
   std::optional<std::uint64_t> body_bytes_max{};
   bool has_minted_cookie = false;  // as the last source of identity

@@ -43,6 +43,7 @@ SimWorld::SimWorld(const WorldOptions& options)
   for (std::size_t i = 0; i < options.workers; ++i)
     nodes_.push_back(std::make_unique<Node>(*this, i, options));
   drainer_ = std::make_unique<Drainer>(*this);
+  if (options.service.adaptive.is_on) tuner_.emplace(*this);
 }
 
 SimWorld::~SimWorld() {
@@ -198,12 +199,66 @@ void SimWorld::note_peaks() {
           node->worker->metrics().services[0].tunnels[core::index(name)].read());
     }
     peaks.requests = std::max(peaks.requests, requests);
+    note_admitted(name, requests);
     peaks.connections = std::max(peaks.connections, cell.connections.load());
     const auto breaker = policy::Breaker::from_word(cell.breaker.word.load());
     if (breaker.state == policy::Breaker::State::HalfOpen) {
       const std::uint32_t probes = std::uint32_t{breaker.probes_out} + breaker.probes_good;
       peaks.probes = std::max(peaks.probes, probes);
     }
+  }
+}
+
+/// More than before are in flight: the last of them came in under the limit that holds now.
+void SimWorld::note_admitted(core::PoolName name, std::uint32_t in_flight) {
+  GuardPeaks& peaks = peaks_[core::index(name)];
+  const std::uint32_t before = std::exchange(peaks.in_flight, in_flight);
+  const std::uint32_t limit = control_.pool_cell(name).adaptive.limit.load();
+  if (limit == 0 || in_flight <= before) return;
+  if (in_flight > limit) peaks.beyond_adaptive = std::max(peaks.beyond_adaptive, in_flight);
+  if (peaks.adaptive_least == 0 || limit < peaks.adaptive_least) peaks.adaptive_least = limit;
+}
+
+// ---- limits that are found
+
+SimWorld::Tuner::Tuner(SimWorld& world)
+    : world_(world),
+      rng_(world.rng().next()),
+      next_(world.now()),
+      limits_(2, policy::AdaptiveLimit(world.control_.settings().adaptive, world.now())) {
+  world_.scheduler_.add(*this);
+  step();
+}
+
+bool SimWorld::Tuner::has_anything_to_see() const {
+  const auto has = [this](core::PoolName name) {
+    const policy::AdaptiveCell& cell = world_.control_.pool_cell(name).adaptive;
+    return cell.in_flight.load() + cell.refused.load() + cell.samples.load() != 0;
+  };
+  return has(core::PoolName::Blue) || has(core::PoolName::Green);
+}
+
+bool SimWorld::Tuner::is_ready() const {
+  return has_anything_to_see() && world_.now() >= next_;
+}
+
+std::optional<core::Instant> SimWorld::Tuner::wakes_at() const {
+  return has_anything_to_see() ? std::optional(next_) : std::nullopt;
+}
+
+void SimWorld::Tuner::step() {
+  world_.note_peaks();  // time may have moved in this step, and let somebody in
+  next_ = world_.now() + core::limits::kAdaptiveLook;
+  for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
+    policy::AdaptiveCell& cell = world_.control_.pool_cell(name).adaptive;
+    const policy::LatencySum sum(cell.samples.exchange(0));
+    policy::AdaptiveLimit& limit = limits_[core::index(name)];
+    limit.look({.answers = sum.count(),
+                .total = sum.total(),
+                .in_flight = cell.in_flight.load(),
+                .was_refused = cell.refused.exchange(0) != 0},
+               world_.now(), rng_);
+    cell.limit.store(limit.limit());
   }
 }
 

@@ -84,6 +84,10 @@ class SimWorld final : public Network {
     std::uint32_t requests = 0;     // as leases say: neither tunnels nor what was turned away
     std::uint32_t connections = 0;  // open ones, as the pool counts them
     std::uint32_t probes = 0;       // of a half-open breaker: out, or gone well
+    std::uint32_t in_flight = 0;    // now, as `requests`
+    // One more came in while so many were there, and the limit that was found was lower.
+    std::uint32_t beyond_adaptive = 0;
+    std::uint32_t adaptive_least = 0;  // the lowest limit that one more came in under
   };
   const GuardPeaks& peaks(core::PoolName pool) const { return peaks_[core::index(pool)]; }
   const std::vector<model::BreakerNews>& breaker_news() const { return breaker_news_; }
@@ -141,8 +145,29 @@ class SimWorld final : public Network {
     SimWorld& world_;
   };
 
+  /// Finds the limits of the pools, as control does.
+  class Tuner final : public Actor {
+   public:
+    explicit Tuner(SimWorld& world);
+    ~Tuner() { world_.scheduler_.remove(*this); }
+    Tuner(const Tuner&) = delete;
+    Tuner& operator=(const Tuner&) = delete;
+    bool is_ready() const override;
+    void step() override;
+    std::optional<core::Instant> wakes_at() const override;
+
+   private:
+    bool has_anything_to_see() const;
+
+    SimWorld& world_;
+    core::Rng rng_;
+    core::Instant next_;
+    std::vector<policy::AdaptiveLimit> limits_;  // by core::index(PoolName)
+  };
+
   bool is_quiet() const;
   void note_peaks();
+  void note_admitted(core::PoolName name, std::uint32_t in_flight);
   void post_cut(const model::CutOrder& order);
 
   std::array<GuardPeaks, 2> peaks_;
@@ -158,6 +183,7 @@ class SimWorld final : public Network {
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::vector<Drain> drains_;
   std::unique_ptr<Drainer> drainer_;
+  std::optional<Tuner> tuner_;
   bool is_stopping_ = false;
   std::size_t reported_empty_ = 0;
   std::size_t cut_tunnels_ = 0;

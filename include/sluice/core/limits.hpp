@@ -149,8 +149,8 @@ inline constexpr std::chrono::milliseconds kOverloadLook{100};
 inline constexpr std::chrono::milliseconds kOverloadLookFast{50};
 /// How often the limit of a pool follows its latency.
 inline constexpr std::chrono::milliseconds kAdaptiveLook{100};
-/// While memory is high, what the heap holds and nobody uses is given back to the kernel so often:
-/// it looks through all of it.
+/// While memory is high, what the heap holds and nobody uses is given back to the kernel so often,
+/// as long as that gains something: it looks through all of it.
 inline constexpr std::chrono::milliseconds kTrimEvery{2000};
 /// FIN to RST when a tunnel is cut at its deadline; also the spread of policy `close`.
 inline constexpr std::chrono::milliseconds kTunnelCutGrace{1000};

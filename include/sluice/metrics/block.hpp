@@ -47,6 +47,7 @@ enum class Refusal : std::uint8_t {
   OverloadLoop,       // 503: the worker's loop does not keep up
   TunnelLimit,        // 503: limits.tunnels
   PendingLimit,       // 503: circuit_breaker.max_pending
+  PendingNew,         // 503: of that, what users may take who are not known
   ConnectionLimit,    // 503: circuit_breaker.max_connections
   RequestLimit,       // 503: circuit_breaker.max_requests
   BreakerOpen,        // 503: a circuit breaker
@@ -56,7 +57,7 @@ enum class Refusal : std::uint8_t {
   EndpointProtocol,   // 502: its answer is not valid
   EndpointTimeout,    // 504
 };
-inline constexpr std::size_t kRefusals = 21;
+inline constexpr std::size_t kRefusals = 22;
 std::string_view text(Refusal refusal);
 
 /// At least as many as there are policy::Reason words (asserted where they are counted).

@@ -10,6 +10,7 @@
 #include "sluice/core/rng.hpp"
 #include "sluice/http/message.hpp"
 #include "sluice/model/snapshot.hpp"
+#include "sluice/policy/overload.hpp"
 #include "sluice/policy/split.hpp"
 
 /// Why a request gets the pool that it gets: the decisions of the data path (decision.hpp), taken
@@ -23,6 +24,7 @@ struct ExplainInput {
   const Service* named = nullptr;          // routed there, whatever its host and path
   std::optional<std::string_view> user{};  // the identity, whatever the request carries
   core::Instant now{};                     // for penalties
+  policy::OverloadWord overload{};         // of the worker that refuses most
 };
 
 struct Explanation {
@@ -57,6 +59,15 @@ struct Explanation {
     bool is_ignored = false;                     // the candidate is closed
   };
   std::optional<MatchedPin> pin{};
+
+  /// What overload does with such a request now; nullopt: it was not looked whose it is.
+  struct AskedOverload {
+    policy::OverloadWord word{};
+    policy::Standing standing = policy::Standing::New;
+    policy::Strain of_thousand = 0;  // so many are refused
+    bool refuses = false;  // this one; of users who are not known: whether all of them are
+  };
+  std::optional<AskedOverload> overload{};
 
   /// What a limit of the service would say of the request now, and what its key has left.
   struct AskedLimit {

@@ -211,8 +211,13 @@ TEST_CASE("admin: explain has exactly the members of the contract", "[admin][exp
   const json told = answer.content();
   CHECK(keys(told) == std::vector<std::string>{"answer", "before_fallback", "breakers", "bucket",
                                                "endpoints", "explanation", "generation", "identity",
-                                               "limits", "pin", "pool", "reason", "request",
-                                               "routing", "service"});
+                                               "limits", "overload", "pin", "pool", "reason",
+                                               "request", "routing", "service"});
+  CHECK(told["overload"] == json{{"level", "normal"},
+                                 {"cause", nullptr},
+                                 {"users", "known"},
+                                 {"refused_basis_points", 0},
+                                 {"refuses", false}});
   CHECK(told["limits"].empty());
   CHECK(told["explanation"] ==
         "user-2 is in bucket 1364 of 10000, below the split of 20 %, so green");

@@ -73,6 +73,28 @@ TEST_CASE("explain view: limits with what is left", "[cli]") {
           "endpoints"));
 }
 
+TEST_CASE("explain view: overload only where there is one", "[cli]") {
+  ExplainAnswer answer = user_2();
+  answer.overload = {.level = "normal", .users = "known"};
+  CHECK_FALSE(has(explain_text(answer, {}), "overload"));
+  answer.overload.level = "no_keep_alive";
+  CHECK(has(explain_text(answer, {}), "overload   the connection ends with the answer\n"));
+  answer.overload = {.level = "shedding", .cause = "memory", .users = "known"};
+  CHECK(has(explain_text(answer, {}), "overload   memory: no known users are refused\n"));
+  answer.overload.refused_basis_points = 1250;
+  CHECK(has(explain_text(answer, {}),
+            "overload   memory: 12.5 % of the known users are refused, this one is not\n"));
+  answer.overload.refuses = true;
+  CHECK(has(explain_text(answer, {}), "known users are refused, and this one is\n"));
+  answer.overload = {.level = "shedding",
+                     .cause = "loop",
+                     .users = "new",
+                     .refused_basis_points = 4000,
+                     .refuses = false};
+  CHECK(has(explain_text(answer, {}),
+            "overload   loop: 40 % of the requests of new users are refused\n"));
+}
+
 TEST_CASE("explain view: pins, and services that were named", "[cli]") {
   ExplainAnswer answer = user_2();
   answer.pin_number = 2;

@@ -27,7 +27,11 @@ struct KeeperRig {
         .workers = ports,
         .cells = &cells,
         .memory = [this] { return memory; },
-        .trim = [this] { ++trims; },
+        .trim =
+            [this] {
+              ++trims;
+              if (memory) memory->used -= gained;
+            },
         .events = events,
         .notice = [this](const std::string& line) { notices.push_back(line); }});
     keeper->start();
@@ -65,6 +69,7 @@ struct KeeperRig {
   control::EventLog events{loop};
   std::vector<std::string> notices;
   unsigned trims = 0;
+  std::uint64_t gained = 0;  // by each trim
   std::optional<control::OverloadKeeper> keeper;
 };
 
@@ -107,9 +112,89 @@ TEST_CASE("overload: at 85 % connections end, and idle ones go", "[control][over
   CHECK(rig.notices.back() == rig.last_event().text);
   CHECK(rig.workers[0]->idle_let_go > 0);
   CHECK(rig.workers[1]->idle_let_go > 0);
+}
+
+TEST_CASE("overload: the heap is trimmed less and less often while that gains nothing",
+          "[control][overload]") {
+  KeeperRig rig;
+  rig.use(860);
+  rig.advance(1900ms);
   CHECK(rig.trims == 1);
-  rig.advance(10s);
-  CHECK(rig.trims == 5 + 1);
+  rig.advance(300ms);
+  CHECK(rig.trims == 2);
+  rig.advance(10min);
+  CHECK(rig.trims < 20);
+  rig.use(790);  // something was freed
+  rig.advance(200ms);
+  REQUIRE(rig.level() == Level::Normal);
+  rig.use(850);
+  rig.trims = 0;
+  rig.advance(200ms);
+  CHECK(rig.trims == 1);
+}
+
+TEST_CASE("overload: the heap is trimmed as often as it may be while that gains",
+          "[control][overload]") {
+  KeeperRig rig;
+  rig.use(919);
+  rig.gained = kLimit / 1000 * 11;
+  rig.advance(9s);
+  CHECK(rig.trims == 5);
+  CHECK(rig.level() == Level::NoKeepAlive);
+}
+
+TEST_CASE("overload: while requests are refused no pause of the trims is long",
+          "[control][overload]") {
+  KeeperRig rig;
+  rig.use(950);
+  rig.advance(1min);
+  rig.trims = 0;
+  rig.advance(50s);
+  CHECK(rig.trims >= 9);
+  CHECK(rig.trims <= 10);
+}
+
+TEST_CASE("overload: the level says that requests are refused exactly when some are",
+          "[control][overload]") {
+  KeeperRig rig;
+  rig.use(919);
+  rig.advance(5s);
+  CHECK(rig.level() == Level::NoKeepAlive);
+  CHECK(rig.word().strain() == 0);
+  rig.use(920);
+  rig.advance(100ms);
+  CHECK(rig.level() == Level::Shedding);
+  CHECK(rig.word().strain() == policy::kStrainLeast);
+  for (const std::uint64_t used : {919U, 890U}) {
+    rig.use(used);
+    rig.advance(1min);
+    CHECK(rig.level() == Level::Shedding);
+    CHECK(rig.word().strain() == policy::kStrainLeast);
+    CHECK(has(rig.metrics(), "sluice_overload_refused_ratio{users=\"new\"} 0.001\n"));
+  }
+  CHECK(rig.events.newest() == 2);
+  rig.use(889);
+  rig.advance(100ms);
+  CHECK(rig.level() == Level::NoKeepAlive);
+  CHECK(rig.word().strain() == 0);
+  CHECK(rig.last_event().text == "memory is at 88% of 512MiB: requests are admitted again");
+}
+
+TEST_CASE("overload: between its marks a slow worker refuses the least, and says so",
+          "[control][overload]") {
+  KeeperRig rig;
+  rig.workers[0]->waits = 200ms;
+  rig.advance(2s);
+  CHECK(rig.word().strain() == policy::kStrainLeast);
+  rig.workers[0]->waits = 100ms;
+  rig.advance(1min);
+  CHECK(rig.word().strain() == policy::kStrainLeast);
+  CHECK(rig.level() == Level::Shedding);
+  rig.workers[0]->waits = 99ms;
+  rig.advance(200ms);
+  CHECK(rig.word().is_normal());
+  CHECK(rig.level() == Level::Normal);
+  CHECK(rig.events.newest() == 2);
 }
 
 TEST_CASE("overload: at 92 % requests are refused, and it all comes back", "[control][overload]") {
@@ -127,7 +212,8 @@ TEST_CASE("overload: at 92 % requests are refused, and it all comes back", "[con
   CHECK(has(rig.metrics(), "sluice_overload_refused_ratio{users=\"new\"} 1\n"));
   rig.use(300);
   rig.advance(1s + 100ms);
-  CHECK(rig.word().strain() == 0);
+  CHECK(rig.word().strain() == policy::kStrainLeast);
+  CHECK(rig.level() == Level::Shedding);
   rig.advance(1s);
   CHECK(rig.word().is_normal());
   CHECK(rig.level() == Level::Normal);
@@ -222,4 +308,8 @@ TEST_CASE("overload: of memory and loop the worse one counts", "[control][overlo
   CHECK(rig.word(0).ends_connections());
   CHECK(rig.word(1).cause() == OverloadCause::Memory);
   CHECK(rig.word(1).strain() == 500);
+  CHECK(rig.keeper->word().word() == rig.word(0).word());
+  rig.workers[0]->waits = 0ms;
+  rig.advance(3s);
+  CHECK(rig.keeper->word().word() == rig.word(1).word());
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/core/hash.hpp"
 #include "sluice/model/decision.hpp"
 #include "support/catch.hpp"
 
@@ -151,6 +152,66 @@ TEST_CASE("explain: a user that would be minted has no bucket yet", "[model][exp
   CHECK(scene.explain(get("Cookie: sid=0123\r\n")).identity == "0123");
   scene.settings().pins = {path_pin("/")};
   CHECK(scene.explain(get("")).choice->reason == Reason::PinSegment);
+}
+
+TEST_CASE("explain: without overload nobody is refused for it", "[model][explain]") {
+  Scene scene;
+  const Explanation e = scene.user("user-2");
+  REQUIRE(e.overload);
+  CHECK(e.overload->word.is_normal());
+  CHECK_FALSE(e.overload->refuses);
+  CHECK(e.overload->of_thousand == 0);
+  CHECK_FALSE(e.answer);
+  CHECK_FALSE(scene.explain("GET / HTTP/1.1\r\n\r\n").overload);
+}
+
+TEST_CASE("explain: a known user is refused or not as the data path draws it", "[model][explain]") {
+  Scene scene;
+  scene.input.now = core::Instant{std::chrono::hours(1)};
+  scene.input.overload = policy::OverloadWord::of(
+      {.strain = policy::kStrainNew + 300, .cause = policy::OverloadCause::Loop});
+  unsigned refused = 0;
+  for (int i = 0; i < 200; ++i) {
+    const std::string id = "user-" + std::to_string(i);
+    const Explanation e = scene.user(id);
+    REQUIRE(e.overload);
+    CHECK(e.overload->standing == policy::Standing::Known);
+    CHECK(e.overload->of_thousand == 300);
+    const auto draw = policy::shed_draw(core::murmur3_x86_32(id), scene.input.now);
+    const bool is_shed =
+        policy::is_shed(scene.input.overload.strain(), policy::Standing::Known, draw);
+    CHECK(e.overload->refuses == is_shed);
+    CHECK(e.answer.has_value() == is_shed);
+    refused += is_shed ? 1U : 0U;
+    if (!is_shed) continue;
+    CHECK(e.answer->status == 503);
+    CHECK(e.answer->reason == policy::refusal_of(policy::OverloadCause::Loop));
+    CHECK(e.choice);
+    CHECK(
+        sentence_of(e).ends_with("; but 30 % of the known users are refused for want of time, "
+                                 "and this is one of them, so Sluice answers 503 itself"));
+  }
+  CHECK(refused > 30);
+  CHECK(refused < 90);
+}
+
+TEST_CASE("explain: a new user is refused for certain only when all of them are",
+          "[model][explain]") {
+  Scene scene;
+  for (const auto& [strain, refuses] : {std::pair{999U, false}, std::pair{1000U, true}}) {
+    scene.input.overload = policy::OverloadWord::of({.strain = strain});
+    const Explanation e = scene.explain(get(""));
+    REQUIRE(e.overload);
+    CHECK(e.overload->standing == policy::Standing::New);
+    CHECK(e.overload->of_thousand == strain);
+    CHECK(e.overload->refuses == refuses);
+    CHECK(e.answer.has_value() == refuses);
+  }
+  scene.settings().identity = {{IdentityKind::MintCookie, "sid", {}}};
+  const Explanation minted = scene.explain(get(""));
+  CHECK(minted.overload->standing == policy::Standing::New);
+  CHECK(sentence_of(minted) ==
+        "Sluice answers 503 itself: the proxy is short of memory: try again later");
 }
 
 TEST_CASE("explain: the pin that matched is named by its number", "[model][explain]") {

@@ -39,15 +39,14 @@ TEST_CASE("mark: begins at its value and ends below the other one", "[policy][ov
   CHECK(after_value(mark, 799, kStart + 1h, rule) == Mark{false, kStart + 1h});
 }
 
-TEST_CASE("mark: stays for a while, whatever its value does", "[policy][overload]") {
+TEST_CASE("mark: is high at once, and for a while whatever its value does", "[policy][overload]") {
   const MarkRule rule{850, 800, 2s};
   const Mark high = after_value({}, 1000, kStart, rule);
   REQUIRE(high.is_high);
   CHECK(after_value(high, 0, kStart + 2s - 1ns, rule).is_high);
   const Mark low = after_value(high, 0, kStart + 2s, rule);
   CHECK_FALSE(low.is_high);
-  CHECK_FALSE(after_value(low, 1000, kStart + 4s - 1ns, rule).is_high);
-  CHECK(after_value(low, 1000, kStart + 4s, rule).is_high);
+  CHECK(after_value(low, 850, kStart + 2s + 1ns, rule) == Mark{true, kStart + 2s + 1ns});
 }
 
 TEST_CASE("mark: a value that swings within it turns it once", "[policy][overload]") {
@@ -60,10 +59,6 @@ TEST_CASE("mark: a value that swings within it turns it once", "[policy][overloa
     mark = next;
   }
   CHECK(turns == 1);
-}
-
-TEST_CASE("mark: a clock that begins at 0 has waited long enough", "[policy][overload]") {
-  CHECK(after_value({}, 1000, core::Instant{1ms}, {850, 800, 2s}).is_high);
 }
 
 TEST_CASE("memory: thousandths of any size", "[policy][overload]") {
@@ -134,6 +129,77 @@ TEST_CASE("strain: looks that come often make it fall as fast as rare ones", "[p
   CHECK(after_strain({500, kStart}, 0, kStart + 499us).strain == 500);
 }
 
+TEST_CASE("shedding: the mark is high exactly as long as anybody is refused",
+          "[policy][overload]") {
+  const auto look = [](const Shedding& before, std::int64_t value, core::Instant now) {
+    const Shedding after = after_look(before, value, memory_strain(value), now, kMemoryShedding);
+    CHECK(after.mark.is_high == (after.strain() != 0));
+    return after;
+  };
+  CHECK_FALSE(look({}, 919, kStart).mark.is_high);
+  Shedding shedding = look({}, 920, kStart);
+  CHECK(shedding.strain() == kStrainLeast);
+  CHECK(look(shedding, 0, kStart + 2s - 1ns).strain() == kStrainLeast);
+  CHECK(look(shedding, 889, kStart + 2s).strain() == 0);
+  // Between the two values, however long.
+  for (int i = 0; i < 100; ++i) {
+    shedding = look(shedding, i % 2 == 0 ? 919 : 890, kStart + i * 100ms);
+    CHECK(shedding.strain() == kStrainLeast);
+  }
+  CHECK(shedding.mark.since == kStart);
+  const Shedding over = look(shedding, 889, kStart + 1h);
+  CHECK_FALSE(over.mark.is_high);
+  CHECK(look(over, 919, kStart + 1h + 1ns).strain() == 0);
+  CHECK(look(over, 980, kStart + 1h + 1ns).strain() == kStrainAll);
+}
+
+TEST_CASE("shedding: what is on its way down keeps the mark", "[policy][overload]") {
+  const auto look = [](const Shedding& before, std::int64_t value, core::Instant now) {
+    return after_look(before, value, memory_strain(value), now, kMemoryShedding);
+  };
+  const Shedding full = look(look({}, 1000, kStart), 1000, kStart + 1h);
+  const core::Instant gone = kStart + 1h;
+  CHECK(look(full, 0, gone + 500ms).strain() == kStrainNew);
+  CHECK(look(full, 0, gone + 500ms).mark.is_high);
+  CHECK(look(full, 0, gone + 999ms).strain() == 2);
+  CHECK(look(full, 0, gone + 999ms).mark.is_high);
+  CHECK_FALSE(look(full, 0, gone + 1s).mark.is_high);
+  CHECK(look(full, 0, gone + 1s).strain() == 0);
+}
+
+TEST_CASE("shedding: the least of it refuses one of a thousand who are new", "[policy][overload]") {
+  CHECK(shed_of_thousand(kStrainLeast, Standing::New) == 1);
+  CHECK(shed_of_thousand(kStrainLeast, Standing::Known) == 0);
+}
+
+TEST_CASE("trim: where little is gained the pauses grow, up to a minute", "[policy][overload]") {
+  constexpr std::uint64_t kLimit = 1'000'000;
+  TrimPace pace;
+  std::vector<core::Nanos> pauses;
+  core::Instant now = kStart;
+  for (int i = 0; i < 7; ++i) {
+    CHECK(is_trim_due(pace, Refusing::No, now));
+    pace = after_trim(pace, 10'000, kLimit, now);
+    CHECK(pace.last == now);
+    pauses.push_back(pace.pause);
+    CHECK_FALSE(is_trim_due(pace, Refusing::No, now + pace.pause - 1ns));
+    now += pace.pause;
+  }
+  CHECK(pauses == std::vector<core::Nanos>{2s, 4s, 8s, 16s, 32s, 60s, 60s});
+  CHECK(after_trim(pace, 10'001, kLimit, now).pause == 2s);
+  CHECK(after_trim(pace, -500'000, kLimit, now).pause == 60s);
+  CHECK(after_trim(pace, 0, 0, now).pause == 60s);
+}
+
+TEST_CASE("trim: while requests are refused no pause is long", "[policy][overload]") {
+  const TrimPace pace{.pause = kTrimMost, .last = kStart};
+  CHECK_FALSE(is_trim_due(pace, Refusing::Yes, kStart + 5s - 1ns));
+  CHECK(is_trim_due(pace, Refusing::Yes, kStart + 5s));
+  CHECK_FALSE(is_trim_due(pace, Refusing::No, kStart + 1min - 1ns));
+  CHECK(is_trim_due(pace, Refusing::No, kStart + 1min));
+  CHECK_FALSE(is_trim_due({.pause = 2s, .last = kStart}, Refusing::Yes, kStart + 2s - 1ns));
+}
+
 TEST_CASE("shedding: nobody who is known before all who are not", "[policy][overload]") {
   for (Strain strain = 0; strain <= kStrainAll + 1; ++strain) {
     const unsigned of_new = shed_of_thousand(strain, Standing::New);
@@ -153,6 +219,16 @@ TEST_CASE("shedding: at its ends", "[policy][overload]") {
   CHECK_FALSE(is_shed(kStrainNew, Standing::Known, 0));
   CHECK_FALSE(is_shed(kStrainAll - 1, Standing::Known, kLast));
   CHECK(is_shed(kStrainAll, Standing::Known, kLast));
+}
+
+TEST_CASE("queue: its last fifth is kept for users who are known", "[policy][overload]") {
+  for (const std::uint32_t few : {0U, 1U, 4U}) CHECK(places_for(Standing::New, few) == few);
+  CHECK(places_for(Standing::New, 5) == 4);
+  CHECK(places_for(Standing::New, 9) == 8);
+  CHECK(places_for(Standing::New, 10) == 8);
+  CHECK(places_for(Standing::New, UINT32_MAX) == UINT32_MAX / 5 * 4);
+  for (const std::uint32_t places : {0U, 1U, 5U, 10U, UINT32_MAX})
+    CHECK(places_for(Standing::Known, places) == places);
 }
 
 TEST_CASE("shedding: a user's draw is the same for a minute, and another one in the next",
@@ -210,18 +286,16 @@ TEST_CASE("overload: what a steady surplus of memory does settles, and does not 
           "[policy][overload]") {
   // Each admitted request leaves a thousandth, of which as much goes as comes at 40 % of the load.
   double memory = 700;
-  HeldStrain held;
   std::vector<double> late;
-  Mark shedding;
+  Shedding shedding;
   int turns = 0;
   for (int i = 0; i < 600; ++i) {
     const core::Instant now = kStart + i * 100ms;
-    held = after_strain(held, memory_strain(static_cast<std::int64_t>(memory)), now);
-    const Mark next =
-        after_value(shedding, static_cast<std::int64_t>(memory), now, kMemoryShedding);
-    turns += next.is_high != shedding.is_high ? 1 : 0;
+    const auto value = static_cast<std::int64_t>(memory);
+    const Shedding next = after_look(shedding, value, memory_strain(value), now, kMemoryShedding);
+    turns += next.mark.is_high != shedding.mark.is_high ? 1 : 0;
     shedding = next;
-    const double admitted = 10.0 * (1.0 - held.strain / 2000.0);
+    const double admitted = 10.0 * (1.0 - shedding.strain() / 2000.0);
     memory += admitted - 4.0;
     if (i >= 300) late.push_back(memory);
   }
@@ -232,19 +306,17 @@ TEST_CASE("overload: what a steady surplus of memory does settles, and does not 
   CHECK(turns == 1);
 }
 
-TEST_CASE(
-    "overload: when the load is gone nothing is refused after a second, and all marks are left",
-    "[policy][overload]") {
-  HeldStrain held = after_strain({}, kStrainAll, kStart);
+TEST_CASE("overload: when the load is gone nearly nothing is refused, and all marks are left",
+          "[policy][overload]") {
   Mark high = after_value({}, 990, kStart, kMemoryHigh);
-  Mark shedding = after_value({}, 990, kStart, kMemoryShedding);
+  Shedding shedding = after_look({}, 990, memory_strain(990), kStart, kMemoryShedding);
   for (int i = 1; i <= 20; ++i) {
     const core::Instant now = kStart + i * 100ms;
-    held = after_strain(held, memory_strain(300), now);
     high = after_value(high, 300, now, kMemoryHigh);
-    shedding = after_value(shedding, 300, now, kMemoryShedding);
-    if (i == 10) CHECK(held.strain == 0);
+    shedding = after_look(shedding, 300, memory_strain(300), now, kMemoryShedding);
+    if (i == 10) CHECK(shedding.strain() == kStrainLeast);
   }
   CHECK_FALSE(high.is_high);
-  CHECK_FALSE(shedding.is_high);
+  CHECK_FALSE(shedding.mark.is_high);
+  CHECK(shedding.strain() == 0);
 }
