@@ -137,7 +137,7 @@ bool reaches(std::uint32_t part, std::uint32_t all, const std::optional<core::Ba
   return std::uint64_t{part} * core::BasisPoints::kAll >= std::uint64_t{all} * rate->count();
 }
 
-// A second: slow 15, failures 15, requests 15, and 19 bits of which ten seconds it is: two months
+// A second: slow 15, failures 15, requests 15, and 19 bits of which ten seconds it is: a month
 // until an old one could be taken for this one.
 constexpr unsigned kCountBits = 15;
 constexpr std::uint32_t kCountMost = (1U << kCountBits) - 1;
@@ -151,7 +151,7 @@ std::size_t slot_of(std::int64_t second) {
 }
 /// Never 0, so that a word of 0 is of no second.
 std::uint64_t age_of(std::int64_t second) {
-  constexpr std::uint64_t kAges = (std::uint64_t{1} << (64 - kAgeShift)) - 1;
+  constexpr std::uint64_t kAges = std::uint64_t{1} << (64 - kAgeShift - 1);
   return static_cast<std::uint64_t>(second) / kBreakerSlots % kAges + 1;
 }
 

@@ -45,6 +45,14 @@ class ConnectionPlace {
     endpoint_ = endpoint.cell;
     return Taken::Yes;
   }
+  /// Whether one more could be taken now.
+  static bool is_left(const model::Pool& pool, const model::Endpoint& endpoint,
+                      const model::CircuitBreaker& breakers) {
+    return pool.cell->connections.load(std::memory_order_relaxed) <
+               model::most(breakers.pool.connections) &&
+           endpoint.cell->connections.load(std::memory_order_relaxed) <
+               model::most(breakers.endpoint.connections);
+  }
   /// Whether somebody has found the pool full; whoever is told gives up its place.
   bool is_wanted() { return pool_ != nullptr && take_note(pool_->wants_place); }
   /// The same, or the endpoint.

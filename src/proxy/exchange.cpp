@@ -35,6 +35,7 @@ Exchange::Exchange(Context& context, ClientStream& client, const Origin& origin)
       client_(client),
       origin_(origin),
       started_(context.loop.now()),
+      guard_(context, head),
       held_(context.loop.chunks()) {}
 
 Exchange::~Exchange() {
@@ -253,8 +254,8 @@ void Exchange::forward_final_head(const http::ResponseHead& response) {
   if (response.status >= 400) [[unlikely]] {
     if (is_unwanted(response.status)) return;
   }
-  if (pool_seat_.is_taken() || endpoint_seat_.is_taken()) tell_breakers(response.status);
-  if (adaptive_ != nullptr) sample_latency(response.status);
+  if (guard_.awaits_answer()) tell_breakers(response.status);
+  if (guard_.samples_latency()) sample_latency(response.status);
   if (!head.upgrade.empty()) [[unlikely]]
     tunnel_place_ = {};  // it was not granted
   note_first_byte();
@@ -456,7 +457,7 @@ void Exchange::switch_protocols(const http::ResponseHead& response) {
                           .from_endpoint = upstream_->unread(),
                           .started = started_,
                           .place = tunnel_place_};
-  leave_endpoint();
+  guard_.leave_endpoint(attempt(), *endpoint_);
   endpoint_ = nullptr;  // the tunnel counts in the cell from now on
   Tunnel::start(context_, start, lease_, client_, *std::exchange(upstream_, nullptr));
   finish(101);

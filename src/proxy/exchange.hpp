@@ -7,9 +7,9 @@
 #include "net/connector.hpp"
 #include "net/timer_wheel.hpp"
 #include "proxy/admission.hpp"
-#include "proxy/breaker_seat.hpp"
 #include "proxy/client_stream.hpp"
 #include "proxy/context.hpp"
+#include "proxy/guard.hpp"
 #include "proxy/origin.hpp"
 #include "proxy/tunnel_limit.hpp"
 #include "proxy/upstream_stream.hpp"
@@ -92,15 +92,12 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   enum class Next : std::uint8_t { GoOn, Answered };
   enum class AssetAsk : std::uint8_t { None, Open, Ended };
   enum class Because : std::uint8_t { NoEndpoint, NoRoom };
-  enum class Heard : std::uint8_t { Nothing, Failure, Answer };
 
   // The decisions, in order; each but the last may answer instead.
   Next find_service(std::size_t head_bytes);
   Next identify_user();
   Next admit();
   Next pass_breaker();
-  bool enter_adaptive();
-  void leave_adaptive();
   void sample_latency(std::uint16_t status);
   bool shed(policy::OverloadWord overload);
   std::optional<std::string_view> known_user() const {
@@ -132,38 +129,23 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Next move_to_live(policy::Reason why);
   Next move_to(Hold fresh, core::PoolName pool, policy::Reason why);
 
-  // Circuit breakers and ceilings
-  std::optional<metrics::Refusal> enter_pool();
-  std::optional<metrics::Refusal> enter_opened(policy::BreakerCell& breaker,
-                                               const model::BreakerRule& rule,
-                                               const model::RouteBreaker* route);
-  void leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endpoint);
-  void leave_pool();
-  bool enter_endpoint(const model::Endpoint& endpoint);
-  void leave_endpoint();
-  void tell_breakers(std::uint16_t status);
-  policy::Outcome outcome_under(const model::BreakerRule& rule, Heard heard) const;
-  const model::RouteBreaker* route_of_request() const {
-    return settings().breakers.routes.empty() ? nullptr : find_route();
+  // Circuit breakers and ceilings: what guard_ says
+  Guard::Scope scope() const { return {&settings(), choice_.pool}; }
+  Guard::Attempt attempt() const {
+    return {.has_failed = has_attempt_failed_,
+            .awaited_since = upload_ != Upload::Flowing ? awaiting_since_ : core::Instant{}};
   }
-  const model::RouteBreaker* find_route() const;
-  policy::BreakerCell& breaker_of(core::PoolName name) const;
+  void leave_pool();
+  void tell_breakers(std::uint16_t status);
   bool may_overflow_to_live() const;
-  bool takes_more(core::PoolName name) const;
-  bool is_below_ceilings(const model::Endpoint& endpoint) const;
-  bool has_room(const model::Endpoint& endpoint) const;
-  bool has_place_to_spare() const;
+  bool takes_more(core::PoolName name) const { return guard_.takes_more({&settings(), name}); }
+  bool has_room(const model::Endpoint& endpoint) const {
+    return guard_.has_room(scope(), endpoint, retries_ > 0);
+  }
   std::optional<metrics::Refusal> full_endpoint() const;
   void pass_over(metrics::Refusal why);
   void no_room(metrics::Refusal why);
   void answer_no_room(metrics::Refusal why);
-  /// Whose breaker: that of the pool, unless one of the others is given.
-  struct BreakerScope {
-    core::PoolName pool;
-    const model::Endpoint* endpoint;
-    const model::RouteBreaker* route;
-  };
-  void tell(const BreakerScope& scope, const policy::BreakerTurn& turn) const;
 
   // Forwarding
   void start_forwarding(UpstreamStream& upstream);
@@ -190,7 +172,6 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool is_last_attempt() const;
   void count_failed_attempt(policy::Failure failure);
   void give_up_repeated(const policy::FailedAttempt& attempt);
-  static void give_back(std::atomic<std::uint32_t>*& counted);
 
   // When a pool has no such file
   bool is_asset() const;
@@ -221,7 +202,6 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void count(std::uint16_t status);
   void count_refusal(metrics::Refusal why);
   void note_first_byte();
-  std::string_view breaker_word() const;
   LogRecord log_record(std::uint16_t status) const;
 
   // Timers
@@ -268,13 +248,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::string_view request_id_;
   std::array<char, 36> request_id_buffer_;
   Admission admission_;
-  BreakerSeat pool_seat_;                              // of the pool, or of the route in it
-  BreakerSeat endpoint_seat_;                          // of the attempt that runs
-  std::atomic<std::uint32_t>* requests_in_ = nullptr;  // where it counts under max_requests
-  policy::AdaptiveCell* adaptive_ = nullptr;           // likewise, under an adaptive limit
-  core::Millis retry_after_{};                         // of a breaker that has turned it away
-  bool was_turned_away_ = false;                       // by a breaker, at least once
-  bool was_probe_ = false;                             // of a breaker that was not closed
+  Guard guard_;
   PoolLease lease_;
   TunnelPlace tunnel_place_;  // of a request that asks for an upgrade
 
@@ -288,14 +262,12 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::optional<std::size_t> avoid_;  // died under this request: another one first
   bool needs_fresh_connection_ = false;
   std::optional<metrics::Refusal> full_;  // a ceiling of an endpoint that was passed over for it
-  bool ignores_breakers_ = false;         // of endpoints: they would leave none
   bool has_made_room_ = false;  // an idle connection was closed for want of descriptors or ports
   bool is_admitted_ = false;    // counts in the pool, until it finishes
   std::uint8_t retries_ = 0;    // of the pool that it is in now ...
   std::uint8_t retries_of_all_ = 0;  // ... and with those of the pool that it was rescued from
-  std::atomic<std::uint32_t>* repeats_in_ = nullptr;  // where it counts as repeated, until its end
-  std::atomic<std::uint32_t>* rescued_in_ = nullptr;  // likewise, as rescued
-  std::atomic<std::uint32_t>* repeats_on_ = nullptr;  // the same on its endpoint, if that bounds it
+  Place repeat_;                     // among the repeated ones of its pool, until its end
+  Place rescue_;                     // likewise, among the rescued ones
   bool has_attempt_failed_ = false;
   bool is_backing_off_ = false;  // the upload timer ends the pause: nothing is uploaded meanwhile
   std::optional<core::PoolName> rescued_from_;

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "proxy/exchange.hpp"
-#include "sluice/core/take_place.hpp"
 
 // A file that only the other version has: its 404 is tried on the other pool, once. A part of
 // exchange.cpp, which reads top to bottom where there is no 404.
@@ -39,11 +38,10 @@ bool Exchange::asks_other_pool() {
     return false;
   }
   std::atomic<std::uint32_t>& asks = settings().pool(other).cell->asset_asks;
-  if (!core::take_place(asks, core::limits::kAssetAsksMax)) {
+  if (!rescue_.take(asks, core::limits::kAssetAsksMax)) {
     count_asset(choice_.pool, AssetOutcome::OverLimit);
     return false;
   }
-  rescued_in_ = &asks;
   ask_for_asset(std::move(fresh), other);
   return true;
 }

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "proxy/exchange.hpp"
-#include "sluice/core/take_place.hpp"
 
 // What happens when an attempt has failed: another one in its pool, or by the live pool instead of
 // the candidate; else the answer that says so. The rest of exchange.cpp, which reads top to bottom
@@ -134,15 +133,14 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   if (asset_ask_ == AssetAsk::Open && !was_idle_end(attempt)) return false;
   // Nothing is known against the endpoint, and perhaps nothing has reached it: as with a connect
   // that fails, nobody shall be refused because many idle connections end at once.
-  if (was_idle_end(attempt) || repeats_in_ != nullptr) return true;
+  if (was_idle_end(attempt) || repeat_.is_taken()) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
   const std::uint32_t most = std::min(repeats.retry_budget.most(model::requests_in_flight(pool())),
                                       model::most(settings().breakers.pool.retries));
-  if (!core::take_place(counted, most)) {
+  if (!repeat_.take(counted, most)) {
     counters_->retries_over_budget[pool_label()].add();
     return false;
   }
-  repeats_in_ = &counted;
   return true;
 }
 
@@ -156,11 +154,10 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
   const std::uint32_t in_flight = model::requests_in_flight(settings().pools[0]) +
                                   model::requests_in_flight(settings().pools[1]);
-  if (!core::take_place(counted, repeats.rescue_budget.most(in_flight))) {
+  if (!rescue_.take(counted, repeats.rescue_budget.most(in_flight))) {
     counters_->rescues_over_budget[pool_label()].add();
     return false;
   }
-  rescued_in_ = &counted;
   return true;
 }
 
@@ -182,7 +179,8 @@ bool Exchange::is_last_attempt() const {
 /// connection goes on: else each 503 of a pool in trouble would cost it a connection, and us a port
 /// for a minute. At a ceiling its place is needed at once: leave_attempt() closes it.
 void Exchange::discard_answer() {
-  if (upstream_ == nullptr || !has_place_to_spare()) return;
+  if (upstream_ == nullptr || !ConnectionPlace::is_left(pool(), *endpoint_, settings().breakers))
+    return;
   std::exchange(upstream_, nullptr)->discard();
 }
 
@@ -233,10 +231,6 @@ void Exchange::rescue(Failure failure) {
   if (move_to_live(policy::Reason::Rescue) == Next::Answered) return;
   counters_->rescues.add();
   connect();
-}
-
-void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {
-  if (counted != nullptr) std::exchange(counted, nullptr)->fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Exchange::count_failed_attempt(Failure failure) {

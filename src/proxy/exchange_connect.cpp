@@ -30,14 +30,14 @@ std::optional<std::size_t> Exchange::pick_endpoint() {
     avoid_.reset();  // there is no other one: a fresh connection to the same
     if (const auto same = pick()) return same;
   }
-  if (!guards_endpoints() || std::exchange(ignores_breakers_, true)) return std::nullopt;
+  if (!guards_endpoints() || !guard_.ignore_endpoint_breakers()) return std::nullopt;
   return pick();
 }
 
 bool Exchange::occupy(std::size_t index) {
   const model::Endpoint& endpoint = pool().endpoints[index];
   if (guards_endpoints()) {
-    if (!enter_endpoint(endpoint)) {
+    if (!guard_.enter_endpoint(scope(), endpoint, retries_ > 0)) {
       // Another request took the last place. Where that shows, it is passed over as long as it
       // does.
       if (has_room(endpoint)) tried_.set(index);
@@ -53,7 +53,7 @@ bool Exchange::occupy(std::size_t index) {
 }
 
 void Exchange::vacate() {
-  if (endpoint_seat_.is_taken() || repeats_on_ != nullptr) leave_endpoint();
+  if (guard_.has_entered_endpoint()) guard_.leave_endpoint(attempt(), *endpoint_);
   endpoint_->cell->in_flight.fetch_sub(1, std::memory_order_relaxed);
   endpoint_ = nullptr;
 }
@@ -133,19 +133,19 @@ Exchange::Next Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::R
   if (choice_.pool != failed) {
     tried_.reset();
     avoid_.reset();
-    ignores_breakers_ = false;
+    guard_.heed_endpoint_breakers();
     full_.reset();
   }  // else a switch made the failed pool the live one meanwhile: there a penalty only ranks
   lease_.move_to(context_.leases, pool(), fresh->epoch, context_.worker);
   // The identity, and what the limits said, point into the settings that they were read under.
   if (!first_hold_) first_hold_ = std::move(hold_);
   hold_ = std::move(fresh);
-  give_back(repeats_in_);  // of the pool that it leaves
+  repeat_.give_back();  // of the pool that it leaves
   retries_ = 0;
   has_attempt_failed_ = false;
   awaiting_since_ = {};
   is_admitted_ = false;
-  if (const auto refused = enter_pool()) {
+  if (const auto refused = guard_.enter_pool(scope())) {
     answer_no_room(*refused);
     return Next::Answered;
   }

@@ -51,8 +51,8 @@ void Exchange::answer(std::uint16_t status, std::string_view detail, std::option
       status == 405 || status == 200 ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : "";
   reply.retry_after_s = status == 503 ? 1 : 0;
   if (why == Refusal::BreakerOpen) {
-    reply.retry_after_s =
-        static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(retry_after_).count());
+    reply.retry_after_s = static_cast<unsigned>(
+        std::chrono::ceil<std::chrono::seconds>(guard_.retry_after()).count());
   }
   if (why && is_for_page(*why) && service_ != nullptr) reply.page = settings().breakers.page.get();
   if (shed_.data() != nullptr)
@@ -111,13 +111,13 @@ void Exchange::finish(std::uint16_t status) {
   if (context_.log.is_on() && status != 101 && !context_.log.write(log_record(status))) {
     context_.metrics.log_lines_dropped.add();
   }
-  if (pool_seat_.is_taken() || requests_in_ != nullptr || adaptive_ != nullptr) leave_pool();
+  if (guard_.has_entered_pool()) leave_pool();
   if (endpoint_ != nullptr) vacate();
   if (lease_.is_taken()) lease_.release();
   admission_.end();
   if (!head.upgrade.empty()) tunnel_place_ = {};
-  if (retries_of_all_ != 0) give_back(repeats_in_);
-  if (rescued_from_) give_back(rescued_in_);
+  repeat_.give_back();
+  rescue_.give_back();
   if (asset_ask_ == AssetAsk::Open)
     end_asset_ask(answer_ == Answer::None ? policy::AssetOutcome::Failed
                                           : policy::AssetOutcome::Found);
@@ -126,12 +126,6 @@ void Exchange::finish(std::uint16_t status) {
   counters_ = nullptr;
   hold_.release();
   if (first_hold_) first_hold_.release();
-}
-
-/// For the log; nothing: it met none that was not closed.
-std::string_view Exchange::breaker_word() const {
-  if (was_turned_away_) return "open";
-  return was_probe_ ? std::string_view("probe") : std::string_view();
 }
 
 void Exchange::count(std::uint16_t status) {
@@ -184,7 +178,7 @@ LogRecord Exchange::log_record(std::uint16_t status) const {
     record.protocol = head.version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
   }
   record.limited_by = admission_.limited_by();
-  record.breaker = breaker_word();
+  record.breaker = guard_.word();
   record.shed = shed_;
   record.error = error_;
   if (hold_) record.generation = hold_->generation.raw;
