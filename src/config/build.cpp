@@ -66,12 +66,25 @@ model::CircuitBreaker build_breakers(const Service& service, CellRegistry& cells
   return breakers;
 }
 
-/// `left_out` gets what found no place.
+/// Where the endpoints of names come from, and what found no place.
+struct Placement {
+  const ResolvedNames& names;
+  const std::vector<Listener>& listeners;
+  StaticParts& parts;
+};
+
+PlacedPool place(const Service& service, core::PoolName name, const Placement& into) {
+  PlacedPool placed = place_endpoints(service.pools[core::index(name)], into.names, into.listeners);
+  if (placed.left_out > 0) into.parts.left_out.push_back({service.name, name, placed.left_out});
+  for (Circle& circle : placed.circles)
+    into.parts.circles.push_back({service.name, name, std::move(circle)});
+  return placed;
+}
+
 std::shared_ptr<const model::ServiceSettings> build_settings(const Service& service,
                                                              core::ServiceId id,
-                                                             const ResolvedNames& names,
-                                                             CellRegistry& cells,
-                                                             std::vector<LeftOut>& left_out) {
+                                                             const Placement& placement,
+                                                             CellRegistry& cells) {
   auto settings = std::make_shared<model::ServiceSettings>();
   settings->id = id;
   settings->name = service.name;
@@ -79,9 +92,8 @@ std::shared_ptr<const model::ServiceSettings> build_settings(const Service& serv
   settings->pins = service.pins;
   settings->rate_limits = build_limits(service, cells);
   for (const core::PoolName name : {core::PoolName::Blue, core::PoolName::Green}) {
-    PlacedPool placed = place_endpoints(service.pools[core::index(name)], names);
-    if (placed.left_out > 0) left_out.push_back({service.name, name, placed.left_out});
-    settings->pools[core::index(name)] = build_pool(service.name, name, std::move(placed), cells);
+    settings->pools[core::index(name)] =
+        build_pool(service.name, name, place(service, name, placement), cells);
   }
   settings->timeouts = service.timeouts;
   settings->min_rates = service.min_rates;
@@ -256,10 +268,11 @@ void CellRegistry::forget_unused() {
 
 StaticParts build_static(const Config& config, CellRegistry& cells, const ResolvedNames& names) {
   StaticParts parts;
+  const Placement placement{names, config.listeners, parts};
   std::vector<model::ServiceMatch> matches;
   for (const Service& service : config.services) {
     const core::ServiceId id{static_cast<std::uint32_t>(parts.services.size())};
-    parts.services.push_back(build_settings(service, id, names, cells, parts.left_out));
+    parts.services.push_back(build_settings(service, id, placement, cells));
     matches.push_back(
         {id, service.hosts, service.path_prefix, listener_positions(config, service)});
   }
@@ -275,10 +288,11 @@ StaticParts build_static(const Config& config, CellRegistry& cells, const Resolv
 void rebuild_named(const Config& config, CellRegistry& cells, const ResolvedNames& names,
                    StaticParts& parts) {
   parts.left_out.clear();
+  parts.circles.clear();
+  const Placement placement{names, config.listeners, parts};
   for (std::size_t i = 0; i < config.services.size(); ++i) {
     if (!has_names(config.services[i])) continue;
-    parts.services[i] =
-        build_settings(config.services[i], parts.services[i]->id, names, cells, parts.left_out);
+    parts.services[i] = build_settings(config.services[i], parts.services[i]->id, placement, cells);
   }
   cells.forget_unused();
 }

@@ -10,15 +10,30 @@ namespace sluice::config {
 namespace {
 
 constexpr const char* kNotAskedYet = "it has not been looked up yet";
+constexpr const char* kOnlyCircles = "its addresses are listeners of this proxy";
 
 core::SocketAddress address_of(const Endpoint& name, const core::IpAddress& ip) {
   return {ip, name.address.port, {}};
 }
 
+bool is_loopback(const core::IpAddress& ip) {
+  static const core::IpAddress kLoopback6 = *core::IpAddress::parse("::1");
+  return ip.is_v6() ? ip == kLoopback6 : ip.octets()[0] == 127;
+}
+
+bool takes(const Listener& listener, const core::SocketAddress& address) {
+  static const core::IpAddress kAny4, kAny6 = *core::IpAddress::parse("::");
+  const core::SocketAddress& bind = listener.bind;
+  if (bind == address) return true;
+  if (bind.is_unix() || address.is_unix() || bind.port != address.port) return false;
+  return bind.ip == (address.ip.is_v6() ? kAny6 : kAny4) && is_loopback(address.ip);
+}
+
 /// One pool, line by line.
 class Placing {
  public:
-  Placing(const Pool& pool, const ResolvedNames& names) : pool_(pool), names_(names) {
+  Placing(const Pool& pool, const ResolvedNames& names, std::span<const Listener> listeners)
+      : pool_(pool), names_(names), listeners_(listeners) {
     for (const Endpoint& endpoint : pool.endpoints) {
       if (endpoint.is_name()) {
         for (const core::IpAddress& ip : addresses_of(endpoint))
@@ -36,9 +51,9 @@ class Placing {
       if (!endpoint.is_name()) {
         add(endpoint.address, endpoint.text);
       } else if (addresses_of(endpoint).empty()) {
-        add_down(endpoint);
-      } else {
-        add_addresses(endpoint);
+        add_down(endpoint, why_without(endpoint));
+      } else if (!add_addresses(endpoint)) {
+        add_down(endpoint, kOnlyCircles);
       }
     }
     return std::move(out_);
@@ -59,17 +74,28 @@ class Placing {
       placed.names = found->second;
   }
 
-  void add_down(const Endpoint& name) {
+  std::string why_without(const Endpoint& name) const {
     const auto found = names_.find(name.host);
     const bool has_reason = found != names_.end() && !found->second.why_not.empty();
-    PlacedEndpoint& placed = out_.endpoints.emplace_back();
-    placed.text = name.text;
-    placed.why_down = has_reason ? found->second.why_not : kNotAskedYet;
+    return has_reason ? found->second.why_not : kNotAskedYet;
   }
 
-  void add_addresses(const Endpoint& name) {
+  void add_down(const Endpoint& name, std::string why) {
+    PlacedEndpoint& placed = out_.endpoints.emplace_back();
+    placed.text = name.text;
+    placed.why_down = std::move(why);
+  }
+
+  /// False: each of them is this proxy.
+  bool add_addresses(const Endpoint& name) {
+    bool has_other = false;
     for (const core::IpAddress& ip : addresses_of(name)) {
       const core::SocketAddress address = address_of(name, ip);
+      if (const Listener* own = own_listener(listeners_, address)) {
+        out_.circles.push_back({name.text, address, own->name});
+        continue;
+      }
+      has_other = true;
       if (taken_.contains(address)) continue;
       if (out_.endpoints.size() + lines_left_ >= core::limits::kEndpointsPerPoolMax) {
         ++out_.left_out;
@@ -78,10 +104,12 @@ class Placing {
       taken_.insert(address);
       add(address, address.text());
     }
+    return has_other;
   }
 
   const Pool& pool_;
   const ResolvedNames& names_;
+  const std::span<const Listener> listeners_;
   std::map<core::SocketAddress, std::vector<std::string>> names_of_;
   std::set<core::SocketAddress> taken_;  // written out, or placed already
   std::size_t lines_left_ = 0;           // below the one that is placed
@@ -90,8 +118,16 @@ class Placing {
 
 }  // namespace
 
-PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names) {
-  return Placing(pool, names).run();
+PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names,
+                           std::span<const Listener> listeners) {
+  return Placing(pool, names, listeners).run();
+}
+
+const Listener* own_listener(std::span<const Listener> listeners,
+                             const core::SocketAddress& address) {
+  const auto own =
+      std::ranges::find_if(listeners, [&](const Listener& each) { return takes(each, address); });
+  return own == listeners.end() ? nullptr : &*own;
 }
 
 std::vector<std::string> hosts_of(const Config& config) {

@@ -77,7 +77,7 @@ std::string whom(const model::LimitRule& rule) {
   if (rule.path_prefix)
     out +=
         fmt::format("{} below {}", rule.methods.empty() ? ", of what is" : "", *rule.path_prefix);
-  if (!rule.exempt.networks.empty() || rule.exempt.has_unix) out += ", but for those exempt";
+  if (!rule.exempt.is_nobody()) out += ", but for those exempt";
   return out;
 }
 

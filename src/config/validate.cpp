@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/sections.hpp"
+#include "sluice/config/endpoints.hpp"
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
 
@@ -41,8 +42,9 @@ void check_circles(Reader& in, const Config& config) {
   for (const Service& service : config.services) {
     for (const Pool& pool : service.pools) {
       for (const Endpoint& endpoint : pool.endpoints) {
-        const auto own = std::ranges::find(config.listeners, endpoint.address, &Listener::bind);
-        if (endpoint.is_name() || own == config.listeners.end()) continue;
+        if (endpoint.is_name()) continue;  // known when it is looked up
+        const Listener* const own = own_listener(config.listeners, endpoint.address);
+        if (own == nullptr) continue;
         in.report({endpoint.at.line, endpoint.at.column},
                   fmt::format(
                       "'{}' is listener '{}' of this proxy, expected an address of the application",

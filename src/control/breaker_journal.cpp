@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "sluice/core/duration.hpp"
 #include "sluice/core/ensure.hpp"
@@ -97,7 +98,9 @@ void BreakerJournal::on_news(const model::BreakerNews& news) {
 }
 
 void BreakerJournal::tell(const Scope& scope, const BreakerTurn& turn, const std::string& what) {
-  ++turns_[scope][static_cast<std::size_t>(turn.to)];
+  const auto [turns, is_new] = turns_.try_emplace(scope);
+  ++turns->second[static_cast<std::size_t>(turn.to)];
+  if (is_new) forget_gone();
   const std::string line = fmt::format("{}: breaker of {} {}", scope.service, scope.name, what);
   std::vector<std::pair<std::string_view, EventValue>> members{
       {"service", scope.service},
@@ -246,6 +249,13 @@ void BreakerJournal::for_each(Visit visit) const {
         visit(scope_of(*service, pool.name, endpoint.text, ""), endpoint.cell->breaker);
     }
   }
+}
+
+/// Or names whose addresses rotate would fill the memory.
+void BreakerJournal::forget_gone() {
+  std::set<Scope> there;
+  for_each([&there](const Scope& scope, const policy::BreakerCell&) { there.insert(scope); });
+  std::erase_if(turns_, [&there](const auto& entry) { return !there.contains(entry.first); });
 }
 
 void BreakerJournal::write_metrics(metrics::Exposition& out) const {

@@ -35,7 +35,8 @@ class BreakerJournal {
   /// From now on those are held open that depend on something which is down.
   void start();
   void on_news(const model::BreakerNews& news);
-  /// An operator is about to make the pool live: its breakers must not turn away whom they are sent.
+  /// An operator is about to make the pool live: its breakers must not turn away whom they are
+  /// sent.
   void close_for(const model::ServiceSettings& service, core::PoolName pool);
 
   GuardView view(const model::ServiceSettings& service, const model::Pool& pool) const;
@@ -43,6 +44,8 @@ class BreakerJournal {
                  const model::Endpoint& endpoint) const;
   std::vector<RouteView> routes(const model::ServiceSettings& service) const;
   void write_metrics(metrics::Exposition& out) const;
+  /// Breakers whose turns are remembered: for tests.
+  std::size_t remembered() const { return turns_.size(); }
 
  private:
   /// Whose breaker, as people name it: `green`, `green/127.0.0.1:9001`, `green /reports`.
@@ -59,6 +62,7 @@ class BreakerJournal {
   void hold();
   void hold(const model::ServiceSettings& service, const model::Pool& pool,
             const model::BreakerRule& rule, policy::BreakerCell& cell, const std::string& route);
+  void forget_gone();
   void tell(const Scope& scope, const policy::BreakerTurn& turn, const std::string& what);
   template <typename Visit>
   void for_each(Visit visit) const;

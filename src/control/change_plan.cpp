@@ -222,9 +222,10 @@ std::optional<Refusal> check_name_of(const KnownService& service,
   for (const std::string& name : found->names) {
     const model::EndpointMode mode = traffic.mode_of(endpoint.pool, name);
     if (mode == model::EndpointMode::Enabled) continue;
-    return refuse(RefusalCode::BadRequest, endpoint.address + " is an address of " + name +
-                                               ", which is " + std::string(text(mode)) +
-                                               ": enable " + qualified(endpoint.pool, name));
+    return refuse(RefusalCode::BadRequest,
+                  endpoint.address + " is an address of " + name + ", which is " +
+                      std::string(text(mode)) + ": `sluice endpoint enable " +
+                      qualified(endpoint.pool, name) + " " + service.name + "` brings it back");
   }
   return std::nullopt;
 }

@@ -62,8 +62,10 @@ void NameWatcher::apply() {
   if (!is_changed_) return;
   is_changed_ = false;
   const std::vector<config::LeftOut> before = deps_.parts.left_out;
+  const std::vector<config::PoolCircle> circles_before = deps_.parts.circles;
   config::rebuild_named(deps_.config, deps_.cells, resolution_.in_force(), deps_.parts);
   tell_left_out(before);
+  tell_circles(circles_before);
   on_changed_();
 }
 
@@ -89,6 +91,17 @@ void NameWatcher::tell_left_out(const std::vector<config::LeftOut>& before) cons
                  " endpoints: " + std::to_string(each.addresses) +
                  (each.addresses == 1 ? " address of its host names is left out"
                                       : " addresses of its host names are left out"));
+  }
+}
+
+/// As an address of the file it would be refused; here it is too late for that.
+void NameWatcher::tell_circles(const std::vector<config::PoolCircle>& before) const {
+  for (const config::PoolCircle& each : deps_.parts.circles) {
+    if (std::ranges::find(before, each) != before.end()) continue;
+    deps_.notice("endpoint " + each.circle.name + " in pool " + std::string(core::text(each.pool)) +
+                 " of service " + each.service + " has the address " + each.circle.address.text() +
+                 ", which is listener " + each.circle.listener +
+                 " of this proxy: requests would run in a circle, so it is left out");
   }
 }
 

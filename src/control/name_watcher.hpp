@@ -46,6 +46,7 @@ class NameWatcher {
   void on_answer(const std::string& host, const net::Resolver::Answer& answer);
   void tell_outcome(const std::string& host) const;
   void tell_left_out(const std::vector<config::LeftOut>& before) const;
+  void tell_circles(const std::vector<config::PoolCircle>& before) const;
 
   Deps deps_;
   std::function<void()> on_changed_;

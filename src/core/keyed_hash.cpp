@@ -13,6 +13,12 @@ static_assert(std::endian::native == std::endian::little, "words are read as the
 struct State {
   std::uint64_t v0, v1, v2, v3;
 
+  explicit State(HashKey key)
+      : v0(key.low ^ 0x736f6d6570736575U),
+        v1(key.high ^ 0x646f72616e646f6dU),
+        v2(key.low ^ 0x6c7967656e657261U),
+        v3(key.high ^ 0x7465646279746573U) {}
+
   void round() {
     v0 += v1;
     v2 += v3;
@@ -31,7 +37,18 @@ struct State {
     for (int i = 0; i < kRounds; ++i) round();
     v0 ^= word;
   }
+  template <int kRounds>
+  std::uint64_t finish() {
+    v2 ^= 0xFF;
+    for (int i = 0; i < kRounds; ++i) round();
+    return v0 ^ v1 ^ v2 ^ v3;
+  }
 };
+
+/// The word behind all whole words: what is left, and the size of all.
+std::uint64_t last_word(std::uint64_t left, std::size_t size) {
+  return left | static_cast<std::uint64_t>(size) << 56U;
+}
 
 template <typename Word>
 std::uint64_t load(const char* at) {
@@ -60,12 +77,8 @@ inline std::uint64_t tail(std::string_view rest, std::size_t size) {
 
 template <int kRounds, int kLastRounds>
 std::uint64_t siphash(std::string_view bytes, HashKey key) {
-  State state{.v0 = key.low ^ 0x736f6d6570736575U,
-              .v1 = key.high ^ 0x646f72616e646f6dU,
-              .v2 = key.low ^ 0x6c7967656e657261U,
-              .v3 = key.high ^ 0x7465646279746573U};
+  State state(key);
   constexpr std::size_t kWord = sizeof(std::uint64_t);
-  std::uint64_t last = static_cast<std::uint64_t>(bytes.size()) << 56U;
   const std::size_t size = bytes.size();
   while (bytes.size() >= kWord) {
     std::uint64_t word = 0;
@@ -73,11 +86,8 @@ std::uint64_t siphash(std::string_view bytes, HashKey key) {
     state.absorb<kRounds>(word);
     bytes.remove_prefix(kWord);
   }
-  last |= tail(bytes, size);
-  state.absorb<kRounds>(last);
-  state.v2 ^= 0xFF;
-  for (int i = 0; i < kLastRounds; ++i) state.round();
-  return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+  state.absorb<kRounds>(last_word(tail(bytes, size), size));
+  return state.finish<kLastRounds>();
 }
 
 }  // namespace
@@ -88,6 +98,12 @@ std::uint64_t siphash_2_4(std::string_view bytes, HashKey key) {
 
 std::uint64_t siphash_1_3(std::string_view bytes, HashKey key) {
   return siphash<1, 3>(bytes, key);
+}
+
+std::uint64_t siphash_1_3(std::array<std::uint8_t, 4> octets, HashKey key) {
+  State state(key);
+  state.absorb<1>(last_word(std::bit_cast<std::uint32_t>(octets), octets.size()));
+  return state.finish<3>();
 }
 
 }  // namespace sluice::core

@@ -92,6 +92,14 @@ void write_exposed(HeadWriter& out, const ResponseForwarding::Exposed& exposed) 
   if (!exposed.rescued.empty()) out.field("Sluice-Rescued", exposed.rescued);
 }
 
+void write_rate_limits(HeadWriter& out, const ResponseForwarding::RateLimits& limits) {
+  if (limits.tightest.empty()) return out.field("RateLimit-Policy", limits.policies);
+  const Decimal left(limits.left);
+  const Decimal wait(limits.until_more_s);
+  out.put("RateLimit: ", limits.tightest, ";r=", left.text(), ";t=", wait.text(),
+          "\r\nRateLimit-Policy: ", limits.policies, "\r\n");
+}
+
 void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseForwarding& with) {
   if (!with.date.empty() && !head.fields.has(FieldId::Date)) out.field("Date", with.date);
   if (with.adds_via)
@@ -102,8 +110,7 @@ void write_own_fields(HeadWriter& out, const ResponseHead& head, const ResponseF
     if (!with.forbids_storing && !is_private(head.fields)) out.put("Cache-Control: private\r\n");
   }
   if (with.forbids_storing) out.put("Cache-Control: no-store\r\n");
-  if (!with.rate_limit.empty()) out.field("RateLimit", with.rate_limit);
-  if (!with.rate_limit_policy.empty()) out.field("RateLimit-Policy", with.rate_limit_policy);
+  if (!with.rate_limits.policies.empty()) write_rate_limits(out, with.rate_limits);
   if (with.exposed != nullptr) write_exposed(out, *with.exposed);
 }
 

@@ -100,12 +100,11 @@ void collect_field(const Field& field, ControlFields& out) {
 std::optional<std::uint64_t> parse_length(std::string_view digits) {
   if (digits.empty()) return {};
   constexpr std::size_t kSafeDigits = 18;  // no number of so many digits is above the maximum
-  const bool may_overflow = digits.size() > kSafeDigits;
   std::uint64_t length = 0;
-  for (const char c : digits) {
-    const auto digit = static_cast<unsigned char>(c - '0');
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const auto digit = static_cast<unsigned char>(digits[i] - '0');
     if (digit > 9) return {};
-    if (may_overflow && length > (kLengthMax - digit) / 10) return {};
+    if (i >= kSafeDigits && length > (kLengthMax - digit) / 10) return {};
     length = length * 10 + digit;
   }
   return length;

@@ -57,9 +57,11 @@ class Admission::Round {
       : admission_(admission), worker_(worker), clock_(clock) {}
 
   void look_at(const RateLimit& limit, std::size_t position, model::LimitedRequest& request) {
-    if (!request.is_matched(limit.rule)) return;
     model::LimitCounters& counters = limit.cell->counters[worker_];
-    if (request.is_exempt(limit.rule)) return counters.exempt.add();
+    if (!limit.is_for_all) {
+      if (!request.is_matched(limit.rule)) return;
+      if (request.is_exempt(limit.rule)) return counters.exempt.add();
+    }
     const auto hash = request.key_hash(limit.rule, limit.cell->hash_key);
     if (!hash) return counters.keyless.add();
     Asked& asked = asked_[count_++];
@@ -186,7 +188,8 @@ bool Admission::ask(const model::RateLimits& limits, model::LimitedRequest& requ
   limits_ = &limits;
   is_candidate_ = request.is_candidate();
   Round round(*this, worker, clock);
-  for (std::size_t i = 0; i < limits.list.size(); ++i) round.look_at(limits.list[i], i, request);
+  std::size_t position = 0;
+  for (const RateLimit& limit : limits.list) round.look_at(limit, position++, request);
   applied_ = static_cast<std::uint16_t>(applied_ & limits.announced);
   if (!round.is_refused()) round.charge_all();
   round.count();
@@ -225,20 +228,14 @@ void Admission::tell(LocalReply& reply) const {
 }
 
 void Admission::announce_in(http::ResponseForwarding& with) const {
-  with.rate_limit_policy = policies();
+  with.rate_limits.policies = policies();
   if (tightest_ == nullptr) return;
   const policy::RatePolicy& policy = policy_of(*tightest_);
-  http::HeadWriter item(field_room.rate_limit);
-  const std::string_view name = tightest_->names[is_candidate_ ? 1 : 0];
-  const http::Decimal left(policy.left(debt_));
-  // Nearly always, and it spares a division of 128 bits.
-  if (policy.is_one_a_second_or_more()) {
-    item.put(name, ";r=", left.text(), ";t=1");
-  } else {
-    const http::Decimal wait(seconds_of(policy.verdict(true, debt_).until_more));
-    item.put(name, ";r=", left.text(), ";t=", wait.text());
-  }
-  with.rate_limit = item.written();
+  with.rate_limits.tightest = tightest_->names[is_candidate_ ? 1 : 0];
+  with.rate_limits.left = policy.left(debt_);
+  // The first nearly always, and it spares a division of 128 bits.
+  with.rate_limits.until_more_s =
+      policy.is_one_a_second_or_more() ? 1 : seconds_of(policy.verdict(true, debt_).until_more);
 }
 
 std::string_view Admission::some_policies() const {

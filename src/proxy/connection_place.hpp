@@ -27,8 +27,8 @@ class ConnectionPlace {
   ~ConnectionPlace() { give_back(); }
 
   enum class Taken : std::uint8_t { Yes, PoolFull, EndpointFull };
-  /// Nothing is taken when one of the ceilings is reached. A full pool is noted: the next
-  /// connection of it that could be kept, of whatever worker, gives its place up instead.
+  /// Nothing is taken when one of the ceilings is reached. That is noted: the next connection that
+  /// could be kept, of whatever worker, gives its place up instead.
   Taken take(const model::Pool& pool, const model::Endpoint& endpoint,
              const model::CircuitBreaker& breakers) {
     DEBUG_ENSURE(pool_ == nullptr, "one place for one connection");
@@ -38,6 +38,7 @@ class ConnectionPlace {
     }
     if (!core::take_place(endpoint.cell->connections, model::most(breakers.endpoint.connections))) {
       pool.cell->connections.fetch_sub(1, std::memory_order_relaxed);
+      endpoint.cell->wants_place.store(true, std::memory_order_relaxed);
       return Taken::EndpointFull;
     }
     pool_ = pool.cell;
@@ -45,9 +46,10 @@ class ConnectionPlace {
     return Taken::Yes;
   }
   /// Whether somebody has found the pool full; whoever is told gives up its place.
-  bool is_wanted() {
-    return pool_ != nullptr && pool_->wants_place.load(std::memory_order_relaxed) &&
-           pool_->wants_place.exchange(false, std::memory_order_relaxed);
+  bool is_wanted() { return pool_ != nullptr && take_note(pool_->wants_place); }
+  /// The same, or the endpoint.
+  bool is_wanted_while_idle() {
+    return pool_ != nullptr && (take_note(pool_->wants_place) || take_note(endpoint_->wants_place));
   }
   void give_back() {
     if (pool_ == nullptr) return;
@@ -56,6 +58,10 @@ class ConnectionPlace {
   }
 
  private:
+  static bool take_note(std::atomic<bool>& note) {
+    return note.load(std::memory_order_relaxed) && note.exchange(false, std::memory_order_relaxed);
+  }
+
   model::PoolCell* pool_ = nullptr;
   std::shared_ptr<model::EndpointCell> endpoint_;
 };

@@ -170,13 +170,16 @@ void Exchange::connect_to(std::size_t index) {
 void Exchange::on_connected(net::Transport& transport) {
   const EventScope scope(context_.gather);
   end_connecting();
+  awaiting_since_ = {};  // of the request nothing was sent yet
   connect_time_ = context_.loop.now() - connect_started_;
   counters_->endpoint_connects[pool_label()].observe(*connect_time_);
   if (endpoint_->cell->penalty.load(std::memory_order_relaxed) != 0) {
     endpoint_->cell->penalty.store(0, std::memory_order_relaxed);
   }
-  H1Upstream& upstream = context_.upstreams.adopt(
-      transport, endpoint_->id, settings().timeouts.endpoint_idle, std::move(connection_place_));
+  const core::Millis idle =
+      is_endpoint_kept() ? settings().timeouts.endpoint_idle : core::Millis::zero();
+  H1Upstream& upstream =
+      context_.upstreams.adopt(transport, endpoint_->id, idle, std::move(connection_place_));
   upstream.attach(*this);
   start_forwarding(upstream);
 }
@@ -363,6 +366,7 @@ void Exchange::on_head_timeout() {
 
 void Exchange::forward_informational(const http::ResponseHead& response) {
   if (++informational_ > core::limits::kInformationalMax) {
+    note_failure(policy::FailureKind::Broken);
     return answer(502, "the endpoint sent too many informational answers",
                   Refusal::EndpointProtocol);
   }
@@ -426,6 +430,7 @@ std::string_view Exchange::minted_cookie() const {
 void Exchange::switch_protocols(const http::ResponseHead& response) {
   const bool was_asked = !head.upgrade.empty() && http::iequals(response.upgrade, head.upgrade);
   if (!was_asked || upload_ != Upload::Ended) {
+    note_failure(policy::FailureKind::Broken);
     return answer(502, "the endpoint switched to a protocol that was not asked for",
                   Refusal::EndpointProtocol);
   }

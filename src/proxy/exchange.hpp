@@ -91,7 +91,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   enum class Answer : std::uint8_t { None, HeadSent, Complete };
   enum class Next : std::uint8_t { GoOn, Answered };
   enum class AssetAsk : std::uint8_t { None, Open, Ended };
-  enum class Heard : std::uint8_t { Nothing, Answer };
+  enum class Because : std::uint8_t { NoEndpoint, NoRoom };
+  enum class Heard : std::uint8_t { Nothing, Failure, Answer };
 
   // The decisions, in order; each but the last may answer instead.
   Next find_service(std::size_t head_bytes);
@@ -114,6 +115,8 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   // Connecting
   void connect_to(std::size_t index);
   void begin_connecting();
+  bool is_endpoint_kept() const;
+  void note_given_up_connect();
   void end_connecting();
   std::optional<std::size_t> pick_endpoint();
   policy::EndpointView view_endpoint(std::size_t index) const;
@@ -125,9 +128,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void note_loss(UpstreamLoss loss);
   void note_answer(std::uint16_t status);
   void no_endpoint_left();
-  void fall_back_to_live();
-  void move_to_live(policy::Reason why);
-  void move_to(Hold fresh, core::PoolName pool, policy::Reason why);
+  void fall_back_to_live(Because why);
+  Next move_to_live(policy::Reason why);
+  Next move_to(Hold fresh, core::PoolName pool, policy::Reason why);
 
   // Circuit breakers and ceilings
   std::optional<metrics::Refusal> enter_pool();
@@ -149,6 +152,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool takes_more(core::PoolName name) const;
   bool is_below_ceilings(const model::Endpoint& endpoint) const;
   bool has_room(const model::Endpoint& endpoint) const;
+  bool has_place_to_spare() const;
   std::optional<metrics::Refusal> full_endpoint() const;
   void pass_over(metrics::Refusal why);
   void no_room(metrics::Refusal why);

@@ -77,7 +77,7 @@ void Exchange::ask_for_asset(Hold fresh, core::PoolName other) {
   context_.loop.timers().arm(
       asset_timer_,
       context_.loop.now() + (whole > core::Millis::zero() ? std::min(whole, longest) : longest));
-  move_to(std::move(fresh), other, policy::Reason::Asset);
+  if (move_to(std::move(fresh), other, policy::Reason::Asset) == Next::GoOn) connect();
 }
 
 /// What the pool that was asked has answered, 400 or more. True: that is no answer that counts, and

@@ -180,9 +180,10 @@ bool Exchange::is_last_attempt() const {
 
 /// From within on_response_head(). A small answer that is not wanted ends by itself, and its
 /// connection goes on: else each 503 of a pool in trouble would cost it a connection, and us a port
-/// for a minute.
+/// for a minute. At a ceiling its place is needed at once: leave_attempt() closes it.
 void Exchange::discard_answer() {
-  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->discard();
+  if (upstream_ == nullptr || !has_place_to_spare()) return;
+  std::exchange(upstream_, nullptr)->discard();
 }
 
 /// Whatever is left of it must not reach the client; the upload waits for the next one.
@@ -223,13 +224,15 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
 /// The candidate failed its user; the live pool answers. The failure stays counted where it
 /// happened (G11).
 void Exchange::rescue(Failure failure) {
-  counters_->rescues.add();
   rescued_from_ = choice_.pool;
   if (is_status(failure)) discard_answer();
   leave_attempt();
   failed_.reset();
   needs_fresh_connection_ = false;
-  move_to_live(policy::Reason::Rescue);
+  has_attempt_failed_ = true;  // also when an endpoint was looked at since, which had no room
+  if (move_to_live(policy::Reason::Rescue) == Next::Answered) return;
+  counters_->rescues.add();
+  connect();
 }
 
 void Exchange::give_back(std::atomic<std::uint32_t>*& counted) {

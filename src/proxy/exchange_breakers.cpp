@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "proxy/exchange.hpp"
+#include "proxy/upstream_pool.hpp"
 #include "sluice/core/take_place.hpp"
 #include "sluice/http/target.hpp"
 
@@ -85,9 +86,9 @@ std::optional<Refusal> Exchange::enter_opened(policy::BreakerCell& breaker,
 }
 
 /// Once for each pool that a request was admitted to; its outcome is that of its last attempt
-/// there.
+/// there. One that nobody waits for has not mended the failure of the one before.
 void Exchange::leave_pool() {
-  if (pool_seat_.is_taken()) leave(pool_seat_, Heard::Nothing, nullptr);
+  if (pool_seat_.is_taken()) leave(pool_seat_, failed_ ? Heard::Failure : Heard::Nothing, nullptr);
   give_back(requests_in_);
   leave_adaptive();
 }
@@ -163,11 +164,18 @@ void Exchange::leave(BreakerSeat& seat, Heard heard, const model::Endpoint* endp
 /// it has waited so long.
 Outcome Exchange::outcome_under(const model::BreakerRule& rule, Heard heard) const {
   if (has_attempt_failed_) return Outcome::Failure;
-  const bool had_all = upload_ == Upload::Ended && awaiting_since_ != core::Instant{};
+  const bool had_all = upload_ != Upload::Flowing && awaiting_since_ != core::Instant{};
   const bool is_slow = had_all && rule.slow_call > core::Millis::zero() &&
                        context_.loop.now() - awaiting_since_ > rule.slow_call;
-  if (is_slow) return Outcome::Slow;
-  return heard == Heard::Answer ? Outcome::Success : Outcome::Abandoned;
+  switch (heard) {
+    case Heard::Answer:
+      return is_slow ? Outcome::Slow : Outcome::Success;
+    case Heard::Nothing:
+      return is_slow ? Outcome::Slow : Outcome::Abandoned;
+    case Heard::Failure:
+      return Outcome::Failure;
+  }
+  core::unreachable();
 }
 
 const model::RouteBreaker* Exchange::find_route() const {
@@ -198,6 +206,9 @@ bool Exchange::takes_more(core::PoolName name) const {
   const model::CircuitBreaker& breakers = settings().breakers;
   const model::PoolCell& cell = *settings().pool(name).cell;
   if (!is_below(cell.requests, breakers.pool.requests)) return false;
+  const bool can_connect = is_below(cell.connections, breakers.pool.connections) &&
+                           is_below(cell.pending, breakers.pool.pending);
+  if (!can_connect && !context_.upstreams.has_idle(settings().pool(name))) return false;
   if (settings().adaptive.is_on &&
       !is_below(cell.adaptive.in_flight, cell.adaptive.limit.load(std::memory_order_relaxed)))
     return false;
@@ -228,6 +239,13 @@ bool Exchange::has_room(const model::Endpoint& endpoint) const {
   return look.admits;
 }
 
+/// For another connection beside the one that is open.
+bool Exchange::has_place_to_spare() const {
+  const model::CircuitBreaker& breakers = settings().breakers;
+  return is_below(pool().cell->connections, breakers.pool.connections) &&
+         is_below(endpoint_->cell->connections, breakers.endpoint.connections);
+}
+
 /// The ceiling that keeps an endpoint of this pool from it, which could be used otherwise.
 std::optional<Refusal> Exchange::full_endpoint() const {
   if (full_) return full_;
@@ -249,10 +267,7 @@ void Exchange::pass_over(Refusal why) {
 /// The pool, or its endpoint, has no room for what this request needs.
 void Exchange::no_room(Refusal why) {
   if (failed_) return give_up_repeated(*failed_);
-  if (may_overflow_to_live()) {
-    counters_->breaker_fallbacks.add();
-    return fall_back_to_live();
-  }
+  if (may_overflow_to_live()) return fall_back_to_live(Because::NoRoom);
   answer_no_room(why);
 }
 

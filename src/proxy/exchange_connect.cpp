@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "proxy/exchange.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "sluice/core/take_place.hpp"
@@ -75,6 +77,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
 /// Ours, not the endpoint's fault (behaviour.md §4). Once per request, so that a shortage that no
 /// idle connection causes does not cost all of them.
 void Exchange::make_room_or_refuse() {
+  awaiting_since_ = {};
   vacate();
   if (!has_made_room_ && context_.upstreams.close_oldest_idle()) {
     has_made_room_ = true;
@@ -96,27 +99,30 @@ void Exchange::punish(const model::Endpoint& endpoint) {
 void Exchange::no_endpoint_left() {
   if (const auto why = full_endpoint()) return no_room(*why);
   if (failed_) return give_up_repeated(*failed_);
-  if (may_leave_candidate()) return fall_back_to_live();
+  if (may_leave_candidate()) return fall_back_to_live(Because::NoEndpoint);
   answer(503, is_candidate() ? model::kNoCandidateLeft : model::kNoEndpointLeft,
          Refusal::NoEndpoint, error_.empty() ? "no usable endpoint" : error_);
 }
 
 /// The candidate can't serve: its user gets the live pool.
-void Exchange::fall_back_to_live() {
+void Exchange::fall_back_to_live(Because why) {
+  if (move_to_live(policy::Reason::Fallback) == Next::Answered) return;
   counters_->fallbacks.add();
-  move_to_live(policy::Reason::Fallback);
+  if (why == Because::NoRoom) counters_->breaker_fallbacks.add();
+  connect();
 }
 
-void Exchange::move_to_live(policy::Reason why) {
+Exchange::Next Exchange::move_to_live(policy::Reason why) {
   leave_pool();
   Hold fresh = context_.slot.hold();
   const core::PoolName live = fresh->service(settings().id).live;
-  move_to(std::move(fresh), live, why);
+  return move_to(std::move(fresh), live, why);
 }
 
 /// A pool is chosen only under the snapshot that is adopted now, so adopt first, then take the new
-/// lease, then give back the old one (architecture.md §5). `fresh`: adopted now.
-void Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::Reason why) {
+/// lease, then give back the old one (architecture.md §5). `fresh`: adopted now. Answered: that
+/// pool refuses, and what it refuses is no choice.
+Exchange::Next Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::Reason why) {
   metrics::ServiceCounters& counted = *counters_;
   counted.in_flight[pool_label()].subtract();
   const core::PoolName failed = choice_.pool;
@@ -136,12 +142,17 @@ void Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::Reason why)
   hold_ = std::move(fresh);
   give_back(repeats_in_);  // of the pool that it leaves
   retries_ = 0;
-  counted.in_flight[pool_label()].add();
-  counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
   has_attempt_failed_ = false;
   awaiting_since_ = {};
-  if (const auto refused = enter_pool()) return answer_no_room(*refused);
-  connect();
+  is_admitted_ = false;
+  if (const auto refused = enter_pool()) {
+    answer_no_room(*refused);
+    return Next::Answered;
+  }
+  is_admitted_ = true;
+  counted.in_flight[pool_label()].add();
+  counted.choices[pool_label()][static_cast<std::size_t>(choice_.reason)].add();
+  return Next::GoOn;
 }
 
 /// Each ceiling is for all workers; an idle connection of this worker makes room for one that is
@@ -164,14 +175,39 @@ void Exchange::begin_connecting() {
   ConnectionPlace::Taken taken = take();
   if (taken == ConnectionPlace::Taken::PoolFull && context_.upstreams.close_oldest_idle(pool()))
     taken = take();
+  if (taken == ConnectionPlace::Taken::EndpointFull &&
+      context_.upstreams.close_oldest_idle(endpoint_->id))
+    taken = take();
   if (taken != ConnectionPlace::Taken::Yes) {
     end_connecting();
     if (taken == ConnectionPlace::Taken::EndpointFull) return pass_over(Refusal::ConnectionLimit);
     vacate();
     return no_room(Refusal::ConnectionLimit);
   }
-  connect_started_ = context_.loop.now();
+  connect_started_ = awaiting_since_ = context_.loop.now();
   connecting_ = context_.connector.connect(endpoint_->address, settings().timeouts.connect, *this);
+}
+
+/// Whether others can use the connection after this request: not, if a name has lost the address
+/// since, or an operator has taken it out.
+bool Exchange::is_endpoint_kept() const {
+  const model::Snapshot& newest = context_.slot.peek();
+  if (newest.epoch == hold_->epoch) return true;
+  const auto is_same = [this](const model::Endpoint& each) {
+    return each.id == endpoint_->id && each.is_in_use();
+  };
+  return std::ranges::any_of(newest.service(settings().id).settings->pool(choice_.pool).endpoints,
+                             is_same);
+}
+
+/// Who gives a connect up says nothing of the endpoint, unless it had more than half of its time:
+/// one that answers no connect would hide behind clients who wait for less than all of it.
+void Exchange::note_given_up_connect() {
+  const core::Nanos waited = context_.loop.now() - connect_started_;
+  if (waited <= settings().timeouts.connect / 2) return;
+  has_attempt_failed_ = true;
+  note_failure(policy::FailureKind::Connect);
+  punish(*endpoint_);
 }
 
 /// Before the endpoint is left.

@@ -95,6 +95,7 @@ void Exchange::cut(model::CutCause cause, core::Nanos) {
 void Exchange::drop_upstream() {
   if (connecting_ != nullptr) {
     connecting_->cancel();
+    note_given_up_connect();
     end_connecting();
     connection_place_.give_back();
   }

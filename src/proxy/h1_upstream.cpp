@@ -14,7 +14,8 @@ H1Upstream::H1Upstream(Context& context, net::Transport& transport, IdleUpstream
       siblings_(siblings),
       place_(std::move(place)),
       era_(siblings.era),
-      idle_timeout_(idle_timeout) {
+      idle_timeout_(idle_timeout),
+      first_look_(std::min<core::Millis>(idle_timeout, core::limits::kIdleLook)) {
   transport_->set_events(*this);
 }
 
@@ -163,7 +164,7 @@ std::string_view H1Upstream::take_head(std::string_view head_bytes, std::string_
     const core::Millis promised =
         std::chrono::seconds(*head.keep_alive_timeout_s) - std::chrono::seconds(1);
     if (promised <= core::Millis::zero()) may_keep_alive_ = false;
-    idle_timeout_ = std::min(idle_timeout_, std::max(promised, core::Millis::zero()));
+    limit_idle(std::max(promised, core::Millis::zero()));
   }
   if (response_body_ == http::BodyKind::Chunked) decoder_.reset();
   const bool has_body = response_body_ != http::BodyKind::None &&
@@ -257,6 +258,11 @@ void H1Upstream::lose(UpstreamLoss loss, std::string_view reason) {
 
 // ---- end of an exchange ----
 
+void H1Upstream::limit_idle(core::Millis timeout) {
+  idle_timeout_ = std::min(idle_timeout_, timeout);
+  first_look_ = std::min(idle_timeout_, first_look_);
+}
+
 bool H1Upstream::is_reusable() const {
   return state_ == State::Ended && era_ == siblings_.era && may_keep_alive_ && request_ended_ &&
          !has_surplus_ && transport_->queued() == 0 && !context_.is_stopping &&
@@ -269,8 +275,8 @@ void H1Upstream::release() {
   events_ = nullptr;
   state_ = State::Idle;
   transport_->read(net::ReadMode::On);
-  idle_until_ = context_.loop.now() + idle_timeout_;
-  context_.loop.timers().arm(timer_, idle_until_);
+  idle_since_ = context_.loop.now();
+  context_.loop.timers().arm(timer_, idle_since_ + first_look_);
   context_.upstreams.put_idle(*this);
 }
 
@@ -314,7 +320,9 @@ void H1Upstream::set_deadline(core::Instant deadline) {
 void H1Upstream::on_timer() {
   const core::Instant now = context_.loop.now();
   if (state_ == State::Idle) {
-    if (now >= idle_until_) close_idle();
+    if (now >= idle_until() || place_.is_wanted_while_idle()) return close_idle();
+    const core::Instant next_look = now + core::limits::kIdleLook;
+    context_.loop.timers().arm(timer_, std::min(idle_until(), next_look));
   } else if (now >= deadline_ && events_ != nullptr) {
     deadline_ = core::Instant::max();
     events_->on_upstream_deadline();

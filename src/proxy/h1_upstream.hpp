@@ -23,6 +23,7 @@ struct IdleUpstreams {
   std::size_t count = 0;                                         // of them
   std::size_t all = 0;                                           // with those that work
   std::uint32_t era = 0;  // grows when those that are there shall not be used again
+  core::Epoch seen_in{};  // keep_only() has found the endpoint in the snapshot of that
 };
 
 /// One HTTP/1.1 connection to an endpoint: idle in its pool, or working for one exchange. Owned by
@@ -48,7 +49,7 @@ class H1Upstream final : public UpstreamStream,
   /// Of an idle one: bytes or an end that the loop has not told of yet.
   bool has_unasked_input() const { return transport_->has_input(); }
   /// When an idle one ends by itself.
-  core::Instant idle_until() const { return idle_until_; }
+  core::Instant idle_until() const { return idle_since_ + idle_timeout_; }
 
   // UpstreamStream
   void send_head(const http::RequestHead& head, const http::RequestForwarding& with) override;
@@ -100,6 +101,7 @@ class H1Upstream final : public UpstreamStream,
   std::string_view read_chunked_body(std::string_view bytes);
   void end_response(const http::HeaderBlock* trailers);
   void lose(UpstreamLoss loss, std::string_view reason);
+  void limit_idle(core::Millis timeout);
   bool is_reusable() const;
   void close();
   void on_timer();
@@ -112,7 +114,8 @@ class H1Upstream final : public UpstreamStream,
   ConnectionPlace place_;    // until it is closed or given away
   const std::uint32_t era_;  // of its siblings when it was opened
   core::Millis idle_timeout_;
-  core::Instant idle_until_{};
+  core::Millis first_look_;  // of an idle one, after so long
+  core::Instant idle_since_{};
   core::Instant deadline_ = core::Instant::max();  // of the exchange
   net::MemberTimer<H1Upstream, &H1Upstream::on_timer> timer_{*this};
 

@@ -40,9 +40,28 @@ void UpstreamPool::close_idle() {
 
 void UpstreamPool::recycle(core::EndpointId endpoint) {
   const auto found = endpoints_.find(endpoint);
-  if (found == endpoints_.end()) return;
-  ++found->second.era;
-  while (H1Upstream* connection = found->second.connections.front()) connection->close_idle();
+  if (found != endpoints_.end()) retire(found->second);
+}
+
+void UpstreamPool::retire(IdleUpstreams& idle) {
+  ++idle.era;
+  while (H1Upstream* connection = idle.connections.front()) connection->close_idle();
+}
+
+void UpstreamPool::keep_only(const model::Snapshot& snapshot) {
+  if (endpoints_.empty()) return;
+  for (const model::Service& service : snapshot.services) {
+    for (const model::Pool& pool : service.settings->pools) {
+      for (const model::Endpoint& endpoint : pool.endpoints) {
+        if (!endpoint.is_in_use()) continue;
+        const auto found = endpoints_.find(endpoint.id);
+        if (found != endpoints_.end()) found->second.seen_in = snapshot.epoch;
+      }
+    }
+  }
+  for (auto& [endpoint, idle] : endpoints_) {
+    if (idle.seen_in != snapshot.epoch) retire(idle);
+  }
 }
 
 void UpstreamPool::find_older(IdleUpstreams& idle, H1Upstream*& oldest) {
@@ -51,21 +70,37 @@ void UpstreamPool::find_older(IdleUpstreams& idle, H1Upstream*& oldest) {
   if (oldest == nullptr || last->idle_until() < oldest->idle_until()) oldest = last;
 }
 
-bool UpstreamPool::close_oldest_idle() {
-  H1Upstream* oldest = nullptr;
-  for (auto& [endpoint, idle] : endpoints_) find_older(idle, oldest);
-  if (oldest != nullptr) oldest->close_idle();
-  return oldest != nullptr;
-}
-
-bool UpstreamPool::close_oldest_idle(const model::Pool& pool) {
+H1Upstream* UpstreamPool::oldest_idle(const model::Pool& pool) {
   H1Upstream* oldest = nullptr;
   for (const model::Endpoint& endpoint : pool.endpoints) {
     const auto found = endpoints_.find(endpoint.id);
     if (found != endpoints_.end()) find_older(found->second, oldest);
   }
-  if (oldest != nullptr) oldest->close_idle();
-  return oldest != nullptr;
+  return oldest;
+}
+
+bool UpstreamPool::close(H1Upstream* idle) {
+  if (idle != nullptr) idle->close_idle();
+  return idle != nullptr;
+}
+
+bool UpstreamPool::close_oldest_idle() {
+  H1Upstream* oldest = nullptr;
+  for (auto& [endpoint, idle] : endpoints_) find_older(idle, oldest);
+  return close(oldest);
+}
+
+bool UpstreamPool::close_oldest_idle(const model::Pool& pool) {
+  return close(oldest_idle(pool));
+}
+
+bool UpstreamPool::close_oldest_idle(core::EndpointId endpoint) {
+  const auto found = endpoints_.find(endpoint);
+  return found != endpoints_.end() && close(found->second.connections.back());
+}
+
+bool UpstreamPool::has_idle(const model::Pool& pool) {
+  return oldest_idle(pool) != nullptr;
 }
 
 void UpstreamPool::put_idle(H1Upstream& connection) {

@@ -26,12 +26,17 @@ class UpstreamPool {
   void close_idle();
   /// Closes the idle ones to it; those that work are not kept.
   void recycle(core::EndpointId endpoint);
+  /// Recycles the endpoints that new requests can't get under this snapshot. O(its endpoints).
+  void keep_only(const model::Snapshot& snapshot);
   /// The one that will idle out first, to whatever endpoint. False: none is idle. O(endpoints): for
   /// when descriptors have run out.
   bool close_oldest_idle();
 
   /// The one of this pool that will idle out first; otherwise as close_oldest_idle().
   bool close_oldest_idle(const model::Pool& pool);
+  /// The same of this endpoint.
+  bool close_oldest_idle(core::EndpointId endpoint);
+  bool has_idle(const model::Pool& pool);
 
   std::size_t in_use() const { return slab_.in_use(); }
   /// To which there is a connection: for tests.
@@ -39,7 +44,10 @@ class UpstreamPool {
 
  private:
   friend class H1Upstream;
+  static void retire(IdleUpstreams& idle);
   static void find_older(IdleUpstreams& idle, H1Upstream*& oldest);
+  H1Upstream* oldest_idle(const model::Pool& pool);
+  static bool close(H1Upstream* idle);
   void put_idle(H1Upstream& connection);
   void remove_idle(H1Upstream& connection);
   void destroy(H1Upstream& connection);

@@ -100,6 +100,11 @@ void Worker::on_connection_ended(const net::Peer& peer) {
   report_if_empty();
 }
 
+void Worker::adopt() {
+  slot_.refresh();
+  upstreams_.keep_only(slot_.peek());
+}
+
 model::LeaseReport Worker::count_leases(const model::LeaseQuery& query) {
   model::LeaseReport report;
   leases_.for_each([&](PoolLease& lease) {

@@ -50,7 +50,8 @@ class Worker final : public net::AcceptEvents, public TicketOffice {
   void on_accept(net::Transport& transport, const net::Peer& peer, std::size_t listener) override;
 
   // What control asks, by message:
-  void adopt() { slot_.refresh(); }
+  /// The newest snapshot; connections that it has no use for are closed.
+  void adopt();
   void recycle(core::EndpointId endpoint) { upstreams_.recycle(endpoint); }
   model::LeaseReport count_leases(const model::LeaseQuery& query);
   model::CutReport cut_leases(const model::CutOrder& order);

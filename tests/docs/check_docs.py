@@ -126,7 +126,7 @@ class Bounds(unittest.TestCase):
     # They pace the program's own work; nobody outside can spend more of it by them.
     OWN_PACE = set("""kTimerTick kTimerSlots kFileLook kFileLooksMax kFileRetryLooksMax kResolveEvery kResolveRetry
         kResolveAtStart kPersistRetryFirst kPersistRetryMax kAuditFindingsMax kAuditLooksAlike kAuditLooksMax kDrainPoll
-        kWorkerSilence kShareTick kShareWindow kForgottenServiceAge kEventHeartbeat kHealthLook kBreakerHoldEvery kSlowStartLeast
+        kWorkerSilence kShareTick kShareWindow kForgottenServiceAge kEventHeartbeat kHealthLook kBreakerHoldEvery kSlowStartLeast kIdleLook
         kOverloadLook kOverloadLookFast kAdaptiveLook kTrimEvery kIdleLetGoMax
         kReserveForRemote kReserveForCallers kReserveForAnswers kReserveForState""".split())
 

@@ -387,6 +387,10 @@ class Sluice:
         with open(os.path.join(self.directory, "stderr"), errors="replace") as file:
             return file.read()
 
+    def wait_told(self, pattern):
+        """The match of a regular expression in its notices: a thread of their own writes them, so it may answer before."""
+        return wait_until(lambda: re.search(pattern, self.errors()), f"it says: {pattern}")
+
     # ---- asking it
 
     def admin(self, method, path, body=None, raw=False):

@@ -141,7 +141,7 @@ class NoDescriptors(SluiceTest):
         proxy.stop()
         proxy.write_config(self.services, WORKERS, admin={"socket": {"path": proxy.socket}, "http": {"bind": "127.0.0.1:0"}})
         proxy.start()
-        address = wait_until(lambda: re.search(r"admin\.http on (\S+),", proxy.errors()), "it says where")[1]
+        address = proxy.wait_told(r"admin\.http on (\S+),")[1]
         most = bound("kReserveForRemote")
         scrapers = [http.client.HTTPConnection(address, timeout=PATIENCE) for _ in range(most + 1)]
         for scraper in scrapers:

@@ -283,7 +283,7 @@ class Endpoints(SluiceTest):
         proxy.kill()
         proxy.start()
         self.assertEqual(self.states(proxy)[first], "disabled")
-        self.assertIn(f"endpoint blue/{first} is disabled by the saved state", proxy.errors())
+        proxy.wait_told(f"endpoint blue/{first} is disabled by the saved state")
         self.assertEqual(self.answered_by(proxy), {second})
         self.assertEqual(proxy.cli("endpoint", "enable", first).returncode, 0)
         self.assertEqual(self.answered_by(proxy), {first, second})
@@ -748,7 +748,7 @@ class Audit(SluiceTest):
         with open(path, "wb") as file:
             file.writelines(lines[:3])
         proxy.start()
-        self.assertIn("what led to generations 4 to 5 is missing", proxy.errors())
+        proxy.wait_told("what led to generations 4 to 5 is missing")
         jump = [(4, "the records of generations 4 to 5 are missing before it")]
         self.assertEqual(verify(), (1, jump))
         proxy.split("50")

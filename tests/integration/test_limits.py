@@ -106,7 +106,7 @@ class Connections(LimitsTest):
             resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
 
         self.start(proxy, few_descriptors)
-        self.assertIn("at most 32 client connections (descriptor limit 128), 1 worker", proxy.errors())
+        proxy.wait_told(r"at most 32 client connections \(descriptor limit 128\), 1 worker")
         self.check_pause_and_recovery(proxy, (128 - 64) // 2)
 
     def test_the_connection_limit_pauses_accepting_and_recovers(self):
@@ -117,7 +117,7 @@ class Connections(LimitsTest):
     def test_the_connection_limit_is_that_of_all_workers_together(self):
         proxy = self.stopped(self.held(), workers=3, limits={"connections": 5})
         self.start(proxy)
-        self.assertIn("at most 5 client connections", proxy.errors())
+        proxy.wait_told("at most 5 client connections")
         # The kernel spreads them by hash: with this many, every worker comes to its own limit.
         clients = self.clients(proxy, 100)
         for client in clients:
@@ -203,7 +203,7 @@ class Addresses(LimitsTest):
             self.services, admin={"socket": {"path": proxy.socket}, "http": {"bind": f"{bind}:0"}}
         )
         self.start(proxy)
-        return int(re.search(r"admin\.http on \S+:(\d+), read-only", proxy.errors()).group(1))
+        return int(proxy.wait_told(r"admin\.http on \S+:(\d+), read-only").group(1))
 
     def ask(self, address, port, host):
         connection = http.client.HTTPConnection(address, port, timeout=PATIENCE)

@@ -1,6 +1,7 @@
 """Pins of every kind in the real binary, and files of identities that change while it runs."""
 
 import os
+import re
 import resource
 import subprocess
 import threading
@@ -96,7 +97,7 @@ class Pins(SluiceTest):
             self.replace("# new\r\nuser-2\r\n")
             wait_until(lambda: word("user-2") == "pin_list", "the new list counts")
             self.assertEqual(word("user-1"), "live")
-            self.assertIn(self.list_file + ": 1 identities read", proxy.errors())
+            proxy.wait_told(re.escape(self.list_file) + ": 1 identities read")
 
             with open(self.list_file, "a") as file:
                 file.write("user-3 # Ann\nuser-1\n")

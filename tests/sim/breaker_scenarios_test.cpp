@@ -121,6 +121,143 @@ TEST_CASE("sim breaker: a failure of any kind counts, what the client does is no
         policy::BreakerCounts{.requests = 4, .slow = 4});
 }
 
+namespace {
+
+/// Clients of an endpoint that answers no connect, who leave after so long.
+void leave_connects(SimWorld& world, core::Nanos patience, int count = 4) {
+  meet(world.origin(0), ConnectFate::Kind::NoAnswer);
+  for (int i = 0; i < count; ++i) {
+    SimClient& leaver = ask(world, get());
+    world.run_for(patience);
+    leaver.leave();
+    world.settle();
+  }
+}
+
+WorldOptions guarded_connects(core::Millis slow_call) {
+  WorldOptions options = guarded();
+  options.service.timeouts.connect = seconds(1);
+  options.service.breakers.rule.slow_call = slow_call;
+  options.service.outliers.consecutive_failures = 5;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("sim breaker: a connect that is given up has failed once it had half of its time",
+          "[sim][breaker]") {
+  for (const core::Millis slow_call : {core::Millis(5000), core::Millis(0)}) {
+    INFO("slow_call " << slow_call.count());
+    SimWorld soon(guarded_connects(slow_call));
+    leave_connects(soon, milliseconds(500), 8);
+    CHECK(state(soon, PoolName::Blue) == State::Closed);
+    CHECK(soon.control().cell({0}).failures.load() == 0);
+    CHECK(soon.control().cell({0}).penalty.load() == 0);
+    finish(soon);
+    CHECK(soon.breaker_news().empty());
+
+    SimWorld late(guarded_connects(slow_call));
+    leave_connects(late, milliseconds(501));
+    CHECK(state(late, PoolName::Blue) == State::Open);
+    const policy::FailureRun run(late.control().cell({0}).failures.load());
+    CHECK(run.count(policy::FailureKind::Connect) == 4);
+    CHECK(late.control().cell({0}).penalty.load() != 0);
+    finish(late);
+    CHECK(late.breaker_news().front().turn.counts ==
+          policy::BreakerCounts{.requests = 4, .failures = 4});
+    CHECK(line(late, 3).status == 499);
+    const auto& counters = late.worker().metrics().services[0];
+    CHECK(counters.endpoint_failures[core::index(PoolName::Blue)].read() == 4);
+  }
+}
+
+TEST_CASE("sim breaker: a connect that is given up was slow after slow_call", "[sim][breaker]") {
+  SimWorld soon(guarded_connects(core::Millis(100)));
+  leave_connects(soon, milliseconds(100));
+  CHECK(state(soon, PoolName::Blue) == State::Closed);
+  finish(soon);
+  SimWorld late(guarded_connects(core::Millis(100)));
+  leave_connects(late, milliseconds(101));
+  CHECK(state(late, PoolName::Blue) == State::Open);
+  CHECK(late.control().cell({0}).failures.load() == 0);  // slow is no failure of the endpoint
+  finish(late);
+  CHECK(late.breaker_news().front().turn.counts == policy::BreakerCounts{.requests = 4, .slow = 4});
+}
+
+TEST_CASE("sim breaker: the time of a connect is no time of the answer", "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.breakers.rule.slow_call = milliseconds(100);
+  SimWorld world(options);
+  world.origin(0).fate = [] { return ConnectFate{.delay = milliseconds(400)}; };
+  for (int i = 0; i < 4; ++i) {
+    // Its body waits for a 100 that does not come: until it is whole the endpoint need not answer.
+    RequestPlan request{.method = "POST", .form = BodyForm::Length, .body = 5, .expects = true};
+    request.answers = {{.status = 417, .size = 3, .sends_continue = false, .is_early = true}};
+    ask(world, request);
+    world.run_for(milliseconds(450));
+  }
+  finish(world);
+  CHECK(world.breaker_news().empty());
+  for (unsigned i = 0; i < 4; ++i) CHECK(status(world, i) == 417);
+}
+
+TEST_CASE("sim breaker: a probe whose connect hangs opens it again, though its client leaves",
+          "[sim][breaker]") {
+  SimWorld world(guarded());
+  ask_times(world, 4, says(500));
+  world.run_for(seconds(6));
+  meet(world.origin(0), ConnectFate::Kind::NoAnswer);
+  SimClient& leaver = ask(world, get());
+  world.run_for(milliseconds(700));
+  REQUIRE(state(world, PoolName::Blue) == State::HalfOpen);
+  leaver.leave();
+  world.settle();
+  CHECK(state(world, PoolName::Blue) == State::Open);
+  finish(world);
+}
+
+TEST_CASE("sim breaker: what the live pool refuses is no fallback", "[sim][breaker]") {
+  // Green has no room, and the breaker of blue is open.
+  const auto refused_by_blue = [](core::Millis open_for) {
+    WorldOptions options = guarded();
+    options.service.breakers.rule.policy.min_requests = 2;
+    options.service.breakers.rule.policy.open_for = open_for;
+    options.service.breakers.pool.connections = 1;
+    auto world = std::make_unique<SimWorld>(options);
+    ask_times(*world, 2, says(500));
+    world->split(10'000);
+    ask(*world, {.user = "user-1", .answers = {{.size = 3, .delay = seconds(2)}}});
+    world->run_for(seconds(1));
+    return world;
+  };
+  const auto world = refused_by_blue(seconds(5));
+  const auto counters = [&]() -> const metrics::ServiceCounters& {
+    return world->worker().metrics().services[0];
+  };
+  const auto choices = [&](policy::Reason reason) {
+    return counters().choices[core::index(PoolName::Blue)][static_cast<std::size_t>(reason)].read();
+  };
+  ask_times(*world, 1, says(200, "user-2"));
+  CHECK(status(*world, 3) == 503);
+  CHECK(counters().fallbacks.read() == 0);
+  CHECK(counters().breaker_fallbacks.read() == 0);
+  CHECK(choices(policy::Reason::Fallback) == 0);
+  CHECK(counters().refusals[static_cast<std::size_t>(metrics::Refusal::BreakerOpen)].read() == 1);
+  world->run_for(seconds(6));  // now it lets probes through
+  ask(*world, {.user = "user-1", .answers = {{.size = 3, .delay = seconds(2)}}});
+  world->run_for(seconds(1));
+  ask_times(*world, 1, says(200, "user-2"));
+  CHECK(status(*world, 5) == 200);
+  CHECK(counters().fallbacks.read() == 1);
+  CHECK(counters().breaker_fallbacks.read() == 1);
+  CHECK(choices(policy::Reason::Fallback) == 1);
+  finish(*world);
+  CHECK(line(*world, 3).text.find(R"("breaker":"open")") != std::string::npos);
+  CHECK(line(*world, 3).pool.empty());
+  CHECK(line(*world, 5).text.find(R"("breaker":"probe")") != std::string::npos);
+  CHECK(line(*world, 5).pool == "blue");
+}
+
 TEST_CASE("sim breaker: the candidate's users go to the live pool, by rescue first",
           "[sim][breaker]") {
   SimWorld world(guarded());

@@ -293,10 +293,7 @@ class Judge {
   void judge_attempt(const Entry& entry, const Attempt& attempt, core::PoolName pool,
                      const SimControl::Generation& held) {
     if (attempt.pool != pool) find(entry, "reached an endpoint of another pool");
-    const std::size_t first = attempt.pool == core::PoolName::Blue
-                                  ? 0
-                                  : world_.control().settings().pools[0].endpoints.size();
-    const std::size_t position = attempt.endpoint.raw - first;
+    const std::size_t position = attempt.endpoint.raw - world_.control().first_of(attempt.pool).raw;
     if (((held.disabled[core::index(attempt.pool)] >> position) & 1U) != 0)
       find(entry, "reached a disabled endpoint");
   }

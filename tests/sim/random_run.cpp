@@ -71,15 +71,30 @@ class RandomRun::Operator final : public Actor {
         const std::size_t count = run_.options_.service.endpoints[core::index(pool)];
         const std::uint64_t all = (std::uint64_t{1} << count) - 1;
         const std::uint64_t disabled = run_.rng_.next() & all;
-        return world.disable(pool, disabled == all ? 0 : disabled);
+        const bool leaves_some = (disabled | control.current().gone[core::index(pool)]) != all;
+        return world.disable(pool, leaves_some ? disabled : 0);
       }
       case 6:
-        control.republish();
-        return world.adopt_everywhere();
+        return other_addresses();
       default:
         control.prepare(model::apply_switch(traffic, traffic.candidate()));
         return;  // flipped or withdrawn by the next step
     }
+  }
+
+  /// An address more or less, where that leaves one that is not disabled; else the same again.
+  void other_addresses() {
+    SimControl& control = run_.world_->control();
+    const PoolName pool = left_ % 2 == 0 ? PoolName::Blue : PoolName::Green;
+    const std::size_t index = core::index(pool);
+    const std::size_t count = run_.options_.service.endpoints[index];
+    const std::uint64_t all = (std::uint64_t{1} << count) - 1;
+    const std::uint64_t gone =
+        control.current().gone[index] ^ (std::uint64_t{1} << (left_ / 2 % count));
+    if ((gone | control.current().disabled[index]) != all)
+      return run_.world_->lose_addresses(pool, gone);
+    control.republish();
+    run_.world_->adopt_everywhere();
   }
 
   void stop() {

@@ -16,7 +16,7 @@ SimControl::SimControl(std::size_t workers, const ServiceOptions& options)
   }
   for (const model::LimitRule& rule : options.rate_limits)
     limit_cells_.push_back(std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, workers));
-  settings_ = make_settings(options, {});
+  settings_ = make_settings(options, Generation{});
   table_ = std::make_shared<model::ServiceTable>(std::vector<model::ServiceMatch>{
       {.service = {0}, .hosts = {"shop.test"}, .path_prefix = "/", .listeners = {}}});
   Generation first;
@@ -33,7 +33,7 @@ core::SocketAddress SimControl::address_of(std::uint32_t endpoint) {
 }
 
 std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
-    const ServiceOptions& options, const std::array<std::uint64_t, 2>& disabled) {
+    const ServiceOptions& options, const Generation& state) {
   auto settings = std::make_shared<model::ServiceSettings>();
   settings->id = {0};
   settings->name = "shop";
@@ -59,12 +59,13 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
     pool.name = name;
     pool.cell = pool_cells_[index].get();
     for (std::size_t i = 0; i < options.endpoints[index]; ++i, ++id) {
+      if (((state.gone[index] >> i) & 1U) != 0) continue;
       model::Endpoint endpoint;
       endpoint.id = {id};
       endpoint.address = address_of(id);
       endpoint.text = endpoint.address.text();
       endpoint.cell = endpoint_cells_[id];
-      endpoint.is_disabled = ((disabled[index] >> i) & 1U) != 0;
+      endpoint.is_disabled = ((state.disabled[index] >> i) & 1U) != 0;
       pool.endpoints.push_back(std::move(endpoint));
     }
   }
@@ -74,6 +75,7 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
       limits.push_back(model::make_limit(options.rate_limits[i], limit_cells_[i]));
     settings->rate_limits = std::make_shared<const model::RateLimits>(std::move(limits));
   }
+  settings->outliers = options.outliers;
   settings->timeouts = options.timeouts;
   settings->min_rates = options.min_rates;
   settings->repeats = options.repeats;
@@ -95,7 +97,7 @@ std::shared_ptr<const model::ServiceSettings> SimControl::make_settings(
 std::shared_ptr<const model::Snapshot> SimControl::make_snapshot(const Generation& state,
                                                                  core::Generation generation) {
   if (history_.empty() || state.disabled != history_.back().disabled)
-    settings_ = make_settings(options_, state.disabled);
+    settings_ = make_settings(options_, state);
   auto snapshot = std::make_shared<model::Snapshot>();
   ++epoch_.raw;
   snapshot->epoch = epoch_;
@@ -154,6 +156,12 @@ void SimControl::withdraw() {
   prepared_.reset();
   next_.reset();
   next_drains_.reset();
+}
+
+void SimControl::replace_addresses(core::PoolName pool, std::uint64_t gone) {
+  history_.back().gone[core::index(pool)] = gone;
+  settings_ = make_settings(options_, current());
+  republish();
 }
 
 void SimControl::republish() {

@@ -26,6 +26,7 @@ struct ServiceOptions {
   std::vector<model::Pin> pins{};  // behind the header pin that every run has
   model::IdentityLists lists{};
   std::vector<model::LimitRule> rate_limits{};
+  policy::OutlierPolicy outliers{};
 };
 
 /// The control side of a run: truth, snapshots with epochs, the history of generations.
@@ -34,6 +35,7 @@ class SimControl {
   struct Generation {
     model::ServiceTraffic traffic;
     std::array<std::uint64_t, 2> disabled{};  // bit by position in the pool
+    std::array<std::uint64_t, 2> gone{};      // likewise: addresses that no name has any more
   };
 
   SimControl(std::size_t workers, const ServiceOptions& options);
@@ -56,7 +58,9 @@ class SimControl {
   void withdraw();
   /// What drains since the last flip.
   std::optional<core::PoolName> drains() const { return drains_; }
-  /// A new epoch without a new generation, as a change of limits would make it.
+  /// A new epoch without a new generation, as other addresses of a name make it.
+  void replace_addresses(core::PoolName pool, std::uint64_t gone);
+  /// The same without any change.
   void republish();
   /// As a changed file of identities does it.
   void replace_lists(model::IdentityLists lists);
@@ -70,10 +74,14 @@ class SimControl {
   model::LimitCell& limit_cell(std::size_t position) { return *limit_cells_[position]; }
   model::PoolCell& pool_cell(core::PoolName pool) { return *pool_cells_[core::index(pool)]; }
   static core::SocketAddress address_of(std::uint32_t endpoint);
+  /// Those of a pool follow each other.
+  core::EndpointId first_of(core::PoolName pool) const {
+    return {pool == core::PoolName::Blue ? 0U : options_.endpoints[0]};
+  }
 
  private:
-  std::shared_ptr<const model::ServiceSettings> make_settings(
-      const ServiceOptions& options, const std::array<std::uint64_t, 2>& disabled);
+  std::shared_ptr<const model::ServiceSettings> make_settings(const ServiceOptions& options,
+                                                              const Generation& state);
   std::shared_ptr<const model::Snapshot> make_snapshot(const Generation& state,
                                                        core::Generation generation);
   void begin(const Generation& next, core::Generation generation);

@@ -94,6 +94,11 @@ void SimWorld::disable(core::PoolName pool, std::uint64_t disabled) {
   if (control_.prepare_disabled(pool, disabled)) flip({});
 }
 
+void SimWorld::lose_addresses(core::PoolName pool, std::uint64_t gone) {
+  control_.replace_addresses(pool, gone);
+  adopt_everywhere();
+}
+
 void SimWorld::flip(core::Nanos drain) {
   control_.flip();
   // What becomes live again drains no longer (behaviour.md §1 "superseded").

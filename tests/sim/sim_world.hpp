@@ -58,6 +58,8 @@ class SimWorld final : public Network {
   void split(std::uint16_t basis_points);
   void rollback(core::Nanos drain = std::chrono::seconds(30));
   void disable(core::PoolName pool, std::uint64_t disabled);
+  /// A name has other addresses: no command, but flipped and posted in the same way.
+  void lose_addresses(core::PoolName pool, std::uint64_t gone);
   /// After a prepare() on control().
   void flip(core::Nanos drain);
   void adopt_everywhere();

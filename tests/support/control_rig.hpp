@@ -310,6 +310,7 @@ struct ControlRig {
     std::vector<std::string> hosts{};
     // What they resolve to at the start; a name that is missing here gets no answer
     std::map<std::string, std::vector<std::string>> addresses{};
+    std::string listens_on{};  // empty: nowhere
   };
 
   ControlRig() : ControlRig(Options{}) {}
@@ -353,6 +354,12 @@ struct ControlRig {
   static config::Config config_with(const Options& options) {
     config::Config config = config_of(options.services);
     for (auto& service : config.services) service.tunnels = options.tunnels;
+    if (!options.listens_on.empty()) {
+      config.listeners.push_back(
+          {.name = "main",
+           .bind = core::SocketAddress::parse(options.listens_on, "").value(),
+           .at = {}});
+    }
     if (options.hosts.empty()) return config;
     auto& blue = config.services[0].pools[core::index(core::PoolName::Blue)].endpoints;
     blue.clear();

@@ -64,6 +64,15 @@ struct LeftOut {
   friend bool operator==(const LeftOut&, const LeftOut&) = default;
 };
 
+/// An address that a name of a pool must not have.
+struct PoolCircle {
+  std::string service;
+  core::PoolName pool = core::PoolName::Blue;
+  Circle circle;
+
+  friend bool operator==(const PoolCircle&, const PoolCircle&) = default;
+};
+
 /// The parts of a snapshot that do not depend on the traffic state: built once, shared by all
 /// snapshots.
 struct StaticParts {
@@ -73,6 +82,7 @@ struct StaticParts {
   /// Replaced when their files change: goes beside each snapshot (model::Edition).
   std::shared_ptr<const model::IdentityLists> lists;
   std::vector<LeftOut> left_out;
+  std::vector<PoolCircle> circles;
 };
 StaticParts build_static(const Config& config, CellRegistry& cells,
                          const ResolvedNames& names = {});

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,15 +27,33 @@ struct PlacedEndpoint {
   std::string why_down;            // `text` is a name without an address, this is why; else empty
 };
 
+/// An address of a name that is this proxy.
+struct Circle {
+  std::string name;  // Endpoint::text
+  core::SocketAddress address;
+  std::string listener;
+
+  friend bool operator==(const Circle&, const Circle&) = default;
+};
+
 struct PlacedPool {
   std::vector<PlacedEndpoint> endpoints;  // in the order of the file
   std::size_t left_out = 0;               // addresses above limits::kEndpointsPerPoolMax
+  std::vector<Circle> circles;            // no endpoints, either
 };
 
 /// Each address once, also when several names have it or it is written out. A name without an
 /// address is an endpoint that is down. Every line of the file has its place, however many
 /// addresses the names above it have.
-PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names);
+PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names,
+                           std::span<const Listener> listeners = {});
+
+/// The one whose connections `address` would be: an endpoint of that address is this proxy, and
+/// each request would run in a circle until a limit ends it. nullptr: none that is known to be.
+/// (Which addresses of the machine a listener on 0.0.0.0 has is known of 127.0.0.0/8 only, on [::]
+/// of ::1.)
+const Listener* own_listener(std::span<const Listener> listeners,
+                             const core::SocketAddress& address);
 
 /// Each host once, sorted.
 std::vector<std::string> hosts_of(const Config& config);

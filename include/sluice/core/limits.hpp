@@ -129,6 +129,8 @@ inline constexpr std::size_t kLookupsMax = 128;
 
 /// Idle endpoint connections that one worker keeps per endpoint.
 inline constexpr std::size_t kIdlePerEndpointMax = 128;
+/// How often an idle one looks whether another worker has found its pool or its endpoint full.
+inline constexpr std::chrono::milliseconds kIdleLook{250};
 
 /// Lingering close after an answer that ends a connection while input may still come (behaviour.md
 /// §4).

@@ -87,8 +87,13 @@ struct ResponseForwarding {
   std::string_view upgrade{};     // on a 101
   std::string_view set_cookie{};  // whole value of a minted cookie; then Cache-Control: private is
                                   // added when needed
-  std::string_view rate_limit{};  // whole values of these two fields
-  std::string_view rate_limit_policy{};
+  /// RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+  struct RateLimits {
+    std::string_view policies{};  // whole value; empty: neither field
+    std::string_view tightest{};  // its name as a quoted string; empty: no RateLimit
+    std::uint64_t left = 0;
+    std::uint64_t until_more_s = 0;
+  } rate_limits{};
   /// The endpoint's own words to caches are replaced by `Cache-Control: no-store`.
   bool forbids_storing = false;
   struct Exposed {  // each is written when not empty

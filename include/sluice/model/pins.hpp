@@ -23,6 +23,7 @@ struct ClientSet {
   std::vector<core::Network> networks;
   bool has_unix = false;  // `unix:`: peers on a Unix socket
 
+  bool is_nobody() const { return networks.empty() && !has_unix; }
   /// nullopt: a peer on a Unix socket that named no client.
   bool contains(const std::optional<core::IpAddress>& client) const;
 };

@@ -122,6 +122,7 @@ struct RateLimit {
   std::array<std::string, 2> names;
   /// Items of the RateLimit-Policy field, by the part that the pool plays: `"login";q=5;w=60`.
   std::array<std::string, 2> policy_items;
+  bool is_for_all = false;  // any method and path, nobody exempt: not asked for each request
 };
 RateLimit make_limit(LimitRule rule, std::shared_ptr<LimitCell> cell);
 
@@ -169,8 +170,7 @@ class LimitedRequest {
            (!rule.path_prefix || covers_path(*rule.path_prefix, path()));
   }
   bool is_exempt(const LimitRule& rule) const {
-    const bool is_nobody = rule.exempt.networks.empty() && !rule.exempt.has_unix;
-    return !is_nobody && rule.exempt.contains(parts_.client);
+    return !rule.exempt.is_nobody() && rule.exempt.contains(parts_.client);
   }
   /// nullopt: a part of the key is absent, and the limit says nothing of the request.
   std::optional<std::uint64_t> key_hash(const LimitRule& rule, core::HashKey hash_key);
@@ -181,6 +181,9 @@ class LimitedRequest {
   bool has_method_of(const LimitRule& rule) const;
   std::optional<std::uint64_t> part_hash(const LimitKeyPart& part, const LimitRule& rule,
                                          core::HashKey hash_key);
+  std::optional<std::uint64_t> rare_part_hash(const LimitKeyPart& part, const LimitRule& rule,
+                                              core::HashKey hash_key);
+  std::optional<std::uint64_t> joined_hash(const LimitRule& rule, core::HashKey hash_key);
   /// Empty: absent.
   std::string_view octets(const LimitKeyPart& part, const LimitRule& rule,
                           std::array<std::uint8_t, 16>& buffer);

@@ -43,6 +43,7 @@ struct alignas(64) EndpointCell {
   std::atomic<std::uint32_t> connections{0};  // open, idle ones and tunnels too
   std::atomic<std::uint32_t> pending{0};      // requests that wait for a connection
   std::atomic<std::uint32_t> repeating{0};    // requests that are sent again
+  std::atomic<bool> wants_place{false};       // somebody has found its max_connections reached
   policy::BreakerCell breaker;
 };
 

@@ -57,6 +57,9 @@ class RateTable {
   std::size_t places() const { return buckets_.places(); }
 
  private:
+  void look_for_room(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now,
+                     Look& look) const;
+
   KeyBuckets buckets_;
 };
 

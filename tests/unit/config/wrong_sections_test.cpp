@@ -162,7 +162,7 @@ TEST_CASE("wrong configuration: listeners", "[config][wrong]") {
 }
 
 TEST_CASE("wrong configuration: services", "[config][wrong]") {
-  const std::array<Wrong, 43> table{{
+  const std::array<Wrong, 44> table{{
       {std::string(kListener) + "services: []\n",
        "sluice.yaml:3:11: 'services' has 0 items, expected a list of 1 to 1024 services"},
       {std::string(kListener) + "services: {}\n",
@@ -308,6 +308,10 @@ TEST_CASE("wrong configuration: services", "[config][wrong]") {
       {std::string(kListener) +
            "services:\n  - name: shop\n    pools: {blue: {endpoints: [127.0.0.1:8080]}}\n",
        "sluice.yaml:5:32: '127.0.0.1:8080' is listener 'listener-1' of this proxy, expected an "
+       "address of the application"},
+      {std::string("listeners:\n  - bind: 0.0.0.0:8080\n") +
+           "services:\n  - name: shop\n    pools: {blue: {endpoints: [127.0.0.2:8080]}}\n",
+       "sluice.yaml:5:32: '127.0.0.2:8080' is listener 'listener-1' of this proxy, expected an "
        "address of the application"},
       {std::string(kListener) +
            "services:\n  - name: shop\n    pools: {blue: {endpoints: [127.0.0.1:1], tls: {}}}\n",

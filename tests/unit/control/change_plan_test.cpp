@@ -456,7 +456,8 @@ TEST_CASE("plan: an address that its name keeps out is not enabled by itself",
   const auto refused = refusal(endpoint("10.0.0.1:9001", kEnabled), out.after, known);
   CHECK(refused.code == RefusalCode::BadRequest);
   CHECK(refused.detail ==
-        "10.0.0.1:9001 is an address of app:9001, which is disabled: enable blue/app:9001");
+        "10.0.0.1:9001 is an address of app:9001, which is disabled: `sluice endpoint enable "
+        "blue/app:9001 shop` brings it back");
   ChangePlan back;
   REQUIRE_FALSE(control::plan_change(out.after, known, endpoint("app:9001", kEnabled), back));
   CHECK(back.after.services[0].endpoints.empty());

@@ -1,5 +1,7 @@
 #include "control/name_watcher.hpp"
 
+#include <algorithm>
+
 #include "support/catch.hpp"
 #include "support/control_rig.hpp"
 
@@ -267,6 +269,28 @@ TEST_CASE("names: addresses above the most of a pool are told once per change",
   look_up(rig, many);
   REQUIRE(rig.notices.size() == 2);
   CHECK(rig.notices[1].find("2 addresses of its host names are left out") != std::string::npos);
+}
+
+TEST_CASE("names: an address that is this proxy gets no request, and is told once",
+          "[control][names]") {
+  ControlRig::Options options = app_found();
+  options.listens_on = "0.0.0.0:9001";
+  ControlRig rig(options);
+  CHECK(rig.notices.empty());
+  look_up(rig, {"10.0.0.1", "127.0.0.1"});
+  CHECK(routed(rig) == Texts{"10.0.0.1:9001"});
+  const std::string told =
+      "endpoint app:9001 in pool blue of service shop has the address 127.0.0.1:9001, which is "
+      "listener main of this proxy: requests would run in a circle, so it is left out";
+  CHECK(rig.notices == Texts{told});
+  look_up(rig, {"10.0.0.2", "127.0.0.1"});
+  CHECK(rig.notices.size() == 1);
+  look_up(rig, {"127.0.0.1"});
+  CHECK(routed(rig) == Texts{"app:9001"});
+  CHECK(rig.view().pools[0][0].why_down == "its addresses are listeners of this proxy");
+  look_up(rig, {"10.0.0.2"});
+  look_up(rig, {"127.0.0.1"});
+  CHECK(std::ranges::count(rig.notices, told) == 2);
 }
 
 TEST_CASE("names: an address that went and comes back is another endpoint", "[control][names]") {

@@ -57,4 +57,5 @@ TEST_CASE("keyed hash: the short one is that of others", "[core][hash]") {
     INFO(size << " octets");
     CHECK(siphash_1_3(text.substr(0, size), zeros) == expected[size - 1]);
   }
+  CHECK(siphash_1_3(std::array<std::uint8_t, 4>{'1', '2', '3', '4'}, zeros) == expected[3]);
 }

@@ -253,6 +253,21 @@ TEST_CASE("forwarded response: what must not be stored says nothing else to cach
   CHECK_FALSE(has(as_it_is, "Cache-Control: no-store"));
 }
 
+TEST_CASE("forwarded response: what is left under limits", "[http][forward]") {
+  ResponseForwarding with = with_length(0);
+  with.rate_limits.policies = R"("a";q=5;w=60, "b";q=9;w=1)";
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  CHECK(written(head, with) ==
+        "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nRateLimit-Policy: \"a\";q=5;w=60, \"b\";q=9;w=1\r\n"
+        "Content-Length: 0\r\n\r\n");
+  with.rate_limits.tightest = R"("a")";
+  with.rate_limits.left = 4;
+  with.rate_limits.until_more_s = 12;
+  CHECK(written(head, with) ==
+        "HTTP/1.1 200 OK\r\nVia: 1.1 sluice\r\nRateLimit: \"a\";r=4;t=12\r\n"
+        "RateLimit-Policy: \"a\";q=5;w=60, \"b\";q=9;w=1\r\nContent-Length: 0\r\n\r\n");
+}
+
 TEST_CASE("forwarded response: a 1xx passes with its fields and nothing of ours",
           "[http][forward]") {
   ResponseForwarding with;

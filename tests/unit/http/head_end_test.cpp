@@ -66,12 +66,12 @@ TEST_CASE("head end: a reset finder starts over", "[http][head_end]") {
 }
 
 TEST_CASE("head end: found at each place in bytes of each size", "[http][head_end]") {
-  // Blocks of sixteen octets and the one behind: three of them and a bit.
-  for (std::size_t size = 4; size <= 52; ++size) {
+  // Blocks of sixteen octets, two at a time, and the one behind: five of them and a bit.
+  for (std::size_t size = 4; size <= 84; ++size) {
     const std::string plain(size, 'a');
     CHECK(find_at_once(plain) == std::nullopt);
     for (const std::string_view ending :
-         {"\n\n", "\n\r\n", "\r\n\n", "\r\n\r\n", "\n\ra", "\n\r"}) {
+         {"\n\n", "\n\r\n", "\r\n\n", "\r\n\r\n", "\n\ra", "\n\r", "\n\t", "\n\x01"}) {
       for (std::size_t at = 1; at + ending.size() <= size; ++at) {
         std::string text = plain;
         text.replace(at, ending.size(), ending);

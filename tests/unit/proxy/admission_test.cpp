@@ -137,13 +137,15 @@ TEST_CASE("admission: the fields of the most limits with the longest names fit",
   REQUIRE(asker.ask(admission, limits));
   http::ResponseForwarding with;
   admission.announce(with, 200);
-  CHECK(with.rate_limit_policy.find(limits.list.back().policy_items[0]) != std::string_view::npos);
-  CHECK(with.rate_limit.find(";r=999999;t=86400") != std::string_view::npos);
-  CHECK(with.rate_limit_policy.size() + with.rate_limit.size() < 4096);
+  const http::ResponseForwarding::RateLimits& told = with.rate_limits;
+  CHECK(told.policies.find(limits.list.back().policy_items[0]) != std::string_view::npos);
+  CHECK(told.left == 999'999);
+  CHECK(told.until_more_s == 86'400);
+  CHECK(told.policies.size() + told.tightest.size() < 4000);
   http::ResponseForwarding none;
   admission.announce(none, 304);
-  CHECK(none.rate_limit.empty());
-  CHECK(none.rate_limit_policy.empty());
+  CHECK(none.rate_limits.tightest.empty());
+  CHECK(none.rate_limits.policies.empty());
   admission.end();
 }
 
