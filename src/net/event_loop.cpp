@@ -139,7 +139,8 @@ void EventLoop::ask_lag(core::Instant now) {
 core::Nanos EventLoop::lag(core::Instant now) const {
   const std::int64_t asked = lag_asked_.load(std::memory_order_acquire);
   const core::Nanos found{lag_found_.load(std::memory_order_relaxed)};
-  return asked == 0 ? found : std::max(core::Nanos{0}, now.time_since_epoch() - core::Nanos{asked});
+  // A question that was just asked has not waited for long, and says nothing of the wait.
+  return asked == 0 ? found : std::max(found, now.time_since_epoch() - core::Nanos{asked});
 }
 
 /// -1: nothing but an event ends the wait.

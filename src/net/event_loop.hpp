@@ -74,7 +74,8 @@ class EventLoop {
   /// turn. One other thread asks, at `now`; nothing while the last question is not answered. Makes
   /// the loop turn.
   void ask_lag(core::Instant now);
-  /// Any thread: what the last question has found, or for how long it has been waiting.
+  /// Any thread: what the last answer has found, or for how long a question has been waiting now,
+  /// if that is longer.
   core::Nanos lag(core::Instant now) const;
 
  private:

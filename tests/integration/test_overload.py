@@ -1,13 +1,19 @@
 """The proxy under more than it can do: what is refused, for whom, what it says, and that all of it comes back."""
 
+import contextlib
+import http.client
 import json
 import os
 import re
+import signal
+import struct
+import subprocess
 import threading
 import time
 import unittest
+import unittest.mock
 
-from harness import BUILD, ROOT, SluiceTest, page_of, sample, service, show, wait_until
+from harness import BUILD, PATIENCE, ROOT, TOOLS, SluiceTest, page_of, sample, service, show, wait_until
 
 SERVERS, WORK_MS = 10, 50
 SECONDS = float(os.environ.get("SLUICE_OVERLOAD_SECONDS", 8))  # `./dev test --all`: 30
@@ -224,6 +230,160 @@ class Loops(SluiceTest):
             wait = wait_until(lambda: (seen := sample(page_of(proxy), "sluice_loop_wait_seconds", loop=f"worker-{number}")) > 0 and seen,
                               "the loop has answered")
             self.assertLess(wait, 0.1)
+
+
+CLIENTS = 24  # of each of two loads
+
+
+class Slow(SluiceTest):
+    """A worker that can't keep up: what it sends takes its time, as on a machine that is too slow for its load."""
+
+    def one_worker(self, **over):
+        self.blue, self.green = self.origin("blue"), self.origin("green")
+        directory = self.directory()
+        self.slowness = os.path.join(directory, "slowness")
+        environment = {"LD_PRELOAD": os.path.join(TOOLS, "slow-sends.so"), "SLUICE_SLOW_SENDS": self.slowness}
+        # A sanitizer wants to be the first library; what is preloaded here allocates nothing before it.
+        environment["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
+        with unittest.mock.patch.dict(os.environ, environment):
+            return self.sluice([service([self.blue.address], [self.green.address], **over)], workers=1, directory=directory,
+                               admin={"socket": {"path": os.path.join(directory, "admin.sock")}, "http": {"bind": "127.0.0.1:0"}})
+
+    def make_slow(self, micros):
+        """For each message."""
+        self.micros = micros
+        with open(self.slowness, "r+b") as file:
+            file.write(struct.pack("<Q", micros))
+
+    def press_until(self, condition, what):
+        """As slow as it takes, and no slower: a quarter slower every second."""
+        next_step = time.monotonic()
+
+        def look():
+            nonlocal next_step
+            value = condition()
+            if not value and time.monotonic() >= next_step:
+                self.make_slow(min(self.micros * 5 // 4, 60_000))
+                next_step = time.monotonic() + 1
+            return value
+
+        return wait_until(look, what, 6 * PATIENCE)
+
+    @contextlib.contextmanager
+    def load_of(self, proxy, *options):
+        """A load as long as the block, and its report in the list that it gives."""
+        command = [os.path.join(TOOLS, "test-load"), "--address", proxy.address, "--connections", str(CLIENTS), "--commands", *options]
+        reports = []
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+            try:
+                yield reports
+                said, _ = load.communicate("quit\n", timeout=10 * PATIENCE)
+                reports.append(json.loads(said.splitlines()[-1])["report"])
+            finally:
+                load.kill()
+
+    def overload(self, proxy):
+        return proxy.status()["overload"]
+
+    def wait_for_refusals(self, proxy, users):
+        self.press_until(lambda: self.overload(proxy)[f"{users}_refused_basis_points"] == 10_000, f"all {users} users are refused")
+
+    def events(self, proxy):
+        return [json.loads(line) for line in proxy.cli("events", "--json").stdout.splitlines()]
+
+    def refused_of(self, report):
+        """All that went wrong was refused."""
+        self.assertEqual(report["failed"], report["failures"]["status"], report["first_trouble"])
+        return report["failures"]["status"]
+
+    def test_new_users_are_refused_first_and_all_of_it_ends_with_the_load(self):
+        proxy = self.one_worker()
+        self.make_slow(3_000)
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 200, "one client alone is served")
+        self.assertEqual(self.overload(proxy)["level"], "normal")
+
+        def refusals():
+            return sample(page_of(proxy), "sluice_refusals_total", service="shop", cause="overload_loop")
+
+        with self.load_of(proxy) as known, self.load_of(proxy, "--user-field", "X-Nobody-Asks", "--target", "/work?ms=0") as new:
+            self.wait_for_refusals(proxy, "new")
+            with proxy.client() as client:
+                refused = wait_until(lambda: (head := client.get("/work")[0]).status == 503 and head, "a new user is refused", 3 * PATIENCE)
+            self.assertIn(int(refused["retry-after"]), range(1, 6))
+            self.assertEqual(refused["proxy-status"], "sluice; error=proxy_internal_response")
+            self.assertNotIn("connection", refused, "another connection would be more work")
+            self.assertIn("worker 0 does not keep up", proxy.errors())
+            wait_until(lambda: refusals() > 5 * CLIENTS, "many requests are refused", 6 * PATIENCE)
+        [known], [new] = known, new
+        # As slow as before: only the load is gone.
+        wait_until(lambda: self.overload(proxy)["level"] == "normal", "nobody is refused any more")
+        with proxy.client() as client:
+            self.assertEqual(client.get()[0].status, 200)
+
+        of_known, of_new = self.refused_of(known), self.refused_of(new)
+        shed = [line for line in proxy.log_lines() if line["shed"]]
+        self.assertEqual({(line["shed"], line["status"], line["pool"]) for line in shed}, {("loop", 503, None)})
+        self.assertEqual(len(shed), refusals())
+        self.assertGreater(len(shed), of_known + of_new)  # and what this test has asked
+        # The wait has grown step by step, past the mark at which some new users are refused first.
+        first_known = next((number for number, line in enumerate(shed) if line["path"] == "/"), len(shed))
+        show({"known": (of_known, known["answered"]), "new": (of_new, new["answered"]), "new_before_known": first_known})
+        self.assertGreaterEqual(first_known, 8, "known users were refused as soon as new ones")
+        told = [(event["event"], event["worker"]) for event in self.events(proxy) if event.get("code") == "loop_slow"]
+        self.assertGreater(len(told), 0)
+        self.assertEqual(told, len(told) // 2 * [("problem", 0), ("solved", 0)])
+
+    def test_health_the_admin_interfaces_and_changes_come_before_everything_else(self):
+        checks = {"interval": "100ms", "fast_interval": "100ms", "jitter": "0%", "timeout": "1s", "unhealthy_after": 3, "healthy_after": 2}
+        proxy = self.one_worker(health_check=checks, slow_start="off")
+        remote = re.search(r"admin\.http on (\S+),", proxy.errors())[1]
+
+        def state(pool):
+            return proxy.status("shop")["pools"][pool]["endpoints"][0]["state"]
+
+        def passed(pool):
+            origin = {"blue": self.blue, "green": self.green}[pool]
+            return sample(page_of(proxy), "sluice_health_checks_total", service="shop", pool=pool, endpoint=origin.address, result="passed")
+
+        wait_until(lambda: state("blue") == state("green") == "up", "both are up")
+        self.make_slow(5_000)
+        with self.load_of(proxy) as known, self.load_of(proxy) as others:
+            self.wait_for_refusals(proxy, "known")
+            before = passed("blue")
+            wait_until(lambda: passed("blue") >= before + 5, "checks go on")
+
+            self.wait_for_refusals(proxy, "known")
+            self.green.process.send_signal(signal.SIGSTOP)
+            self.addCleanup(self.green.process.send_signal, signal.SIGCONT)
+            wait_until(lambda: state("green") == "down", "who does not answer is down", 3 * PATIENCE)
+            self.assertEqual(state("blue"), "up")
+            self.green.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: state("green") == "up", "and up again", 3 * PATIENCE)
+
+            self.wait_for_refusals(proxy, "known")
+            for path in ("/metrics", "/readyz"):
+                with contextlib.closing(http.client.HTTPConnection(remote, timeout=PATIENCE)) as asking:
+                    asking.request("GET", path)
+                    answer = asking.getresponse()
+                    self.assertEqual(answer.status, 200, answer.read())
+                self.assertEqual(proxy.admin("GET", path, raw=True)[0], 200, path)
+
+            self.wait_for_refusals(proxy, "known")
+            self.assertEqual(proxy.switch("green")["live"], "green")
+            self.wait_for_refusals(proxy, "known")
+            back = proxy.rollback()
+            self.assertTrue(back["changed"])
+            self.assertEqual(back["live"], "blue")
+            self.wait_for_refusals(proxy, "known")
+            self.assertIn("of the known users are refused", proxy.cli("explain", "--user", "ann").stdout)
+            show({"micros": self.micros, **self.overload(proxy)})
+        for [report] in (known, others):
+            self.assertGreater(self.refused_of(report), 0)
+        wait_until(lambda: self.overload(proxy)["level"] == "normal", "nobody is refused any more")
+        told = [(event["endpoint"].rsplit("/")[-1], event["state"]) for event in self.events(proxy) if event["event"] == "endpoint"]
+        self.assertEqual([each for each in told if each[0] == self.blue.address and each[1] != "up"], [], "only who was stopped was down")
+        self.assertIn((self.green.address, "down"), told)
 
 
 if __name__ == "__main__":

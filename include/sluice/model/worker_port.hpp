@@ -51,8 +51,8 @@ class WorkerPort {
   /// Any thread: grows while the worker's loop turns.
   virtual std::uint64_t turns() const = 0;
   virtual const metrics::Block& metrics() const = 0;
-  /// How long an event waits for the worker's loop: lag() tells what the last ask_lag() has found,
-  /// or for how long it has been waiting.
+  /// How long an event waits for the worker's loop: lag() tells what the last answer to ask_lag()
+  /// has found, or for how long it has been waiting now, if that is longer.
   virtual void ask_lag(core::Instant now) = 0;
   virtual core::Nanos lag(core::Instant now) const = 0;
   /// Closes connections of clients that have been idle for long, some at each call.
