@@ -81,9 +81,9 @@ TEST_CASE("sim overload: a refusal says why and when, and keeps the connection",
     CHECK_FALSE(has(head, "Connection: close"));
     const std::size_t at = head.find("\r\nRetry-After: ");
     REQUIRE(at != std::string::npos);
-    const auto seconds = static_cast<unsigned>(std::stoul(head.substr(at + 15)));
-    least = std::min(least, seconds);
-    most = std::max(most, seconds);
+    const auto wait = static_cast<unsigned>(std::stoul(head.substr(at + 15)));
+    least = std::min(least, wait);
+    most = std::max(most, wait);
   }
   CHECK(least == 1);
   CHECK(most == 5);
