@@ -1,6 +1,7 @@
 #include "sluice/policy/retry.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "sluice/core/ensure.hpp"
 
@@ -89,6 +90,11 @@ std::uint32_t Budget::most(std::uint32_t in_flight) const {
   const auto shared = static_cast<std::uint32_t>(std::uint64_t{in_flight} * share.count() /
                                                  core::BasisPoints::kAll);
   return std::max(shared, kLeast);
+}
+
+std::uint32_t Budget::bound(std::uint32_t in_flight) const {
+  if (share.count() == core::BasisPoints::kAll) return std::numeric_limits<std::uint32_t>::max();
+  return most(in_flight);
 }
 
 }  // namespace sluice::policy

@@ -135,7 +135,7 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   // that fails, nobody shall be refused because many idle connections end at once.
   if (was_idle_end(attempt) || repeat_.is_taken()) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
-  const std::uint32_t most = std::min(repeats.retry_budget.most(model::requests_in_flight(pool())),
+  const std::uint32_t most = std::min(repeats.retry_budget.bound(model::requests_in_flight(pool())),
                                       model::most(settings().breakers.pool.retries));
   if (!repeat_.take(counted, most)) {
     counters_->retries_over_budget[pool_label()].add();
@@ -152,9 +152,10 @@ bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
   if (context_.slot.hold()->service(settings().id).live == choice_.pool) return false;
   if (!takes_more(service_->live)) return false;
   std::atomic<std::uint32_t>& counted = settings().pool(service_->live).cell->rescuing;
+  const std::uint32_t itself = endpoint_ == nullptr ? 1 : 0;  // not counted in a pool now
   const std::uint32_t in_flight = model::requests_in_flight(settings().pools[0]) +
-                                  model::requests_in_flight(settings().pools[1]);
-  if (!rescue_.take(counted, repeats.rescue_budget.most(in_flight))) {
+                                  model::requests_in_flight(settings().pools[1]) + itself;
+  if (!rescue_.take(counted, repeats.rescue_budget.bound(in_flight))) {
     counters_->rescues_over_budget[pool_label()].add();
     return false;
   }

@@ -517,6 +517,26 @@ TEST_CASE("sim rescue: a retry that finds no endpoint is a rescue where those ar
   CHECK(line(world, 0).reason == "rescue");
 }
 
+TEST_CASE("sim rescue: all that the candidate fails at once, also after retries", "[sim][rescue]") {
+  WorldOptions options = with_endpoints(2, 2);
+  options.service.repeats.retry_budget = {core::BasisPoints::of(core::BasisPoints::kAll)};
+  SimWorld world(options);
+  world.split(10'000);
+  constexpr unsigned kMany = 12;
+  AnswerPlan slow = sized(7);
+  slow.delay = seconds(1);
+  for (unsigned i = 0; i < kMany; ++i) ask(world, of("GET", {slow, slow, slow}));
+  world.run_for(milliseconds(500));
+  for (const std::size_t endpoint : {2U, 3U}) {
+    meet(world.origin(endpoint), kRefuse);
+    for (const auto& connection : world.origin(endpoint).connections) connection->break_off();
+  }
+  finish(world);
+  for (unsigned i = 0; i < kMany; ++i) CHECK(status(world, i) == 200);
+  CHECK(world.worker().metrics().services[0].rescues.read() == kMany);
+  CHECK(world.control().pool_cell(PoolName::Blue).rescuing.load() == 0);
+}
+
 TEST_CASE("sim retry: many kept connections that end at once need no budget", "[sim][retry]") {
   WorldOptions options = with_endpoints(2, 1);
   options.service.repeats.retry_budget = {core::BasisPoints::of(0)};

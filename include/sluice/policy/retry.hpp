@@ -100,6 +100,9 @@ struct Budget {
 
   /// How many of `in_flight` may be repetitions.
   std::uint32_t most(std::uint32_t in_flight) const;
+  /// The same for who wants to be one of them. All of them is no bound: who is between two
+  /// endpoints at the moment is missing in any count of what is in flight, and would be refused.
+  std::uint32_t bound(std::uint32_t in_flight) const;
 };
 
 }  // namespace sluice::policy

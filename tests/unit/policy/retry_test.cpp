@@ -135,4 +135,9 @@ TEST_CASE("retry budget: a share of what is in flight, and never less than three
   CHECK(none.most(1'000'000) == 3);
   const Budget all{core::BasisPoints::make(10'000, "").value()};
   CHECK(all.most(4'294'967'295U) == 4'294'967'295U);
+  CHECK(fifth.bound(20) == fifth.most(20));
+  CHECK(fifth.bound(0) == 3);
+  const Budget nearly{core::BasisPoints::make(9999, "").value()};
+  CHECK(nearly.bound(10'000) == 9999);
+  CHECK(all.bound(0) == 4'294'967'295U);
 }
