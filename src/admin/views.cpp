@@ -404,6 +404,9 @@ std::string explain_json(const control::ExplainAnswer& answer) {
   for (const auto& asked : explained.limits) limits.push_back(asked_limit_json(asked));
   Json breakers = Json::array();
   for (const auto& asked : explained.breakers) breakers.push_back(asked_breaker_json(asked));
+  Json ceilings = Json::array();
+  for (const auto& each : explained.reached)
+    ceilings.push_back({{"pool", core::text(each.pool)}, {"key", each.key}});
   Json json{{"explanation", model::sentence_of(explained)},
             {"generation", answer.snapshot->generation.raw},
             {"request", explained_request_json(explained)},
@@ -417,6 +420,7 @@ std::string explain_json(const control::ExplainAnswer& answer) {
             {"before_fallback", nullptr},
             {"overload", nullptr},
             {"limits", std::move(limits)},
+            {"ceilings", std::move(ceilings)},
             {"breakers", std::move(breakers)},
             {"endpoints", explained_endpoints_json(answer)},
             {"answer", nullptr}};

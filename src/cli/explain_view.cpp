@@ -73,6 +73,11 @@ std::string limit_words(const ExplainAnswer::Limit& limit) {
   return text;
 }
 
+std::string breaker_words(const ExplainAnswer::Breaker& breaker) {
+  return fmt::format("{}{}: {}{}", breaker.pool, breaker.route.empty() ? "" : " " + breaker.route,
+                     breaker.state, breaker.admits ? "" : "; refuses it");
+}
+
 std::string overload_words(const ExplainAnswer::Overload& overload) {
   if (overload.level == "no_keep_alive") return "the connection ends with the answer";
   const std::string share = percent_text(overload.refused_basis_points);
@@ -98,6 +103,13 @@ std::string decision_lines(const ExplainAnswer& answer, const Dress& dress) {
   std::string_view name = "limits";
   for (const ExplainAnswer::Limit& limit : answer.limits) {
     text += line(name, limit_words(limit));
+    name = "";
+  }
+  for (const std::string& ceiling : answer.ceilings)
+    text += line("ceiling", ceiling + ": reached; refuses it");
+  name = "breakers";
+  for (const ExplainAnswer::Breaker& breaker : answer.breakers) {
+    text += line(name, breaker_words(breaker));
     name = "";
   }
   return text;

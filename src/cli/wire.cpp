@@ -379,6 +379,12 @@ ExplainAnswer explain_answer(const Json& json) {
   }
   for (const Json& limit : json.value("limits", Json::array()))
     answer.limits.push_back(explained_limit(limit));
+  for (const Json& breaker : json.value("breakers", Json::array())) {
+    answer.breakers.push_back({breaker.value("pool", ""), text_or_empty(breaker, "route"),
+                               breaker.value("state", ""), breaker.value("admits", true)});
+  }
+  for (const Json& ceiling : json.value("ceilings", Json::array()))
+    answer.ceilings.push_back(ceiling.value("pool", "") + " " + ceiling.value("key", ""));
   answer.overload = explained_overload(object_or_empty(json, "overload"));
   answer.answer_status = object_or_empty(json, "answer").value("status", 0U);
   return answer;

@@ -173,6 +173,12 @@ struct ExplainAnswer {
     std::uint64_t wait_ms = 0;
   };
   std::vector<Limit> limits = {};
+  struct Breaker {
+    std::string pool, route, state;  // empty route: of the pool
+    bool admits = true;
+  };
+  std::vector<Breaker> breakers = {};
+  std::vector<std::string> ceilings = {};  // that are reached: `blue max_requests`
   struct Overload {
     std::string level = "normal";
     std::string cause = "";  // of shedding

@@ -208,13 +208,35 @@ class Walk {
   }
 
   void ask_breakers() {
-    if (admits_by_breaker()) return;
+    if (takes_it()) return;
     const core::PoolName live = out_.service->live;
     if (out_.choice->pool != live && fallback_of_breaker() == BreakerFallback::Live) {
       fall_back();
-      if (admits_by_breaker()) return;
+      if (takes_it()) return;
     }
-    refuse({503, "the circuit breaker is open"});
+    refuse({503, "its pool takes no more requests now"});
+  }
+
+  /// In the order in which a request asks.
+  bool takes_it() { return is_below_ceilings() && admits_by_breaker(); }
+
+  /// Of the pool that is chosen now.
+  bool is_below_ceilings() {
+    const core::PoolName pool = out_.choice->pool;
+    const PoolCell& cell = *settings().pool(pool).cell;
+    const auto is_reached = [](const std::atomic<std::uint32_t>& counted, std::uint32_t most) {
+      return most != 0 && counted.load(std::memory_order_relaxed) >= most;
+    };
+    if (is_reached(cell.requests, settings().breakers.pool.requests)) {
+      out_.reached.push_back({.pool = pool, .key = "max_requests"});
+      return false;
+    }
+    const std::uint32_t limit = cell.adaptive.limit.load(std::memory_order_relaxed);
+    if (settings().adaptive.is_on && is_reached(cell.adaptive.in_flight, limit)) {
+      out_.reached.push_back({.pool = pool, .key = "adaptive_concurrency"});
+      return false;
+    }
+    return true;
   }
 
   const RouteBreaker* route_of_request() {
@@ -299,6 +321,19 @@ std::string breaker_words(const Explanation::AskedBreaker& asked) {
   const std::string_view state =
       asked.state == policy::Breaker::State::HalfOpen ? "has its probes out" : "is open";
   return fmt::format("the circuit breaker of {}{} {}", core::text(asked.pool), where, state);
+}
+
+/// Why a pool that was asked did not take it; nullopt: it would have.
+std::optional<std::string> turned_away_words(const Explanation& e, core::PoolName pool) {
+  for (const Explanation::Ceiling& each : e.reached) {
+    if (each.pool == pool)
+      return fmt::format("{} has as many requests in flight as {} allows", core::text(pool),
+                         each.key);
+  }
+  for (const Explanation::AskedBreaker& each : e.breakers) {
+    if (each.pool == pool && !each.admits) return breaker_words(each);
+  }
+  return std::nullopt;
 }
 
 /// `10 % of the known users are refused for want of memory, and this is one of them`
@@ -409,10 +444,9 @@ std::string sentence_of(const Explanation& e) {
   }
   std::string text = why_chosen(e, e.before_fallback ? *e.before_fallback : *e.choice);
   if (e.before_fallback) {
-    const bool is_by_breaker = !e.breakers.empty() && !e.breakers.front().admits;
-    const std::string why = is_by_breaker ? breaker_words(e.breakers.front())
-                                          : fmt::format("no endpoint of {} can take it now",
-                                                        core::text(e.before_fallback->pool));
+    const core::PoolName before = e.before_fallback->pool;
+    const std::string why = turned_away_words(e, before).value_or(
+        fmt::format("no endpoint of {} can take it now", core::text(before)));
     text += fmt::format("; but {}, so {}, the live pool", why, core::text(e.choice->pool));
   }
   if (e.overload && e.overload->refuses) {
@@ -425,9 +459,8 @@ std::string sentence_of(const Explanation& e) {
     };
     text += fmt::format("; but limit {} is used up, so Sluice answers 429 itself",
                         std::ranges::find_if(e.limits, refuses)->limit->rule.name);
-  } else if (e.answer && !e.breakers.empty() && !e.breakers.back().admits) {
-    text += fmt::format("; but {}, so Sluice answers {} itself", breaker_words(e.breakers.back()),
-                        e.answer->status);
+  } else if (const auto why = turned_away_words(e, e.choice->pool); e.answer && why) {
+    text += fmt::format("; but {}, so Sluice answers {} itself", *why, e.answer->status);
   } else if (e.answer) {
     text += fmt::format("; but no endpoint of {} is in use, so Sluice answers {} itself",
                         core::text(e.choice->pool), e.answer->status);

@@ -18,6 +18,7 @@ class BreakerSeat {
   ~BreakerSeat() { DEBUG_ENSURE(!is_taken(), "a request that a breaker admitted has an outcome"); }
 
   bool is_taken() const { return cell_ != nullptr; }
+  bool is_probe() const { return is_taken() && is_probe_; }
   /// Who the outcome is about, for who tells of it.
   const model::RouteBreaker* route() const { return route_; }
   const model::BreakerRule& rule() const { return *rule_; }
@@ -29,6 +30,7 @@ class BreakerSeat {
     policy::BreakerEntry entry = policy::enter(cell, now, rule.policy);
     if (entry.admission.admit) {
       sit(cell, rule, route, entry.admission.ticket);
+      is_probe_ = entry.admission.is_probe;
     } else {
       route_ = route;
     }
@@ -41,6 +43,7 @@ class BreakerSeat {
     const auto ticket = policy::ticket_if_closed(cell.word.load(std::memory_order_relaxed));
     if (!ticket) return false;
     sit(cell, rule, route, *ticket);
+    is_probe_ = false;
     return true;
   }
   /// Nothing when it is not taken.
@@ -63,6 +66,7 @@ class BreakerSeat {
   const model::BreakerRule* rule_ = nullptr;
   const model::RouteBreaker* route_ = nullptr;
   policy::BreakerTicket ticket_;
+  bool is_probe_ = false;  // of a breaker that was not closed
 };
 
 }  // namespace sluice::proxy

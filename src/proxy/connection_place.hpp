@@ -27,23 +27,26 @@ class ConnectionPlace {
   ~ConnectionPlace() { give_back(); }
 
   enum class Taken : std::uint8_t { Yes, PoolFull, EndpointFull };
-  /// Nothing is taken when one of the ceilings is reached. That is noted: the next connection that
-  /// could be kept, of whatever worker, gives its place up instead.
+  /// Nothing is taken when one of the ceilings is reached.
   Taken take(const model::Pool& pool, const model::Endpoint& endpoint,
              const model::CircuitBreaker& breakers) {
     DEBUG_ENSURE(pool_ == nullptr, "one place for one connection");
-    if (!core::take_place(pool.cell->connections, model::most(breakers.pool.connections))) {
-      pool.cell->wants_place.store(true, std::memory_order_relaxed);
+    if (!core::take_place(pool.cell->connections, model::most(breakers.pool.connections)))
       return Taken::PoolFull;
-    }
     if (!core::take_place(endpoint.cell->connections, model::most(breakers.endpoint.connections))) {
       pool.cell->connections.fetch_sub(1, std::memory_order_relaxed);
-      endpoint.cell->wants_place.store(true, std::memory_order_relaxed);
       return Taken::EndpointFull;
     }
     pool_ = pool.cell;
     endpoint_ = endpoint.cell;
     return Taken::Yes;
+  }
+  /// Of one that was full, and where this worker had none to close: the next connection that could
+  /// be kept, of whatever worker, gives its place up instead.
+  static void want(Taken full, const model::Pool& pool, const model::Endpoint& endpoint) {
+    if (full == Taken::PoolFull) pool.cell->wants_place.store(true, std::memory_order_relaxed);
+    if (full == Taken::EndpointFull)
+      endpoint.cell->wants_place.store(true, std::memory_order_relaxed);
   }
   /// Whether one more could be taken now.
   static bool is_left(const model::Pool& pool, const model::Endpoint& endpoint,

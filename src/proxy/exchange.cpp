@@ -227,6 +227,7 @@ void Exchange::on_request_flushed() {
 void Exchange::on_upstream_drained() {
   if (!is_upload_paused_ || upstream_->queued() > core::limits::kLowWatermark) return;
   is_upload_paused_ = false;
+  awaiting_since_ = {};
   if (answer_ == Answer::None) upstream_->set_deadline(core::Instant::max());
   upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
   arm_upload_timer();
@@ -324,6 +325,7 @@ void Exchange::start_upload() {
   is_upload_open_ = true;
   is_upload_paused_ = false;
   upload_deadline_ = context_.loop.now() + settings().timeouts.request_body_idle;
+  probe_until_ = context_.loop.now() + core::limits::kProbeUploadMax;
   arm_upload_timer();
   client_.open_upload(Flow::Run);
 }

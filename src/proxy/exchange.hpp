@@ -133,8 +133,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Guard::Scope scope() const { return {&settings(), choice_.pool}; }
   Guard::Attempt attempt() const {
     return {.has_failed = has_attempt_failed_,
-            .awaited_since = upload_ != Upload::Flowing ? awaiting_since_ : core::Instant{}};
+            .awaited_since = is_endpoints_turn() ? awaiting_since_ : core::Instant{}};
   }
+  bool is_endpoints_turn() const { return upload_ != Upload::Flowing || is_upload_paused_; }
   void leave_pool();
   void tell_breakers(std::uint16_t status);
   bool may_overflow_to_live() const;
@@ -164,6 +165,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   bool begins_another_for(std::uint16_t status);
   bool try_again(policy::Failure failure, std::string_view why);
   bool may_retry_now(const policy::FailedAttempt& attempt);
+  bool has_room_for_retry() const;
   bool may_rescue_now(const policy::FailedAttempt& attempt);
   void discard_answer();
   void leave_attempt();
@@ -293,6 +295,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   std::string_view error_;  // static text
   std::string_view shed_;   // static text: what there was too much of; nullptr: it was not shed
 
+  core::Instant probe_until_{};        // of an upload: till then it may be a breaker's probe
   core::Instant upload_deadline_{};    // moves with each byte of the body
   core::Instant response_deadline_{};  // of the head of the answer; a try may have less
   std::size_t untaken_ = 0;            // by a slow client, at the last check

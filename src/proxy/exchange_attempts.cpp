@@ -12,12 +12,6 @@ using policy::Failure;
 
 namespace {
 
-/// A connection that had been kept, and ended before a byte of the answer.
-bool was_idle_end(const policy::FailedAttempt& attempt) {
-  return attempt.failure == Failure::Lost && !attempt.response_began &&
-         attempt.connection == policy::ConnectionAge::Reused;
-}
-
 bool is_status(Failure failure) {
   return failure >= Failure::Status500;
 }
@@ -110,6 +104,7 @@ bool Exchange::try_again(Failure failure, std::string_view why) {
   count_failed_attempt(failure);
   error_ = why;
   if (is_retry) {
+    if (policy::is_idle_end(attempt)) has_attempt_failed_ = false;
     retry(attempt);
   } else {
     rescue(failure);
@@ -129,11 +124,16 @@ void Exchange::give_up_repeated(const policy::FailedAttempt& attempt) {
 bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   const model::Repeats& repeats = settings().repeats;
   if (!policy::may_retry(attempt, repeats.retry, retries_)) return false;
+  // An answer that can be passed on is not given up for one that could not be asked for.
+  if (is_status(attempt.failure) && guards_endpoints() && !has_room_for_retry()) {
+    counters_->retries_over_budget[pool_label()].add();
+    return false;
+  }
   // A file is asked for once: who asked has a 404 already.
-  if (asset_ask_ == AssetAsk::Open && !was_idle_end(attempt)) return false;
+  if (asset_ask_ == AssetAsk::Open && !policy::is_idle_end(attempt)) return false;
   // Nothing is known against the endpoint, and perhaps nothing has reached it: as with a connect
   // that fails, nobody shall be refused because many idle connections end at once.
-  if (was_idle_end(attempt) || repeat_.is_taken()) return true;
+  if (policy::is_idle_end(attempt) || repeat_.is_taken()) return true;
   std::atomic<std::uint32_t>& counted = pool().cell->repeating;
   const std::uint32_t most = std::min(repeats.retry_budget.bound(model::requests_in_flight(pool())),
                                       model::most(settings().breakers.pool.retries));
@@ -142,6 +142,14 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
     return false;
   }
   return true;
+}
+
+/// On an endpoint of its pool; on its own without the place that it would give up.
+bool Exchange::has_room_for_retry() const {
+  return std::ranges::any_of(pool().endpoints, [this](const model::Endpoint& each) {
+    return each.is_usable() && Guard::is_below_retries(settings(), each) &&
+           (&each == endpoint_ || Guard::is_below_ceilings(settings(), each, true));
+  });
 }
 
 bool Exchange::may_rescue_now(const policy::FailedAttempt& attempt) {
@@ -213,7 +221,7 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
   if (!picked) return no_endpoint_left();
   const core::Millis longest = settings().repeats.retry.back_off;
   if (longest == core::Millis::zero() ||
-      (retries_ == 1 && (*picked != failed || was_idle_end(attempt))))
+      (retries_ == 1 && (*picked != failed || policy::is_idle_end(attempt))))
     return connect_to(*picked);
   is_backing_off_ = true;
   arm_until(upload_timer_,

@@ -45,7 +45,8 @@ Exchange::Next Exchange::pass_breaker() {
 /// Once for each pool that a request was admitted to; its outcome is that of its last attempt
 /// there. One that nobody waits for has not mended the failure of the one before.
 void Exchange::leave_pool() {
-  guard_.leave_pool(attempt(), failed_ ? Guard::Heard::Failure : Guard::Heard::Nothing);
+  const bool has_failed = failed_ && !policy::is_idle_end(*failed_);
+  guard_.leave_pool(attempt(), has_failed ? Guard::Heard::Failure : Guard::Heard::Nothing);
 }
 
 void Exchange::tell_breakers(std::uint16_t status) {
@@ -72,6 +73,7 @@ std::optional<Refusal> Exchange::full_endpoint() const {
   const bool is_any_full =
       guards_endpoints() && std::ranges::any_of(pool().endpoints, [this](const auto& endpoint) {
         return endpoint.is_usable() &&
+               !tried_[static_cast<std::size_t>(&endpoint - pool().endpoints.data())] &&
                !Guard::is_below_ceilings(settings(), endpoint, retries_ > 0);
       });
   return is_any_full ? std::optional(Refusal::RequestLimit) : std::nullopt;

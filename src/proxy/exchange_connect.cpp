@@ -40,7 +40,10 @@ bool Exchange::occupy(std::size_t index) {
     if (!guard_.enter_endpoint(scope(), endpoint, retries_ > 0)) {
       // Another request took the last place. Where that shows, it is passed over as long as it
       // does.
-      if (has_room(endpoint)) tried_.set(index);
+      if (has_room(endpoint)) {
+        tried_.set(index);
+        full_ = Refusal::RequestLimit;
+      }
       return false;
     }
   } else {
@@ -179,6 +182,7 @@ void Exchange::begin_connecting() {
       context_.upstreams.close_oldest_idle(endpoint_->id))
     taken = take();
   if (taken != ConnectionPlace::Taken::Yes) {
+    ConnectionPlace::want(taken, pool(), *endpoint_);
     end_connecting();
     if (taken == ConnectionPlace::Taken::EndpointFull) return pass_over(Refusal::ConnectionLimit);
     vacate();

@@ -12,7 +12,7 @@ namespace {
 bool is_for_page(Refusal why) {
   return why == Refusal::BreakerOpen || why == Refusal::RequestLimit ||
          why == Refusal::AdaptiveLimit || why == Refusal::ConnectionLimit ||
-         why == Refusal::PendingLimit || why == Refusal::NoEndpoint;
+         why == Refusal::PendingLimit || why == Refusal::PendingNew || why == Refusal::NoEndpoint;
 }
 
 bool is_of_endpoint(Refusal why) {

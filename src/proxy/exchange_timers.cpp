@@ -59,8 +59,10 @@ void Exchange::arm_upload_timer() {
   const model::Timeouts& timeouts = settings().timeouts;
   const bool is_client_asked = !is_upload_paused_ && timeouts.request_body_idle.count() > 0;
   const bool has_end = timeouts.request_body.count() > 0;
-  arm_until(upload_timer_, std::min(is_client_asked ? upload_deadline_ : kNever,
-                                    has_end ? started_ + timeouts.request_body : kNever));
+  const bool is_probe = !is_upload_paused_ && guard_.holds_probe();
+  arm_until(upload_timer_, std::min({is_client_asked ? upload_deadline_ : kNever,
+                                     has_end ? started_ + timeouts.request_body : kNever,
+                                     is_probe ? probe_until_ : kNever}));
 }
 
 void Exchange::on_upstream_deadline() {
@@ -94,6 +96,10 @@ void Exchange::on_upload_timeout() {
   if (std::exchange(is_backing_off_, false)) return connect();
   if (upload_ == Upload::Waiting)
     return start_upload();  // no 100 came: RFC 9110 §10.1.1 allows to go on
+  if (!is_upload_paused_ && guard_.holds_probe() && context_.loop.now() >= probe_until_) {
+    guard_.give_up_probes(endpoint_);
+    return arm_upload_timer();
+  }
   if (is_upload_paused_) {
     count_failed_attempt(policy::Failure::TimedOut);
     return answer(504, "the endpoint did not take the request body in time",

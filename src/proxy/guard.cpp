@@ -62,7 +62,7 @@ std::optional<Refusal> Guard::enter_opened(policy::BreakerCell& breaker,
 }
 
 void Guard::leave_pool(const Attempt& attempt, Heard heard) {
-  if (pool_seat_.is_taken()) leave(pool_seat_, attempt, heard, nullptr);
+  if (pool_seat_.is_taken()) leave(pool_seat_, outcome(pool_seat_.rule(), attempt, heard), nullptr);
   request_.give_back();
   leave_adaptive();
 }
@@ -145,7 +145,8 @@ bool Guard::enter_endpoint(const Scope& scope, const model::Endpoint& endpoint, 
 }
 
 void Guard::leave_endpoint(const Attempt& attempt, const model::Endpoint& endpoint) {
-  if (endpoint_seat_.is_taken()) leave(endpoint_seat_, attempt, Heard::Nothing, &endpoint);
+  if (endpoint_seat_.is_taken())
+    leave(endpoint_seat_, outcome(endpoint_seat_.rule(), attempt, Heard::Nothing), &endpoint);
   repeat_.give_back();
 }
 
@@ -154,7 +155,12 @@ bool Guard::is_below_ceilings(const model::ServiceSettings& settings,
   const model::Ceilings& ceilings = settings.breakers.endpoint;
   const model::EndpointCell& cell = *endpoint.cell;
   return is_below(cell.in_flight, ceilings.requests) &&
-         (!is_retry || is_below(cell.repeating, ceilings.retries));
+         (!is_retry || is_below_retries(settings, endpoint));
+}
+
+bool Guard::is_below_retries(const model::ServiceSettings& settings,
+                             const model::Endpoint& endpoint) {
+  return is_below(endpoint.cell->repeating, settings.breakers.endpoint.retries);
 }
 
 bool Guard::has_room(const Scope& scope, const model::Endpoint& endpoint, bool is_retry) const {
@@ -171,13 +177,19 @@ bool Guard::has_room(const Scope& scope, const model::Endpoint& endpoint, bool i
 // ================ what came of it ================
 
 void Guard::hear_answer(const Attempt& attempt, const model::Endpoint* endpoint) {
-  if (pool_seat_.is_taken()) leave(pool_seat_, attempt, Heard::Answer, nullptr);
-  if (endpoint_seat_.is_taken()) leave(endpoint_seat_, attempt, Heard::Answer, endpoint);
+  if (pool_seat_.is_taken())
+    leave(pool_seat_, outcome(pool_seat_.rule(), attempt, Heard::Answer), nullptr);
+  if (endpoint_seat_.is_taken())
+    leave(endpoint_seat_, outcome(endpoint_seat_.rule(), attempt, Heard::Answer), endpoint);
 }
 
-void Guard::leave(BreakerSeat& seat, const Attempt& attempt, Heard heard,
-                  const model::Endpoint* endpoint) {
-  const auto turn = seat.leave(outcome(seat.rule(), attempt, heard), context_.loop.now());
+void Guard::give_up_probes(const model::Endpoint* endpoint) {
+  if (pool_seat_.is_probe()) leave(pool_seat_, Outcome::Abandoned, nullptr);
+  if (endpoint_seat_.is_probe()) leave(endpoint_seat_, Outcome::Abandoned, endpoint);
+}
+
+void Guard::leave(BreakerSeat& seat, Outcome outcome, const model::Endpoint* endpoint) {
+  const auto turn = seat.leave(outcome, context_.loop.now());
   if (turn) [[unlikely]]
     tell(scope_, {.endpoint = endpoint, .route = seat.route()}, *turn);
 }

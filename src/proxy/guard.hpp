@@ -58,12 +58,17 @@ class Guard {
   bool has_room(const Scope& scope, const model::Endpoint& endpoint, bool is_retry) const;
   static bool is_below_ceilings(const model::ServiceSettings& settings,
                                 const model::Endpoint& endpoint, bool is_retry);
+  static bool is_below_retries(const model::ServiceSettings& settings,
+                               const model::Endpoint& endpoint);
   /// From now on the breakers of endpoints are not asked: they would leave none. False: they are
   /// not asked already.
   bool ignore_endpoint_breakers() { return !std::exchange(ignores_endpoints_, true); }
   void heed_endpoint_breakers() { ignores_endpoints_ = false; }
 
   // ---- what came of it ----
+  bool holds_probe() const { return pool_seat_.is_probe() || endpoint_seat_.is_probe(); }
+  /// It says nothing of the pool after all, and others may try it instead.
+  void give_up_probes(const model::Endpoint* endpoint);
   bool awaits_answer() const { return pool_seat_.is_taken() || endpoint_seat_.is_taken(); }
   /// By the head of the answer, and not at its end: a body may go on for hours, and a probe that is
   /// not heard of has failed.
@@ -90,8 +95,7 @@ class Guard {
   std::optional<metrics::Refusal> enter_opened(policy::BreakerCell& breaker,
                                                const model::BreakerRule& rule,
                                                const model::RouteBreaker* route);
-  void leave(BreakerSeat& seat, const Attempt& attempt, Heard heard,
-             const model::Endpoint* endpoint);
+  void leave(BreakerSeat& seat, policy::Outcome outcome, const model::Endpoint* endpoint);
   policy::Outcome outcome(const model::BreakerRule& rule, const Attempt& attempt,
                           Heard heard) const;
   /// Whose breaker: that of the pool, unless one of the others is given.

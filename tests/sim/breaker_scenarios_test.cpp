@@ -28,6 +28,10 @@ State state(SimWorld& world, PoolName pool) {
   return policy::Breaker::from_word(world.control().pool_cell(pool).breaker.word.load()).state;
 }
 
+const metrics::ServiceCounters& counters(SimWorld& world) {
+  return world.worker().metrics().services[0];
+}
+
 /// One after the other, each on its own connection; their numbers begin at `from`.
 void ask_times(SimWorld& world, int count, const RequestPlan& request) {
   for (int i = 0; i < count; ++i) {
@@ -80,6 +84,88 @@ TEST_CASE("sim breaker: a probe whose client leaves makes room for another", "[s
   world.settle();
   CHECK(state(world, PoolName::Blue) == State::Closed);
   finish(world);
+}
+
+TEST_CASE("sim breaker: an upload that comes slowly keeps nobody out", "[sim][breaker]") {
+  SimWorld world(guarded());
+  ask_times(world, 4, says(500));
+  world.run_for(seconds(6));
+  const RequestPlan upload{
+      .method = "POST", .form = BodyForm::Length, .body = 4000, .answers = {{.size = 3}}};
+  const ClientPlan slow{.most_written = 100, .write_pause = milliseconds(500)};
+  for (int i = 0; i < 2; ++i) ask(world, upload, slow);
+  world.run_for(milliseconds(900));
+  REQUIRE(state(world, PoolName::Blue) == State::HalfOpen);
+  ask_times(world, 1, says(200));  // both places are taken
+  CHECK(status(world, 6) == 503);
+  world.run_for(seconds(2));
+  ask_times(world, 2, says(200));
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+  world.run_for(seconds(60));
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+  finish(world);
+  for (const unsigned each : {4U, 5U, 7U, 8U}) CHECK(status(world, each) == 200);
+}
+
+TEST_CASE("sim breaker: a kept connection that ends is no failure, also when its retry is left",
+          "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.repeats.retry.retries_max = 1;
+  options.service.timeouts.endpoint_idle = seconds(60);
+  SimWorld world(options);
+  for (unsigned i = 0; i < 6; ++i) {
+    SimClient& client = ask_all(
+        world,
+        {says(200),
+         {.method = "GET",
+          .answers = {{.deed = AnswerPlan::Deed::Leave}, {.size = 3, .delay = seconds(2)}}}});
+    world.run_for(milliseconds(100));
+    client.leave();
+    world.settle();
+  }
+  CHECK(counters(world).retries.read() == 6);
+  CHECK(state(world, PoolName::Blue) == State::Closed);
+  CHECK(world.breaker_news().empty());
+  finish(world);
+}
+
+TEST_CASE("sim breaker: who does not take an upload is slow", "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.breakers.rule.slow_call = milliseconds(200);
+  SimWorld world(options);
+  AnswerPlan stuck{.size = 3, .delay = seconds(100)};
+  stuck.stops_reading = true;
+  for (int i = 0; i < 4; ++i) {
+    SimClient& client = ask(
+        world, {.method = "POST", .form = BodyForm::Length, .body = 4'000'000, .answers = {stuck}});
+    world.run_for(seconds(1));
+    client.leave();
+    world.settle();
+  }
+  CHECK(state(world, PoolName::Blue) == State::Open);
+  REQUIRE(world.breaker_news().size() == 1);
+  CHECK(world.breaker_news()[0].turn.counts.slow == 4);
+  finish(world);
+}
+
+TEST_CASE("sim breaker: an answer is passed on where its retry has no room", "[sim][breaker]") {
+  WorldOptions options = guarded(2);
+  options.service.repeats.retry.retries_max = 1;
+  options.service.repeats.retry_budget = {core::BasisPoints::of(core::BasisPoints::kAll)};
+  options.service.breakers.endpoint.retries = 1;
+  options.service.breakers.rule.is_on = false;
+  SimWorld world(options);
+  const RequestPlan slow{.method = "GET",
+                         .answers = {{.status = 503, .size = 3}, {.size = 3, .delay = seconds(1)}}};
+  for (int i = 0; i < 2; ++i) ask(world, slow);  // each endpoint has its one retry
+  world.run_for(milliseconds(100));
+  ask(world, says(503));
+  world.settle();
+  CHECK(status(world, 2) == 503);
+  CHECK(attempts(world, 2) == 1);
+  CHECK(counters(world).retries_over_budget[core::index(PoolName::Blue)].read() == 1);
+  finish(world);
+  CHECK(status(world, 0) == 200);
 }
 
 TEST_CASE("sim breaker: a failure of any kind counts, what the client does is none",

@@ -138,6 +138,9 @@ inline constexpr std::size_t kLingerBytesMax = 256 * 1024;
 inline constexpr std::chrono::milliseconds kLingerTimeMax{1000};
 /// A 100-continue that does not come: the body is sent after this.
 inline constexpr std::chrono::milliseconds kExpectWait{1000};
+/// A request that tries a breaker gives up its place when its body takes longer: it is the client
+/// that is slow, and the pool that others wait for.
+inline constexpr std::chrono::milliseconds kProbeUploadMax{1000};
 /// At the connection limit, keep-alive connections idle for longer are closed first.
 inline constexpr std::chrono::milliseconds kIdleEvictionAge{1000};
 /// When memory runs out, so many of these are closed at each look of each worker: the loop must

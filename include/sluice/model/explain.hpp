@@ -88,6 +88,11 @@ struct Explanation {
     policy::Breaker::State state = policy::Breaker::State::Closed;
     bool admits = true;
   };
+  struct Ceiling {
+    core::PoolName pool = core::PoolName::Blue;
+    std::string_view key{};  // `max_requests`, `adaptive_concurrency`
+  };
+  std::vector<Ceiling> reached{};        // of the pools that were asked for it, in that order
   std::vector<AskedBreaker> breakers{};  // of the pools that were asked for it, in that order
 
   /// nullopt: no decision was reached, or (would_mint) it depends on the new user's bucket.

@@ -71,6 +71,13 @@ struct FailedAttempt {
   bool answer_sent = false;     // a byte of an answer has gone to the client
 };
 
+/// A connection that had been kept, and ended before a byte of the answer: most likely it has idled
+/// out, which is no sign of ill health.
+constexpr bool is_idle_end(const FailedAttempt& attempt) {
+  return attempt.failure == Failure::Lost && !attempt.response_began &&
+         attempt.connection == ConnectionAge::Reused;
+}
+
 /// How often and when. What a service is configured to.
 struct RetryRule {
   std::uint32_t retries_max = 1;

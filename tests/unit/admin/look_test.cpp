@@ -210,9 +210,9 @@ TEST_CASE("admin: explain has exactly the members of the contract", "[admin][exp
   CHECK(answer.status == 200);
   const json told = answer.content();
   CHECK(keys(told) == std::vector<std::string>{"answer", "before_fallback", "breakers", "bucket",
-                                               "endpoints", "explanation", "generation", "identity",
-                                               "limits", "overload", "pin", "pool", "reason",
-                                               "request", "routing", "service"});
+                                               "ceilings", "endpoints", "explanation", "generation",
+                                               "identity", "limits", "overload", "pin", "pool",
+                                               "reason", "request", "routing", "service"});
   CHECK(told["overload"] == json{{"level", "normal"},
                                  {"cause", nullptr},
                                  {"users", "known"},

@@ -77,6 +77,13 @@ TEST_CASE("explain view: overload only where there is one", "[cli]") {
   ExplainAnswer answer = user_2();
   answer.overload = {.level = "normal", .users = "known"};
   CHECK_FALSE(has(explain_text(answer, {}), "overload"));
+  CHECK_FALSE(has(explain_text(answer, {}), "breakers"));
+  answer.ceilings = {"green max_requests"};
+  answer.breakers = {{.pool = "blue", .route = "/reports", .state = "open", .admits = false},
+                     {.pool = "blue", .route = "", .state = "closed"}};
+  CHECK(has(explain_text(answer, {}), "ceiling    green max_requests: reached; refuses it\n"
+                                      "breakers   blue /reports: open; refuses it\n"
+                                      "           blue: closed\n"));
   answer.overload.level = "no_keep_alive";
   CHECK(has(explain_text(answer, {}), "overload   the connection ends with the answer\n"));
   answer.overload = {.level = "shedding", .cause = "memory", .users = "known"};

@@ -506,6 +506,26 @@ TEST_CASE("explain: an open breaker sends the candidate's users to the live pool
     REQUIRE(none.answer);
     CHECK(none.choice->pool == PoolName::Green);
   }
+  SECTION("ceilings are asked before it") {
+    scene.settings().breakers.pool.requests = 2;
+    scene.settings().pool(PoolName::Green).cell->requests = 2;
+    const model::Explanation full = scene.user(user);
+    REQUIRE(full.reached.size() == 1);
+    CHECK(full.choice->pool == PoolName::Blue);
+    CHECK(
+        sentence_of(full).ends_with("; but green has as many requests in flight as max_requests "
+                                    "allows, so blue, the live pool"));
+    scene.settings().breakers.pool.requests = 0;
+    scene.settings().adaptive.is_on = true;
+    scene.settings().pool(PoolName::Blue).cell->adaptive.limit = 1;
+    scene.settings().pool(PoolName::Blue).cell->adaptive.in_flight = 1;
+    const model::Explanation refused = scene.user(user);
+    REQUIRE(refused.answer);
+    CHECK(refused.answer->status == 503);
+    CHECK(sentence_of(refused).ends_with(
+        "; but blue has as many requests in flight as "
+        "adaptive_concurrency allows, so Sluice answers 503 itself"));
+  }
   SECTION("a path of its own has its own breaker") {
     auto cell = std::make_shared<model::RouteCell>();
     scene.settings().breakers.routes.push_back(
