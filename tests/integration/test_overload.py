@@ -235,6 +235,7 @@ class Loops(SluiceTest):
 CLIENTS = 24  # of each of two loads
 
 
+@unittest.skipIf(BUILD in ("asan", "tsan"), "a sanitizer is slow by itself")
 class Slow(SluiceTest):
     """A worker that can't keep up: what it sends takes its time, as on a machine that is too slow for its load."""
 
