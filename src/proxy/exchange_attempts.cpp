@@ -231,13 +231,14 @@ void Exchange::retry(const policy::FailedAttempt& attempt) {
 /// The candidate failed its user; the live pool answers. The failure stays counted where it
 /// happened (G11).
 void Exchange::rescue(Failure failure) {
-  rescued_from_ = choice_.pool;
+  const core::PoolName failed_pool = choice_.pool;
   if (is_status(failure)) discard_answer();
   leave_attempt();
   failed_.reset();
   needs_fresh_connection_ = false;
   has_attempt_failed_ = true;  // also when an endpoint was looked at since, which had no room
   if (move_to_live(policy::Reason::Rescue) == Next::Answered) return;
+  rescued_from_ = failed_pool;
   counters_->rescues.add();
   connect();
 }
