@@ -20,7 +20,9 @@ namespace {
 /// After the drains: what a client may still need to read its last answer and the FIN behind it.
 constexpr std::chrono::milliseconds kFarewell{2000};
 constexpr std::chrono::milliseconds kLastWrites{5000};
-constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+// SIGTERM last: who sees that it is caught may send any of them. A SIGHUP that came before its own
+// watch would end the process.
+constexpr std::initializer_list<int> kSignals{SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM};
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
