@@ -43,7 +43,8 @@ inline constexpr std::string_view kExposed[] = {"pool",   "generation", "reason"
                                                 "bucket", "endpoint",   "rescued"};
 inline constexpr std::string_view kFailureWords[] = {
     "connect_failure", "reset_before_response", "timeout", "500", "502", "503", "504"};
-inline constexpr std::span<const std::string_view> kRescueWords = std::span(kFailureWords).subspan(1);
+inline constexpr std::span<const std::string_view> kRescueWords =
+    std::span(kFailureWords).subspan(1);
 inline constexpr std::string_view kFailureList =
     "a list of connect_failure, reset_before_response, timeout, 500, 502, 503, 504";
 inline constexpr std::string_view kFailureItem =

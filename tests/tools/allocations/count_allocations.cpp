@@ -1,6 +1,7 @@
-// Preloaded into a program (LD_PRELOAD), counts what the threads whose names begin with `worker-` take from the heap.
-// The counter is the first eight bytes of the file that SLUICE_ALLOCATIONS names, so another process can read it while
-// the program runs. operator new comes here through malloc.
+// Preloaded into a program (LD_PRELOAD), counts what the threads whose names begin with `worker-`
+// take from the heap. The counter is the first eight bytes of the file that SLUICE_ALLOCATIONS
+// names, so another process can read it while the program runs. operator new comes here through
+// malloc.
 
 #include <fcntl.h>
 #include <pthread.h>

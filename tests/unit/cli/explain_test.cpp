@@ -81,9 +81,10 @@ TEST_CASE("explain view: overload only where there is one", "[cli]") {
   answer.ceilings = {"green max_requests"};
   answer.breakers = {{.pool = "blue", .route = "/reports", .state = "open", .admits = false},
                      {.pool = "blue", .route = "", .state = "closed"}};
-  CHECK(has(explain_text(answer, {}), "ceiling    green max_requests: reached; refuses it\n"
-                                      "breakers   blue /reports: open; refuses it\n"
-                                      "           blue: closed\n"));
+  CHECK(has(explain_text(answer, {}),
+            "ceiling    green max_requests: reached; refuses it\n"
+            "breakers   blue /reports: open; refuses it\n"
+            "           blue: closed\n"));
   answer.overload.level = "no_keep_alive";
   CHECK(has(explain_text(answer, {}), "overload   the connection ends with the answer\n"));
   answer.overload = {.level = "shedding", .cause = "memory", .users = "known"};
