@@ -144,11 +144,12 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   return true;
 }
 
-/// On an endpoint of its pool; on its own without the place that it would give up.
+/// On an endpoint of its pool; on its own without the places that it would give up.
 bool Exchange::has_room_for_retry() const {
   return std::ranges::any_of(pool().endpoints, [this](const model::Endpoint& each) {
-    return each.is_usable() && Guard::is_below_retries(settings(), each) &&
-           (&each == endpoint_ || Guard::is_below_ceilings(settings(), each, true));
+    if (!each.is_usable()) return false;
+    if (&each != endpoint_) return Guard::is_below_ceilings(settings(), each, true);
+    return guard_.is_retry() || Guard::is_below_retries(settings(), each);
   });
 }
 

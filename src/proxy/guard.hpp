@@ -52,6 +52,8 @@ class Guard {
   /// Whether it takes one more, which is then counted as in flight. That count goes on for whoever
   /// asked; the rest is given back by leave_endpoint(). `is_retry`: of the pool that it is in.
   bool enter_endpoint(const Scope& scope, const model::Endpoint& endpoint, bool is_retry);
+  /// It counts under max_retries of its endpoint.
+  bool is_retry() const { return repeat_.is_taken(); }
   bool has_entered_endpoint() const { return endpoint_seat_.is_taken() || repeat_.is_taken(); }
   void leave_endpoint(const Attempt& attempt, const model::Endpoint& endpoint);
   /// As takes_more(), of an endpoint that could be used otherwise.

@@ -168,6 +168,19 @@ TEST_CASE("sim breaker: an answer is passed on where its retry has no room", "[s
   CHECK(status(world, 0) == 200);
 }
 
+TEST_CASE("sim breaker: a retry has room where it has it already", "[sim][breaker]") {
+  WorldOptions options = guarded();
+  options.service.repeats.retry.retries_max = 2;
+  options.service.breakers.endpoint.retries = 1;
+  options.service.breakers.rule.is_on = false;
+  SimWorld world(options);
+  ask(world, {.method = "GET", .answers = {{.status = 503}, {.status = 503}, {.size = 3}}});
+  world.run_for(seconds(1));  // not judged by finish(), which knows of one retry
+  CHECK(status(world, 0) == 200);
+  CHECK(attempts(world, 0) == 3);
+  CHECK(world.control().pool_cell(PoolName::Blue).repeating.load() == 0);
+}
+
 TEST_CASE("sim breaker: a failure of any kind counts, what the client does is none",
           "[sim][breaker]") {
   const auto opens = [](const std::function<void(SimWorld&)>& one) {
