@@ -1,10 +1,8 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "net/transport.hpp"
-#include "sluice/core/ensure.hpp"
 
 namespace sluice::test {
 
@@ -16,17 +14,10 @@ class FakeTransport final : public net::Transport {
     mode_ = mode;
     limit_ = limit;
   }
-  std::string_view read_more(std::size_t limit) override {
-    const std::string_view more = beyond_.substr(0, limit);
-    beyond_.remove_prefix(more.size());
-    return more;
-  }
+  std::string_view read_more(std::size_t limit) override;
   bool has_input() const override { return !beyond_.empty(); }
   using net::Transport::write;
-  void write(std::span<const std::string_view> parts) override {
-    if (is_closed || is_finished) return;
-    for (const std::string_view part : parts) (takes_bytes ? sent : waiting) += part;
-  }
+  void write(std::span<const std::string_view> parts) override;
   std::size_t queued() const override { return waiting.size(); }
   std::size_t untaken() const override { return waiting.size(); }
   void shutdown_write() override { is_finished = true; }
@@ -35,29 +26,11 @@ class FakeTransport final : public net::Transport {
 
   // ---- the peer ----
   /// Gives what the reader takes now, at most its limit at once; the rest is returned.
-  std::string_view give(std::string_view bytes) {
-    while (!bytes.empty() && mode_ == net::ReadMode::On && !is_closed) {
-      const std::string_view piece = bytes.substr(0, limit_);
-      beyond_ = bytes.substr(piece.size());
-      events_->on_read(piece);
-      bytes = std::exchange(beyond_, {});
-    }
-    return bytes;
-  }
-  void end() {
-    ENSURE(mode_ != net::ReadMode::Off, "nobody would notice");
-    if (!is_closed) events_->on_eof();
-  }
-  void fail() {
-    if (!is_closed) events_->on_error(net::TransportError::Reset);
-  }
+  std::string_view give(std::string_view bytes);
+  void end();
+  void fail();
   /// The peer reads again: what waited goes.
-  void drain() {
-    takes_bytes = true;
-    sent += waiting;
-    waiting.clear();
-    if (!is_closed) events_->on_drained();
-  }
+  void drain();
   net::ReadMode mode() const { return mode_; }
 
   std::string sent;
