@@ -25,14 +25,6 @@ Json drain_json(const control::DrainView& drain) {
           {"tunnels", drain.tunnels}};
 }
 
-/// The names of an address, and why an endpoint is not up.
-void add_names(const control::EndpointView& endpoint, Json& json) {
-  if (!endpoint.names.empty()) json["names"] = endpoint.names;
-  if (!endpoint.why_down.empty()) json["reason"] = endpoint.why_down;
-  if (endpoint.is_out_by_health() && !endpoint.health->reason.empty())
-    json["reason"] = endpoint.health->reason;
-}
-
 /// Of endpoints whose health somebody looks after.
 Json health_json(const control::HealthView& health) {
   Json json{{"state", health.state},
@@ -69,6 +61,19 @@ void add_guard(const control::GuardView& guard, Json& json) {
     json["ceilings"][std::string(each.name)] = {{"used", each.used}, {"max", each.most}};
 }
 
+Json endpoint_json(const control::EndpointView& endpoint) {
+  Json json{{"address", endpoint.address},
+            {"state", control::text(endpoint.state)},
+            {"in_flight", endpoint.in_flight}};
+  if (!endpoint.names.empty()) json["names"] = endpoint.names;
+  if (!endpoint.why_down.empty()) json["reason"] = endpoint.why_down;
+  if (endpoint.is_out_by_health() && !endpoint.health->reason.empty())
+    json["reason"] = endpoint.health->reason;
+  if (endpoint.health) json["health"] = health_json(*endpoint.health);
+  add_guard(endpoint.guard, json);
+  return json;
+}
+
 Json route_json(const control::RouteView& route) {
   Json json{{"path_prefix", route.path_prefix}};
   for (const core::PoolName pool : {core::PoolName::Blue, core::PoolName::Green})
@@ -81,15 +86,7 @@ Json pool_json(const control::ServiceView& service, core::PoolName name) {
   const std::vector<control::EndpointView>& endpoints = service.pools[core::index(name)];
   const control::PoolBudgets& budgets = service.budgets[core::index(name)];
   Json list = Json::array();
-  for (const control::EndpointView& endpoint : endpoints) {
-    Json json{{"address", endpoint.address},
-              {"state", control::text(endpoint.state)},
-              {"in_flight", endpoint.in_flight}};
-    add_names(endpoint, json);
-    if (endpoint.health) json["health"] = health_json(*endpoint.health);
-    add_guard(endpoint.guard, json);
-    list.push_back(std::move(json));
-  }
+  for (const control::EndpointView& endpoint : endpoints) list.push_back(endpoint_json(endpoint));
   Json pool{{"endpoints", std::move(list)},
             {"budgets",
              {{"retries", budget_json(budgets.retries)},
@@ -307,12 +304,10 @@ Json explained_endpoints_json(const control::ExplainAnswer& answer) {
     const auto left = std::chrono::ceil<core::Millis>(endpoint.penalty_left);
     const bool is_in_penalty =
         endpoint.shown.state == control::EndpointState::Up && left > core::Millis::zero();
-    Json json{{"pool", core::text(endpoint.pool)},
-              {"address", endpoint.shown.address},
-              {"state", is_in_penalty ? "penalty" : control::text(endpoint.shown.state)},
-              {"penalty_left_ms", is_in_penalty ? left.count() : 0},
-              {"in_flight", endpoint.shown.in_flight}};
-    add_names(endpoint.shown, json);
+    Json json = endpoint_json(endpoint.shown);
+    json["pool"] = core::text(endpoint.pool);
+    json["penalty_left_ms"] = is_in_penalty ? left.count() : 0;
+    if (is_in_penalty) json["state"] = "penalty";
     list.push_back(std::move(json));
   }
   return list;

@@ -542,6 +542,20 @@ def sample(page, name, **labels):
     return 0.0
 
 
+def wait_sample(proxy, expected, name, **labels):
+    """What is counted at the end of a request is counted a moment after its last byte has left."""
+    seen = []
+
+    def is_there():
+        seen.append(sample(page_of(proxy), name, **labels))
+        return seen[-1] == expected
+
+    try:
+        wait_until(is_there, name)
+    except AssertionError:
+        raise AssertionError(f"{name}{labels} is {seen[-1]}, expected {expected}") from None
+
+
 def pool_of(head):
     return head["sluice-pool"]
 

@@ -6,7 +6,7 @@ import re
 import threading
 import unittest
 
-from harness import ROOT, SluiceTest, page_of, plain_answer, sample, service, wait_until
+from harness import ROOT, SluiceTest, page_of, plain_answer, sample, service, wait_sample, wait_until
 
 RULE = {"window": "10s", "min_requests": 10, "open_for": "1s", "half_open_probes": 2}
 
@@ -210,9 +210,8 @@ class Breakers(SluiceTest):
             self.assertEqual(client.answer()[0].status, 200)
             client.close()
         self.assertEqual(self.ask(proxy)[0].status, 200)
-        text = page_of(proxy)
-        self.assertEqual(sample(text, "sluice_refusals_total", service="shop", cause="request_limit"), 1)
-        self.assertEqual(sample(text, "sluice_pool_ceiling_used", service="shop", pool="blue", ceiling="requests"), 0)
+        wait_sample(proxy, 1, "sluice_refusals_total", service="shop", cause="request_limit")
+        wait_sample(proxy, 0, "sluice_pool_ceiling_used", service="shop", pool="blue", ceiling="requests")
 
     def test_a_full_candidate_overflows_to_the_live_pool(self):
         proxy = self.proxy_with({"max_requests": 1}, split="100%")
@@ -261,6 +260,9 @@ class Breakers(SluiceTest):
 
         wait_until(is_open, "the failing one is out")
         self.assertEqual({self.ask(proxy)[1] for _ in range(20)}, {b"blue2"})
+        _, explained = proxy.admin("POST", "/v1/explain", {"user": "u"})
+        self.assertEqual({e["address"]: e["breaker"]["state"] for e in explained["endpoints"]}, {self.blue.address: "open", second.address: "closed"})
+        self.assertRegex(proxy.cli("explain", "--user", "u").stdout, rf"{self.blue.address} +up .*breaker open")
         self.assertIn(f"breaker of blue/{self.blue.address} opened", self.events(proxy)[0])
         second.status = b"500 No"
         wait_until(lambda: self.ask(proxy, method="POST")[0].status == 503, "both are out")

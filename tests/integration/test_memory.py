@@ -4,7 +4,7 @@ import os
 import struct
 import unittest
 
-from harness import BUILD, TOOLS, SluiceTest, anonymous_kib, connections_possible, page_of, sample, service, show, wait_until
+from harness import BUILD, TOOLS, SluiceTest, anonymous_kib, connections_possible, service, show, wait_sample, wait_until
 
 WARM_UP, COUNTED = 2_000, 6_000
 IDLE = 10_000
@@ -94,8 +94,7 @@ class Memory(SluiceTest):
             clients.append(client)
             client.get()
         held = anonymous_kib(proxy) - at_rest
-        # A client has its answer a moment before its connection counts as idle.
-        wait_until(lambda: sample(page_of(proxy), "sluice_connections_idle") == count, "all of them count as idle")
+        wait_sample(proxy, count, "sluice_connections_idle")
         self.assertLessEqual(held * 1024 / count, IDLE_BYTES_MAX, f"{held} KiB for {count} idle connections")
         show(f"{count} idle connections: {held / count:.2f} KiB each")
         for client in clients:

@@ -38,7 +38,12 @@ class Page(SluiceTest):
         with proxy.client() as client:
             client.send("garbage\r\n\r\n")
             client.rest()
+        wait_until(lambda: self.answered(page_of(proxy)) == 202, "all of them are counted")
         return proxy
+
+    @staticmethod
+    def answered(page):
+        return sum(sample(page, "sluice_requests_total", service="shop", pool=pool, code="2xx") for pool in ("blue", "green"))
 
     def test_promtool_has_nothing_to_say(self):
         done = promtool("check", "metrics", text=page_of(self.busy()))
@@ -46,8 +51,7 @@ class Page(SluiceTest):
 
     def test_what_requests_leave(self):
         page = page_of(self.busy())
-        answered = sum(sample(page, "sluice_requests_total", service="shop", pool=pool, code="2xx") for pool in ("blue", "green"))
-        self.assertEqual(answered, 202)
+        answered = self.answered(page)
         split = sample(page, "sluice_choices_total", service="shop", pool="green", reason="split")
         live = sample(page, "sluice_choices_total", service="shop", pool="blue", reason="live")
         self.assertEqual(split + live, 201)

@@ -193,7 +193,7 @@ class Capacity(SluiceTest):
         self.assertEqual((line["shed"], line["pool"]), ("adaptive_concurrency", None))
         page = page_of(proxy)
         self.assertEqual(sample(page, "sluice_refusals_total", service="shop", cause="adaptive_limit"), report["failures"]["status"])
-        self.assertEqual(proxy.status("shop")["pools"]["blue"]["ceilings"]["adaptive"]["used"], 0)
+        wait_until(lambda: proxy.status("shop")["pools"]["blue"]["ceilings"]["adaptive"]["used"] == 0, "no request holds a place")
 
     def test_below_the_capacity_nobody_is_refused(self):
         proxy = self.behind_few_servers(adaptive_concurrency={})
