@@ -178,6 +178,8 @@ void HealthChecker::follow() {
     if (is_gone && entry.second->probe.is_running()) --running_;  // it ends with its endpoint
     return is_gone;
   });
+  // One that comes back has a timer of its own, and would else be due twice.
+  std::erase_if(waiting_, [&](core::EndpointId id) { return !there.contains(id); });
   start_waiting();
 }
 
@@ -206,10 +208,8 @@ void HealthChecker::on_due(Watched& endpoint) {
 
 void HealthChecker::start_waiting() {
   while (running_ < limits::kHealthChecksMax && !waiting_.empty()) {
-    const auto found = watched_.find(waiting_.front());
+    Watched& endpoint = *watched_.at(waiting_.front());
     waiting_.pop_front();
-    if (found == watched_.end()) continue;  // it has left meanwhile
-    Watched& endpoint = *found->second;
     ++running_;
     endpoint.probe.start(endpoint.policies.check, endpoint.endpoint, endpoint.pool);
   }

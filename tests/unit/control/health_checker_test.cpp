@@ -447,6 +447,36 @@ TEST_CASE("health checker: checks of endpoints that go give their places to othe
   CHECK(s.peers.connects_to[9001] >= before + 2);
 }
 
+TEST_CASE("health checker: one that leaves while it waits, and comes back, is asked once at a time",
+          "[control][health]") {
+  Scene s(40);
+  s.check().timeout = 3s;
+  for (const auto& pool : s.config.services[0].pools) {
+    for (const auto& endpoint : pool.endpoints)
+      s.peers.modes[endpoint.address.port] = HealthPeers::Mode::Silent;
+  }
+  s.start();
+  s.advance(1050ms);
+  REQUIRE(s.peers.open() == core::limits::kHealthChecksMax);
+  const auto with_all = s.parts.services[0];
+  auto with_none = std::make_shared<model::ServiceSettings>(*with_all);
+  with_none->pools[0].endpoints.clear();
+  // As when a name loses its addresses and has them again: all of the pool, those that wait too.
+  s.parts.services[0] = with_none;
+  s.checker->follow();
+  s.parts.services[0] = with_all;
+  s.checker->follow();
+  for (int i = 0; i < 120; ++i) {
+    s.advance(100ms);
+    REQUIRE(s.peers.open() <= core::limits::kHealthChecksMax);
+  }
+  for (std::size_t i = 0; i < 40; ++i) {
+    INFO(s.endpoint(i).text);
+    CHECK(s.checker->view(s.endpoint(i).id));
+    CHECK(s.peers.connects_to[s.endpoint(i).address.port] >= 1);
+  }
+}
+
 TEST_CASE("health checker: an endpoint that fails in a row is ejected, and comes back slowly",
           "[control][health][ejection]") {
   Scene s;
