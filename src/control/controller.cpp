@@ -53,6 +53,7 @@ Controller::Controller(Deps deps, StartState start)
                .in_force = [this](core::ServiceId id, core::PoolName name) -> const model::Pool& {
                  return in_force(id)->pool(name);
                },
+               .live = [this](core::ServiceId id) { return in_force_.snapshot->service(id).live; },
                .notice = deps_.notice,
                .recycle =
                    [this](core::EndpointId endpoint) {

@@ -146,8 +146,8 @@ const policy::SelfReport::Dependency* find_dependency(
 HealthChecker::HealthChecker(Deps deps, std::function<void()> on_changed)
     : deps_(std::move(deps)), on_changed_(std::move(on_changed)), hooks_(deps_.commands) {
   for (const auto& service : deps_.services) {
-    policies_.push_back(
-        {service->name, service->health_check, service->outliers, service->slow_start});
+    policies_.push_back({service->name, service->health_check, service->outliers,
+                         service->slow_start, service->on_pool_down});
     has_outliers_ = has_outliers_ || service->outliers.is_on();
   }
 }
@@ -252,7 +252,7 @@ void HealthChecker::arm_look() {
 }
 
 void HealthChecker::look() {
-  bool has_changed = false;
+  bool has_changed = bring_back_needed();
   for (const auto& [id, endpoint] : watched_) {
     if (look_at_failures(*endpoint) || endpoint->back_since) has_changed |= publish(*endpoint);
   }
@@ -267,15 +267,7 @@ bool HealthChecker::look_at_failures(Watched& endpoint) {
   const core::Instant now = deps_.loop.now();
   if (endpoint.is_ejected) {
     if (endpoint.ejection.is_out(now)) return false;
-    // What was on its way when it was ejected has failed since, and says nothing new.
-    word.store(0, std::memory_order_relaxed);
-    endpoint.is_ejected = false;
-    endpoint.since = deps_.loop.wall();
-    if (!endpoint.health.gets_requests()) return true;  // for its checks it is out all the same
-    endpoint.reason.clear();
-    const core::Nanos out = now - endpoint.ejected_at;
-    tell(endpoint, "returned", "gets requests again, after " + about(out),
-         {{"out_ms", milliseconds(out)}});
+    bring_back(endpoint, "");
     return true;
   }
   if (!policy::FailureRun(word.load(std::memory_order_relaxed)).is_full()) return false;
@@ -288,6 +280,45 @@ bool HealthChecker::look_at_failures(Watched& endpoint) {
   }
   eject(endpoint, run);
   return true;
+}
+
+/// Ejected endpoints that nobody stands in for any more, before their time: one that fails some
+/// requests is better than none. All of a pool together, as nobody knows which of them is well.
+bool HealthChecker::bring_back_needed() {
+  if (!has_outliers_) return false;
+  std::vector<Watched*> needed;
+  for (const auto& [id, endpoint] : watched_) {
+    if (is_needed(*endpoint)) needed.push_back(endpoint.get());
+  }
+  for (Watched* endpoint : needed) {
+    bring_back(*endpoint, ": nothing else in its pool is usable");
+    publish(*endpoint);
+  }
+  return !needed.empty();
+}
+
+/// The users of a candidate that falls back are better served by the live pool.
+bool HealthChecker::is_needed(const Watched& endpoint) const {
+  if (!endpoint.is_ejected || !endpoint.health.gets_requests()) return false;
+  const bool falls_back = endpoint.pool != deps_.live(endpoint.service) &&
+                          endpoint.policies.on_pool_down == model::OnPoolDown::Fallback;
+  if (falls_back) return false;
+  const auto& endpoints = deps_.in_force(endpoint.service, endpoint.pool).endpoints;
+  const auto own = std::ranges::find(endpoints, endpoint.endpoint.id, &model::Endpoint::id);
+  return own != endpoints.end() && own->is_in_use() &&
+         std::ranges::none_of(endpoints, &model::Endpoint::is_usable);
+}
+
+void HealthChecker::bring_back(Watched& endpoint, std::string_view why) {
+  // What was on its way when it was ejected has failed since, and says nothing new.
+  endpoint.endpoint.cell->failures.store(0, std::memory_order_relaxed);
+  endpoint.is_ejected = false;
+  endpoint.since = deps_.loop.wall();
+  if (!endpoint.health.gets_requests()) return;  // for its checks it is out all the same
+  endpoint.reason.clear();
+  const core::Nanos out = deps_.loop.now() - endpoint.ejected_at;
+  tell(endpoint, "returned", "gets requests again, after " + about(out).append(why),
+       {{"out_ms", milliseconds(out)}});
 }
 
 void HealthChecker::eject(Watched& endpoint, policy::FailureRun run) {

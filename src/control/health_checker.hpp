@@ -36,6 +36,7 @@ class HealthChecker {
     EventLog& events;
     /// The pool as requests see it, with what operators have decided.
     std::function<const model::Pool&(core::ServiceId, core::PoolName)> in_force;
+    std::function<core::PoolName(core::ServiceId)> live;
     std::function<void(const std::string&)> notice;  // one line for the log
     /// No worker uses its kept connections again.
     std::function<void(core::EndpointId)> recycle = {};
@@ -63,6 +64,7 @@ class HealthChecker {
     policy::HealthCheck check;
     policy::OutlierPolicy outliers;
     core::Millis slow_start{};
+    model::OnPoolDown on_pool_down = model::OnPoolDown::Fallback;
     bool is_watched() const { return check.is_on || outliers.is_on(); }
   };
   class Watched;
@@ -78,6 +80,9 @@ class HealthChecker {
   void look();
   void arm_look();
   bool look_at_failures(Watched& endpoint);
+  bool bring_back_needed();
+  bool is_needed(const Watched& endpoint) const;
+  void bring_back(Watched& endpoint, std::string_view why);
   void eject(Watched& endpoint, policy::FailureRun run);
   void keep(Watched& endpoint, policy::FailureRun run, policy::EjectVerdict verdict);
   policy::PoolCount count_pool(const Watched& endpoint) const;

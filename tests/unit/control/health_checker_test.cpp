@@ -82,6 +82,7 @@ struct Scene {
             .in_force = [this](core::ServiceId id, PoolName name) -> const model::Pool& {
               return parts.services[id.raw]->pool(name);
             },
+            .live = [this](core::ServiceId) { return live; },
             .notice = [this](const std::string& line) { notices.push_back(line); }},
         [this] { ++changes; });
     checker->start();
@@ -138,6 +139,7 @@ struct Scene {
   FakeCommands commands;
   control::EventLog log{loop};
   config::Config config;
+  PoolName live = PoolName::Blue;
   config::CellRegistry cells{1};
   config::StaticParts parts;
   std::vector<std::string> notices;
@@ -544,6 +546,84 @@ TEST_CASE("health checker: the last usable endpoint of a pool stays",
   CHECK(s.word(0).is_usable());
   CHECK(s.told() == Told{"kept"});
   CHECK(s.last_text().ends_with("it is the last usable one of its pool"));
+}
+
+TEST_CASE("health checker: the ejected come back early when nothing else of their pool is usable",
+          "[control][health][ejection]") {
+  Scene s(5);
+  s.outliers();
+  s.start();
+  s.fail(1, 3);
+  s.fail(3, 3);
+  s.advance(150ms);
+  REQUIRE(s.told() == Told{"ejected", "ejected"});
+  const auto disable = [&](std::size_t i, PoolName pool) {
+    auto other = std::make_shared<model::ServiceSettings>(*s.parts.services[0]);
+    other->pools[core::index(pool)].endpoints[i].is_disabled = true;
+    s.parts.services[0] = other;
+  };
+  disable(0, PoolName::Blue);
+  disable(2, PoolName::Blue);
+  s.advance(1s);
+  CHECK(s.told() == Told{"ejected", "ejected"});  // one is left
+  disable(4, PoolName::Blue);
+  s.advance(150ms);
+  CHECK(s.word(1).is_usable());
+  CHECK(s.word(3).is_usable());
+  CHECK(s.told() == Told{"ejected", "ejected", "returned", "returned"});
+  CHECK(s.last_text() ==
+        "shop: blue/127.0.0.1:9004 gets requests again, after 1s: nothing else in its pool is "
+        "usable");
+  CHECK(s.view(3).reason.empty());
+  CHECK(s.changes == 2);
+  // They fail again: one may be out, the other one is the last.
+  s.fail(1, 3);
+  s.fail(3, 3);
+  s.advance(150ms);
+  CHECK(s.told() == Told{"ejected", "ejected", "returned", "returned", "ejected", "kept"});
+}
+
+TEST_CASE("health checker: who stays out while nothing else is usable",
+          "[control][health][ejection]") {
+  Scene s(2);
+  s.check().unhealthy_after = 1;
+  s.outliers().base_time = 5min;
+  s.answer_all_with(kOk);
+  SECTION("what its checks have found down as well") {
+    s.start();
+    s.fail(0, 3);
+    s.advance(150ms);
+    s.peers.answers[9001] = kError;
+    s.peers.answers[9002] = kError;
+    s.advance(20s);
+    CHECK_FALSE(s.word(0).is_usable());
+    s.peers.answers[9001] = kOk;
+    s.advance(20s);
+    CHECK(s.word(0).is_usable());
+    CHECK(s.told() == Told{"ejected", "down", "down", "up", "returned"});
+  }
+  SECTION("a candidate whose users get the live pool, until it is live") {
+    s.live = PoolName::Green;
+    s.start();
+    s.fail(0, 3);
+    s.advance(150ms);
+    s.peers.answers[9002] = kError;
+    s.advance(20s);
+    CHECK_FALSE(s.word(0).is_usable());
+    s.live = PoolName::Blue;
+    s.advance(150ms);
+    CHECK(s.word(0).is_usable());
+  }
+  SECTION("but not a candidate whose users get nothing else") {
+    s.live = PoolName::Green;
+    s.config.services[0].on_pool_down = model::OnPoolDown::Fail;
+    s.start();
+    s.fail(0, 3);
+    s.advance(150ms);
+    s.peers.answers[9002] = kError;
+    s.advance(20s);
+    CHECK(s.word(0).is_usable());
+  }
 }
 
 TEST_CASE("health checker: checks and ejections each take out, and both must let it back",
