@@ -13,7 +13,7 @@ namespace {
 
 using Kind = model::LimitKeyPart::Kind;
 
-/// `12 s`, `1.5 min`, `142.9 ms`: three figures that count, more than that nobody reads.
+/// `12 s`, `8.57 s`, `142.9 ms`: three figures that count, more than that nobody reads.
 std::string interval_text(policy::Rate rate) {
   struct Unit {
     double nanos;
@@ -24,11 +24,22 @@ std::string interval_text(policy::Rate rate) {
   const double interval = static_cast<double>(rate.period.count()) / rate.count;
   for (const Unit& unit : kUnits) {
     if (interval < unit.nanos) continue;
-    const std::string text = fmt::format("{:.1f}", interval / unit.nanos);
-    return fmt::format("{} {}", text.ends_with(".0") ? text.substr(0, text.size() - 2) : text,
-                       unit.name);
+    const double amount = interval / unit.nanos;
+    std::string text = fmt::format("{:.{}f}", amount, amount < 10 ? 2 : 1);
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) text.pop_back();
+    return fmt::format("{} {}", text, unit.name);
   }
   core::unreachable();  // 1 us is the shortest: 1,000,000 a second
+}
+
+/// As people read them: small ones as words.
+std::string number_words(std::uint32_t number) {
+  static constexpr std::array<std::string_view, 12> kWords{"one",  "two", "three",  "four",
+                                                           "five", "six", "seven",  "eight",
+                                                           "nine", "ten", "eleven", "twelve"};
+  if (number == 0 || number > kWords.size()) return std::to_string(number);
+  return std::string(kWords[number - 1]);
 }
 
 std::string allowance_words(const model::Allowance& allowance) {
@@ -36,8 +47,7 @@ std::string allowance_words(const model::Allowance& allowance) {
   if (allowance.rate) {
     const policy::RatePolicy& rate = *allowance.rate;
     out = fmt::format("{}, burst {}: {} at once, then one every {}", policy::text(rate.rate()),
-                      rate.burst(), rate.burst() == 1 ? "one" : std::to_string(rate.burst()),
-                      interval_text(rate.rate()));
+                      rate.burst(), number_words(rate.burst()), interval_text(rate.rate()));
   }
   if (allowance.in_flight_max == 0) return out;
   return out + fmt::format("{}no more than {} in progress", out.empty() ? "" : "; ",

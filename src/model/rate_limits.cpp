@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "sluice/core/ensure.hpp"
 #include "sluice/http/cookies.hpp"
@@ -63,11 +64,22 @@ std::string_view address_octets(const core::IpAddress& address, std::uint32_t ip
   return {octets, buffer.size()};
 }
 
+/// `path` may be in `out` already.
+std::string_view with_single_slashes(std::string_view path, std::span<char> out) {
+  std::size_t size = 0;
+  for (const char c : path) {
+    if (c != '/' || size == 0 || out[size - 1] != '/') out[size++] = c;
+  }
+  return {out.data(), size};
+}
+
 /// `/a/b` of `/a/b/c` for two segments; the path itself when it has no more.
 std::string_view leading_segments(std::string_view path, std::uint32_t segments) {
   std::size_t end = 0;
   for (std::uint32_t i = 0; i < segments && end != path.npos; ++i) end = path.find('/', end + 1);
-  return path.substr(0, end);
+  path = path.substr(0, end);
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);  // of `/a/`
+  return path;
 }
 
 }  // namespace
@@ -174,6 +186,8 @@ std::string_view LimitedRequest::path() {
   if (parts_.head.form == http::TargetForm::Asterisk) return path_;
   const auto refusal = http::normalize_path(parts_.head.path, scratch_, path_);
   ENSURE(!refusal, "the path of a request that has a service has a normal form");
+  // Most origins serve `//login` as /login: it must not lead around a limit of that.
+  if (path_.find("//") != path_.npos) path_ = with_single_slashes(path_, scratch_);
   return path_;
 }
 

@@ -121,7 +121,7 @@ TEST_CASE("rate limits: a rate and its bounds", "[config][limits]") {
 TEST_CASE("rate limits: what each means, in words", "[config][limits]") {
   CHECK(words("{name: login, key: client_address, rate: 5/min, burst: 5, match: {path_prefix: "
               "/login, methods: [POST]}}") ==
-        "login: 5/min, burst 5: 5 at once, then one every 12 s\n"
+        "login: 5/min, burst 5: five at once, then one every 12 s\n"
         "  for each client address (IPv6: /64), of POST below /login\n"
         "  65536 keys at a time, 1MiB of memory\n");
   CHECK(words("{name: a, key: [identity, {path_prefix: 2}], rate: 7/s, burst: 1, mode: shadow, "
@@ -140,6 +140,18 @@ TEST_CASE("rate limits: what each means, in words", "[config][limits]") {
         "c: 1000000/s, burst 1000000: 1000000 at once, then one every 1");
   CHECK(words("{name: d, key: method, rate: 1/d}").substr(0, 45) ==
         "d: 1/d, burst 1: one at once, then one every ");
+  const auto allows = [](const std::string& of) {
+    const std::string all = words("{name: a, key: method, " + of + "}");
+    const std::size_t begin = all.find(": ", all.find("burst")) + 2;
+    return all.substr(begin, all.find('\n') - begin);
+  };
+  CHECK(allows("rate: 59/min, burst: 12") == "twelve at once, then one every 1.02 s");
+  CHECK(allows("rate: 59/min, burst: 13") == "13 at once, then one every 1.02 s");
+  CHECK(allows("rate: 7/min, burst: 2") == "two at once, then one every 8.57 s");
+  CHECK(allows("rate: 6/min, burst: 2") == "two at once, then one every 10 s");
+  CHECK(allows("rate: 3/s, burst: 2") == "two at once, then one every 333.3 ms");
+  CHECK(allows("rate: 16/d, burst: 2") == "two at once, then one every 1.5 h");
+  CHECK(allows("rate: 1000000/s, burst: 2") == "two at once, then one every 1 us");
 }
 
 TEST_CASE("wrong configuration: rate limits", "[config][wrong]") {

@@ -106,10 +106,15 @@ TEST_CASE("limit key: leading segments of the normal path", "[model][limits]") {
   CHECK(Request("GET /a/b/c").text(two) == "path_prefix /a/b");
   CHECK(Request("GET /a/b/").text(two) == "path_prefix /a/b");
   CHECK(Request("GET /a").text(two) == "path_prefix /a");
+  CHECK(Request("GET /a/").text(two) == "path_prefix /a");
   CHECK(Request("GET /").text(two) == "path_prefix /");
   CHECK(Request("OPTIONS *").text(two) == "path_prefix /");
   // However it is written: else each way of writing would have a budget.
   CHECK(Request("GET /x/../%61/b?q").hash(two) == Request("GET /a/./b").hash(two));
+  CHECK(Request("GET //a///b//c").text(two) == "path_prefix /a/b");
+  CHECK(Request("GET /a//").text(two) == "path_prefix /a");
+  CHECK(Request("GET ///").text(two) == "path_prefix /");
+  CHECK(Request("GET //%61/.//b/").text(two) == "path_prefix /a/b");
 }
 
 TEST_CASE("limit key: an IPv6 client is its network, an IPv4 client its address",
@@ -175,7 +180,11 @@ TEST_CASE("limit: what it is about", "[model][limits]") {
   CHECK(Request("POST /login").matches(rule));
   CHECK(Request("POST /login/x?y").matches(rule));
   CHECK(Request("POST /a/../%6Cogin").matches(rule));
+  // Most origins serve these as /login.
+  CHECK(Request("POST //login").matches(rule));
+  CHECK(Request("POST /x/..//login//x").matches(rule));
   CHECK_FALSE(Request("POST /loginx").matches(rule));
+  CHECK_FALSE(Request("POST /x//login").matches(rule));
   rule.exempt.networks.push_back(network("192.0.2.0/24"));
   CHECK(Request("POST /login").is_exempt(rule));
   CHECK_FALSE(Request("POST /login", "", {}, "198.51.100.1").is_exempt(rule));
