@@ -57,6 +57,7 @@ class HealthChecker::Watched final : public ProbeEvents {
   bool is_report_unreadable = false;
   std::uint64_t passed = 0, failed = 0, skipped = 0;  // checks
   std::uint64_t ejections = 0, kept = 0;
+  std::uint64_t turned_up = 0, turned_down = 0, turned_draining = 0;
 
  private:
   HealthChecker& checker_;
@@ -400,15 +401,18 @@ void HealthChecker::tell_turn(Watched& endpoint, Health::State before,
       return;
     case Health::State::Up:
       if (before == Health::State::Unknown) return;  // as was taken for granted
+      ++endpoint.turned_up;
       return tell(
           endpoint, "up",
           "is up: " + counted(check.healthy_after, "check") + " passed in a row, after " +
               about(lasted),
           {{"checks", std::uint64_t{check.healthy_after}}, {"out_ms", milliseconds(lasted)}});
     case Health::State::Draining:
+      ++endpoint.turned_draining;
       return tell(endpoint, "draining", "gets no new requests: " + result.why,
                   {{"reason", result.why}});
     case Health::State::Down: {
+      ++endpoint.turned_down;
       const bool says_so = result.finding == Finding::Down;
       const std::string line = says_so ? "is down: it says so itself"
                                        : "is down: " + counted(check.unhealthy_after, "check") +
@@ -533,6 +537,18 @@ void HealthChecker::write_metrics(metrics::Exposition& out) const {
            write_result("passed", e.passed);
            write_result("failed", e.failed);
            write_result("skipped", e.skipped);
+         });
+       });
+  each("sluice_endpoint_transitions_total", MetricType::Counter,
+       "How often its checks have turned an endpoint to a state.", [&](const Watched& e) {
+         labels(e, [&](auto service, auto pool, auto text) {
+           const auto write_to = [&](std::string_view to, std::uint64_t count) {
+             out.sample({{"service", service}, {"pool", pool}, {"endpoint", text}, {"to", to}},
+                        count);
+           };
+           write_to("up", e.turned_up);
+           write_to("down", e.turned_down);
+           write_to("draining", e.turned_draining);
          });
        });
   each("sluice_endpoint_ejections_total", MetricType::Counter,

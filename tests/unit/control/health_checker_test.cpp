@@ -677,3 +677,40 @@ TEST_CASE("health checker: its metrics", "[control][health]") {
   CHECK(has(line("sluice_endpoint_ejections_total", kBlue, R"(,result="kept"} 0)")));
   CHECK(has(R"(sluice_health_hooks_total{result="failed"} 0)"));
 }
+
+TEST_CASE("health checker: each turn is counted by the state that it leads to",
+          "[control][health]") {
+  Scene s(1);
+  s.check().unhealthy_after = 1;
+  s.answer_all_with(kOk);
+  s.start();
+  const auto counted = [&s] {
+    metrics::Exposition out;
+    s.checker->write_metrics(out);
+    const std::string page(out.text());
+    std::string counts;
+    for (const std::string_view to : {"up", "down", "draining"}) {
+      const std::string line =
+          R"(sluice_endpoint_transitions_total{service="shop",pool="blue",endpoint="127.0.0.1:9001",to=")" +
+          std::string(to) + "\"} ";
+      const std::size_t at = page.find(line);
+      REQUIRE(at != page.npos);
+      counts += page.substr(at + line.size(), page.find('\n', at) - at - line.size()) + " ";
+    }
+    return counts;
+  };
+  s.advance(2s);
+  CHECK(counted() == "0 0 0 ");  // that it is up was taken for granted
+  s.peers.answers[9001] = saying("drain");
+  s.advance(12s);
+  CHECK(counted() == "0 0 1 ");
+  s.peers.answers[9001] = kError;
+  s.advance(12s);
+  CHECK(counted() == "0 1 1 ");
+  s.peers.answers[9001] = kOk;
+  s.advance(12s);
+  CHECK(counted() == "1 1 1 ");
+  s.peers.answers[9001] = saying("down");
+  s.advance(12s);
+  CHECK(counted() == "1 2 1 ");
+}
