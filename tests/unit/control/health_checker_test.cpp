@@ -343,6 +343,23 @@ TEST_CASE("health checker: of one endpoint one hook runs, and the newest waits",
   CHECK(s.commands.waiting.empty());
 }
 
+TEST_CASE("health checker: no more hooks at once than the bound, and the others follow",
+          "[control][health]") {
+  constexpr std::size_t kEndpoints = core::limits::kHooksMax + 2;
+  Scene s(kEndpoints);
+  s.check().hook = {"/bin/restart"};
+  s.answer_all_with(kOk);
+  for (std::size_t i = 0; i < kEndpoints; ++i)
+    s.peers.answers[static_cast<std::uint16_t>(9001 + i)] = saying("drain");
+  s.start();
+  s.advance(2s);
+  CHECK(s.commands.commands.size() == core::limits::kHooksMax);
+  s.commands.end({});
+  CHECK(s.commands.commands.size() == core::limits::kHooksMax + 1);
+  while (!s.commands.waiting.empty()) s.commands.end({});
+  CHECK(s.commands.commands.size() == kEndpoints);
+}
+
 TEST_CASE("health checker: what an origin says of what it needs is told when it turns",
           "[control][health]") {
   Scene s;
@@ -533,6 +550,21 @@ TEST_CASE("health checker: no more than max_ejected of a pool, told once in base
   CHECK(s.told() == Told{"ejected", "kept"});
 }
 
+TEST_CASE("health checker: a name without an address is none of the endpoints of its pool",
+          "[control][health][ejection]") {
+  Scene s(4);
+  s.outliers();
+  s.start();
+  auto without = std::make_shared<model::ServiceSettings>(*s.parts.services[0]);
+  without->pools[0].endpoints[3].why_down = "not found";
+  s.parts.services[0] = without;
+  s.checker->follow();
+  s.fail(0, 3);
+  s.fail(1, 3);
+  s.advance(150ms);
+  CHECK(s.told() == Told{"ejected", "kept"});  // half of three is one
+}
+
 TEST_CASE("health checker: the last usable endpoint of a pool stays",
           "[control][health][ejection]") {
   Scene s;
@@ -602,6 +634,16 @@ TEST_CASE("health checker: who stays out while nothing else is usable",
     CHECK(s.word(0).is_usable());
     CHECK(s.told() == Told{"ejected", "down", "down", "up", "returned"});
   }
+  SECTION("what an operator has disabled as well") {
+    s.start();
+    s.fail(0, 3);
+    s.advance(150ms);
+    auto disabled = std::make_shared<model::ServiceSettings>(*s.parts.services[0]);
+    for (model::Endpoint& each : disabled->pools[0].endpoints) each.is_disabled = true;
+    s.parts.services[0] = disabled;
+    s.advance(20s);
+    CHECK(s.told() == Told{"ejected"});
+  }
   SECTION("a candidate whose users get the live pool, until it is live") {
     s.live = PoolName::Green;
     s.start();
@@ -647,6 +689,55 @@ TEST_CASE("health checker: checks and ejections each take out, and both must let
   while (!s.word(0).is_usable()) s.advance(50ms);
   CHECK(s.told() == Told{"ejected", "down", "up"});
   CHECK(s.changes == 2);
+}
+
+TEST_CASE("health checker: failures of one that is down for its checks eject nobody",
+          "[control][health][ejection]") {
+  Scene s;
+  s.check().unhealthy_after = 1;
+  s.outliers();
+  s.answer_all_with(kOk);
+  s.peers.answers[9001] = kError;
+  s.start();
+  s.advance(2s);
+  REQUIRE(s.told() == Told{"down"});
+  s.fail(0, 3);  // of requests that ran on it
+  s.advance(150ms);
+  CHECK(s.told() == Told{"down"});
+  CHECK(s.view(0).state == "down");
+  s.peers.answers[9001] = kOk;
+  s.advance(12s);
+  CHECK(s.told() == Told{"down", "up"});
+}
+
+TEST_CASE("health checker: an address that comes back is a new one", "[control][health]") {
+  Scene s(3);
+  s.check().unhealthy_after = 1;
+  s.outliers();
+  s.answer_all_with(kOk);
+  s.peers.answers[9001] = kError;
+  s.start();
+  s.advance(2s);
+  s.fail(1, 2);
+  REQUIRE_FALSE(s.word(0).is_usable());
+  const auto all = s.parts.services[0];
+  auto fewer = std::make_shared<model::ServiceSettings>(*all);
+  auto& endpoints = fewer->pools[0].endpoints;
+  endpoints.erase(endpoints.begin(), endpoints.begin() + 2);
+  s.parts.services[0] = fewer;
+  s.checker->follow();
+  s.peers.answers[9001] = kOk;
+  s.parts.services[0] = all;
+  s.checker->follow();
+  CHECK(s.word(0).is_usable());
+  CHECK(s.word(0).share() == HealthWord::kWhole);
+  CHECK(s.view(0).state == "unknown");
+  s.fail(1, 1);  // the third, if those of before counted
+  s.advance(150ms);
+  CHECK(s.word(1).is_usable());
+  s.fail(1, 2);
+  s.advance(150ms);
+  CHECK_FALSE(s.word(1).is_usable());
 }
 
 TEST_CASE("health checker: its metrics", "[control][health]") {

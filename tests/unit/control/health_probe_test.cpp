@@ -132,6 +132,9 @@ TEST_CASE("health probe: what is no answer is a failure", "[control][health]") {
   for (unsigned i = 0; i <= core::limits::kInformationalMax; ++i)
     hints += "HTTP/1.1 103 Early Hints\r\n\r\n";
   CHECK(p.answered(hints).why == "it sent too many informational answers");
+  hints.resize(hints.size() / (core::limits::kInformationalMax + 1) *
+               core::limits::kInformationalMax);
+  CHECK(p.answered(hints + std::string(kOk)).finding == Finding::Pass);  // as many as may come
   p.check.body = "x";
   CHECK(p.answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
             .why.starts_with("its answer is not valid HTTP"));
@@ -146,6 +149,38 @@ TEST_CASE("health probe: a head that does not end is cut off", "[control][health
   p.peers.at(9001).give("x");
   REQUIRE(p.result);
   CHECK(p.result->why == "the head of its answer is too large");
+}
+
+TEST_CASE("health probe: a head may be as large as its bound, and no larger", "[control][health]") {
+  Probe p;
+  const auto head_of = [](std::size_t size) {
+    const std::string begin = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ";
+    return begin + std::string(size - begin.size() - 4, 'x') + "\r\n\r\n";
+  };
+  CHECK(p.answered(head_of(core::limits::kResponseHeadMax)).finding == Finding::Pass);
+  CHECK(p.answered(head_of(core::limits::kResponseHeadMax + 1)).why ==
+        "the head of its answer is too large");
+}
+
+TEST_CASE("health probe: nothing of a check is left for the next one", "[control][health]") {
+  Probe p;
+  p.check.body = "good";
+  p.start();  // ends in the middle of a chunk
+  p.peers.at(9001).give("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\ngoo");
+  p.peers.at(9001).end();
+  REQUIRE(p.result);
+  CHECK(p.result->finding == Finding::Fail);
+  CHECK(p.answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngood\r\n0\r\n\r\n")
+            .finding == Finding::Pass);
+  p.start();  // in the middle of a head
+  p.peers.at(9001).give(
+      "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nSluice-Health: down\r\n");
+  p.peers.at(9001).end();
+  REQUIRE(p.result);
+  CHECK_FALSE(p.result->report);
+  const auto found = p.answered("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nd");
+  CHECK(found.why == "the body lacks the expected text");
+  CHECK_FALSE(found.report);
 }
 
 TEST_CASE("health probe: ends of the connection before the answer are failures",

@@ -24,6 +24,13 @@ model::LimitRule daily(std::string name, Kind key, std::uint32_t burst) {
   return rule;
 }
 
+model::LimitRule at_a_time(std::string name, std::uint32_t most) {
+  model::LimitRule rule = daily(std::move(name), Kind::Identity, 1);
+  rule.live.rate.reset();
+  rule.live.in_flight_max = most;
+  return rule;
+}
+
 model::RateLimits limits_of(const std::vector<model::LimitRule>& rules, std::size_t workers = 1) {
   std::vector<model::RateLimit> out;
   for (const model::LimitRule& rule : rules) {
@@ -41,7 +48,7 @@ struct Asker {
   model::LimitedRequest::Parts parts() const {
     return {.head = head,
             .client = client,
-            .identity = "user-1",
+            .identity = identity,
             .service = "shop",
             .pool = core::PoolName::Blue,
             .is_candidate = false};
@@ -55,6 +62,7 @@ struct Asker {
   std::string bytes;
   http::RequestHead head;
   std::optional<core::IpAddress> client = core::IpAddress::parse("192.0.2.1");
+  std::string_view identity = "user-1";
   test::ManualClock clock;
 };
 
@@ -105,6 +113,122 @@ TEST_CASE("admission: four workers charge all limits or none", "[proxy][limits]"
   }
   CHECK(counted == admitted.load());
   CHECK(refused == 80'000 - admitted.load());
+}
+
+TEST_CASE("admission: a refusal gives a shadow limit nothing that it has not taken",
+          "[proxy][limits]") {
+  model::LimitRule shadow = daily("shadow", Kind::Identity, 1);
+  shadow.mode = model::LimitMode::Shadow;
+  model::LimitRule busy = at_a_time("busy", 1);
+  const model::RateLimits limits = limits_of({shadow, busy});
+  const Asker asker;
+  Admission runs;
+  REQUIRE(asker.ask(runs, limits));
+  for (int i = 0; i < 3; ++i) {
+    Admission refused;
+    CHECK_FALSE(asker.ask(refused, limits));
+    CHECK(refused.limited_by() == "busy");
+    refused.end();
+  }
+  CHECK(left(limits.list[0], asker) == 0);
+  CHECK(limits.list[0].cell->counters[0].shadowed.read() == 0);  // none of them was admitted
+  runs.end();
+}
+
+TEST_CASE("admission: of several that refuse the one that takes longest is named",
+          "[proxy][limits]") {
+  const auto hourly = [](std::string name) {
+    model::LimitRule rule = daily(std::move(name), Kind::Identity, 1);
+    rule.live.rate.emplace(policy::Rate{1, 1h}, 1);
+    return rule;
+  };
+  const model::LimitRule day = daily("day", Kind::Identity, 1);
+  const Asker asker;
+  for (const auto& rules :
+       {std::vector{day, hourly("a"), hourly("b")}, std::vector{hourly("a"), day, hourly("b")},
+        std::vector{hourly("a"), hourly("b"), day}}) {
+    const model::RateLimits limits = limits_of(rules);
+    Admission first;
+    REQUIRE(asker.ask(first, limits));
+    Admission second;
+    REQUIRE_FALSE(asker.ask(second, limits));
+    CHECK(second.limited_by() == "day");
+    LocalReply reply;
+    second.tell(reply);
+    CHECK(reply.retry_after_s == 86'400);
+    CHECK(reply.rate_limit == "\"day\";r=0;t=86400");
+    CHECK(reply.violated == "\"day\"");
+  }
+}
+
+TEST_CASE("admission: a place is given back when another request took the last of the rate",
+          "[proxy][limits]") {
+  // Two limits over the same tables: the second finds the budget used up by the first, between its
+  // look and its charge, as by the request of another worker.
+  model::LimitRule rule = daily("both", Kind::Identity, 1);
+  rule.live.in_flight_max = 5;
+  const model::RateLimit limit = limits_of({rule}).list[0];
+  const model::RateLimits limits({limit, limit});
+  const Asker asker;
+  Admission admission;
+  CHECK_FALSE(asker.ask(admission, limits));
+  CHECK(admission.limited_by() == "both");
+  CHECK(limit.cell->live.in_flight->count() == 0);
+  CHECK(left(limit, asker) == 1);
+  CHECK(limit.cell->counters[0].refused.read() == 1);
+  CHECK(limit.cell->counters[0].admitted.read() == 0);
+}
+
+TEST_CASE("admission: over a shadow bound at a time a request is admitted and marked",
+          "[proxy][limits]") {
+  model::LimitRule shadow = at_a_time("busy", 1);
+  shadow.mode = model::LimitMode::Shadow;
+  const model::RateLimits limits = limits_of({shadow});
+  const Asker asker;
+  Admission first;
+  REQUIRE(asker.ask(first, limits));
+  CHECK(first.limited_by().empty());
+  Admission second;
+  CHECK(asker.ask(second, limits));
+  CHECK(second.limited_by() == "shadow:busy");
+  const model::LimitCounters& counters = limits.list[0].cell->counters[0];
+  CHECK(counters.admitted.read() == 1);
+  CHECK(counters.shadowed.read() == 1);
+  CHECK(counters.refused.read() == 0);
+  second.end();
+  CHECK(limits.list[0].cell->live.in_flight->count() == 1);  // that of the first
+  first.end();
+  CHECK(limits.list[0].cell->live.in_flight->count() == 0);
+}
+
+TEST_CASE("admission: what answers announce is no shadow limit, though it has least left",
+          "[proxy][limits]") {
+  model::LimitRule shadow = daily("shadow", Kind::Identity, 2);
+  shadow.mode = model::LimitMode::Shadow;
+  const model::RateLimits limits =
+      limits_of({shadow, daily("wide", Kind::Identity, 9), daily("near", Kind::Identity, 5)});
+  const Asker asker;
+  Admission admission;
+  REQUIRE(asker.ask(admission, limits));
+  http::ResponseForwarding with;
+  admission.announce(with, 200);
+  CHECK(with.rate_limits.tightest == "\"near\"");
+  CHECK(with.rate_limits.left == 4);
+  CHECK(with.rate_limits.policies == "\"wide\";q=9;w=777600, \"near\";q=5;w=432000");
+}
+
+TEST_CASE("admission: keys that a full table has forgotten are counted", "[proxy][limits]") {
+  const model::RateLimits limits = limits_of({daily("a", Kind::Identity, 2)});
+  const model::RateLimit& limit = limits.list[0];
+  const std::size_t places = limit.cell->live.rate->places();
+  Asker asker;
+  for (std::size_t i = 0; i < 2 * places; ++i) {
+    const std::string user = "user-" + std::to_string(i);
+    asker.identity = user;
+    Admission admission;
+    REQUIRE(asker.ask(admission, limits));
+  }
+  CHECK(limit.cell->counters[0].evicted.read() >= places);
 }
 
 TEST_CASE("admission: time is read afresh for each request", "[proxy][limits]") {
