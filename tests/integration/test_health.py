@@ -316,6 +316,35 @@ class Ejections(HealthTest):
         wait_until(lambda: ill.address in self.bodies(proxy, 4), "requests to it")
         self.assertEqual(set(self.statuses(proxy, 50)), {200})
 
+    def test_it_comes_back_early_when_the_other_one_of_the_live_pool_dies(self):
+        ill, dies, candidate, other = Patient(self), self.origin("blue"), Patient(self), Patient(self)
+        ill.page = candidate.page = b"500 Internal Server Error"
+        proxy = self.proxy([ill, dies], [candidate, other], circuit_breaker="off", slow_start="off", health_check=QUICK,
+                           pins=[{"header": "X-Pool", "values": {"green": "green"}, "from": ["127.0.0.0/8"]}],
+                           outlier_detection={"consecutive_failures": 2, "base_ejection_time": "1h", "max_ejection_time": "1h"})
+
+        def ejected():
+            with proxy.client() as client:
+                for _ in range(4):
+                    client.get(fields=["X-Pool: green"])
+                    client.get()
+            return all("ejected" in self.states(proxy, each) for each in (ill, candidate))
+
+        wait_until(ejected, "the ejection of one in each pool")
+        ill.page = candidate.page = b"200 OK"
+        other.says("down")
+        self.wait_for(proxy, other, "down", "green")
+        dies.stop()
+        wait_until(lambda: self.statuses(proxy, 1) == [200] and self.bodies(proxy, 1) == [ill.address], "it answers")
+        self.assertEqual(self.states(proxy, ill), ["ejected", "returned"])
+        self.assertEqual(set(self.statuses(proxy, 50)), {200})
+        # The candidate's users get the live pool, until it is live itself.
+        self.assertEqual(self.states(proxy, candidate), ["ejected"])
+        with proxy.client() as client:
+            self.assertEqual(client.get(fields=["X-Pool: green"])[0]["sluice-reason"], "fallback")
+        proxy.switch("green", force=True)
+        wait_until(lambda: self.states(proxy, candidate) == ["ejected", "returned"], "its return")
+
     def test_answers_that_do_not_come_and_connections_that_break_count(self):
         broken = self.scripted(lambda peer: peer.head() and peer.reset())
         silent = self.scripted(lambda peer: peer.is_closed() or peer.is_closed())
