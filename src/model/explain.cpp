@@ -152,10 +152,25 @@ class Walk {
     for (const RateLimit& limit : limits.list) {
       if (!request.is_matched(limit.rule)) continue;
       out_.limits.push_back(asked(limit, request));
-      const bool is_enforced = limit.rule.mode == LimitMode::Enforce;
-      if (is_enforced && out_.limits.back().standing == Standing::Refuses && !out_.answer)
-        refuse({429, "a rate limit is used up"});
+      if (limit.rule.mode == LimitMode::Enforce && out_.limits.back().standing == Standing::Refuses)
+        note_refusal(out_.limits.size() - 1);
     }
+    if (!out_.refused_by) return;
+    const bool is_by_rate = refusal_wait(out_.limits[*out_.refused_by]) > core::Nanos::zero();
+    refuse({429, is_by_rate ? kRateUsedUp : kTooManyAtATime});
+  }
+
+  /// As Admission: a rate before a bound at a time, and of rates the one that takes longest.
+  void note_refusal(std::size_t position) {
+    if (!out_.refused_by ||
+        refusal_wait(out_.limits[position]) > refusal_wait(out_.limits[*out_.refused_by]))
+      out_.refused_by = position;
+  }
+
+  /// Zero: it is not the rate that refuses.
+  static core::Nanos refusal_wait(const Explanation::AskedLimit& asked) {
+    if (!asked.rate || asked.rate->is_admitted) return core::Nanos::zero();
+    return asked.rate->until_more;
   }
 
   Explanation::AskedLimit asked(const RateLimit& limit, LimitedRequest& request) {
@@ -453,12 +468,10 @@ std::string sentence_of(const Explanation& e) {
     text += fmt::format("; but {}, so Sluice answers {} itself", overload_words(*e.overload),
                         e.answer->status);
   } else if (e.answer && e.answer->status == 429) {
-    const auto refuses = [](const Explanation::AskedLimit& asked) {
-      return asked.standing == Explanation::AskedLimit::Standing::Refuses &&
-             asked.limit->rule.mode == LimitMode::Enforce;
-    };
-    text += fmt::format("; but limit {} is used up, so Sluice answers 429 itself",
-                        std::ranges::find_if(e.limits, refuses)->limit->rule.name);
+    const std::string_view why =
+        e.answer->reason == kRateUsedUp ? "is used up" : "allows no more requests in progress";
+    text += fmt::format("; but limit {} {}, so Sluice answers 429 itself",
+                        e.limits[*e.refused_by].limit->rule.name, why);
   } else if (const auto why = turned_away_words(e, e.choice->pool); e.answer && why) {
     text += fmt::format("; but {}, so Sluice answers {} itself", *why, e.answer->status);
   } else if (e.answer) {

@@ -197,8 +197,7 @@ bool Admission::ask(const model::RateLimits& limits, model::LimitedRequest& requ
 }
 
 std::string_view Admission::detail() const {
-  return bound_ == Bound::Rate ? "too many requests: the rate limit is used up"
-                               : "too many requests at a time";
+  return bound_ == Bound::Rate ? model::kRateUsedUp : model::kTooManyAtATime;
 }
 
 /// Nobody knows when a request of the same client ends: a second, as with other own answers.

@@ -237,7 +237,10 @@ class Told(Limits):
             told = proxy.cli("explain", "--user", "user-2").stdout
             self.assertIn("limits     user (5/min, burst 5, 9 in progress): 5 left, 0 in progress of identity user-2\n", told)
         refused = proxy.cli("explain", "--user", "user-1", "--path", "/login")
-        self.assertIn("; but limit user is used up, so Sluice answers 429 itself", refused.stdout)
+        # Both refuse: it names the one that takes longer, as the answer does.
+        self.assertIn("; but limit login is used up, so Sluice answers 429 itself", refused.stdout)
+        with proxy.client() as client:
+            self.assertEqual(quota(client.get("/login", fields=["Cookie: uid=user-1"])[0]["ratelimit"])[0], "login")
         self.assertRegex(refused.stdout, r"user \(.*\): 0 left, 0 in progress of identity user-1, next in \d+\.\d s; refuses it\n")
         self.assertRegex(refused.stdout, r"           login \(1/h, burst 1\): 0 left of client_address 127.0.0.1, next in \d+\.\d s; refuses it\n")
 

@@ -79,7 +79,8 @@ struct Explanation {
     std::uint32_t in_flight = 0;
     bool is_candidate = false;  // its budget for the candidate
   };
-  std::vector<AskedLimit> limits{};  // that are about the request, in the order of the file
+  std::vector<AskedLimit> limits{};         // that are about the request, in the order of the file
+  std::optional<std::size_t> refused_by{};  // of `limits`, the one that the answer names
 
   /// The circuit breaker that it has to pass in a pool: of the pool, or of the path in it.
   struct AskedBreaker {

@@ -41,6 +41,10 @@ struct LimitKeyPart {
 };
 std::string_view text(LimitKeyPart::Kind kind);
 
+/// What a refusal says, for people.
+inline constexpr std::string_view kRateUsedUp = "too many requests: the rate limit is used up";
+inline constexpr std::string_view kTooManyAtATime = "too many requests at a time";
+
 /// What one key may have. At least one of the two.
 struct Allowance {
   std::optional<policy::RatePolicy> rate;

@@ -464,6 +464,53 @@ TEST_CASE("explain: limits with what is left, and nothing is charged", "[model][
   CHECK(scene.user("").limits[0].standing == Standing::Keyless);
 }
 
+TEST_CASE("explain: of several limits that refuse it names the one that the answer names",
+          "[model][explain]") {
+  using namespace std::chrono_literals;
+  Scene scene;
+  scene.input.now = core::Instant{100s};
+  std::vector<model::RateLimit> list;
+  const auto add = [&list](std::string name, std::optional<policy::RatePolicy> rate,
+                           std::uint32_t in_flight_max) {
+    model::LimitRule rule;
+    rule.name = std::move(name);
+    rule.key = {{model::LimitKeyPart::Kind::Identity, "", 1}};
+    rule.keys = 64;
+    rule.live = {rate, in_flight_max};
+    list.push_back(
+        model::make_limit(rule, std::make_shared<model::LimitCell>(rule, core::HashKey{1, 2}, 1)));
+  };
+  add("busy", std::nullopt, 1);
+  add("hour", policy::RatePolicy({1, 1h}, 1), 0);
+  add("day", policy::RatePolicy({1, 24h}, 1), 0);
+  const auto limits = std::make_shared<const model::RateLimits>(std::move(list));
+  scene.settings().rate_limits = limits;
+  const std::uint64_t hash = core::siphash_1_3("user-1", {1, 2});
+  const auto use_up = [&](std::size_t position) {
+    const policy::RatePolicy& policy = *limits->list[position].rule.live.rate;
+    policy::RateTable& table = *limits->list[position].cell->live.rate;
+    const std::uint64_t now = policy.tick_at(scene.input.now);
+    auto look = table.look(policy, hash, now);
+    REQUIRE(table.charge(policy, hash, now, look));
+  };
+  const auto why = [&scene] {
+    const std::string sentence = model::sentence_of(scene.user("user-1"));
+    return sentence.substr(sentence.find("; but ") + 6);
+  };
+  policy::InFlightTable::Ticket ticket;
+  REQUIRE(limits->list[0].cell->live.in_flight->take(hash, 1, ticket) ==
+          policy::InFlightTable::Outcome::Taken);
+  CHECK(why() == "limit busy allows no more requests in progress, so Sluice answers 429 itself");
+  CHECK(scene.user("user-1").answer->reason == "too many requests at a time");
+  use_up(1);
+  CHECK(why() == "limit hour is used up, so Sluice answers 429 itself");
+  CHECK(scene.user("user-1").answer->reason == "too many requests: the rate limit is used up");
+  use_up(2);
+  CHECK(why() == "limit day is used up, so Sluice answers 429 itself");
+  policy::InFlightTable::give_back(ticket);
+  CHECK(why() == "limit day is used up, so Sluice answers 429 itself");
+}
+
 TEST_CASE("explain: an open breaker sends the candidate's users to the live pool",
           "[model][explain][breaker]") {
   Scene scene;
