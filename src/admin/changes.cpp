@@ -28,7 +28,7 @@ std::string remedy_for(control::RefusalCode code, const control::ChangeRequest& 
   using Code = control::RefusalCode;
   const bool is_list = request.scope == control::Scope::List;
   const control::ServiceOrder& order = request.orders.front();
-  const std::string status = is_list ? "sluice status" : "sluice status " + order.service;
+  std::string status = is_list ? "sluice status" : "sluice status " + order.service;
   switch (code) {
     case Code::PoolUnreachable:
     case Code::LastEndpoint:

@@ -40,7 +40,7 @@ constexpr std::string_view kRestarted =
 }  // namespace
 
 std::shared_ptr<EventStream> EventStream::open(control::EventLog& log, const Seen& seen, End end) {
-  const std::shared_ptr<EventStream> stream(new EventStream(log, seen));
+  std::shared_ptr<EventStream> stream(new EventStream(log, seen));
   if (end == End::AtNewest) {
     stream->last_ = log.newest();
     return stream;

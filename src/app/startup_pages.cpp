@@ -20,6 +20,7 @@ void release_startup_pages() {
     // Code that a file holds: nobody has written to it, so nothing is lost.
     const int found = std::sscanf(line, "%lx-%lx %4s %*s %*s %*s %c", &begin, &end, mode, &path);
     if (found != 4 || path != '/' || mode[1] == 'w' || mode[2] != 'x') continue;
+    // An address that was read as text. NOLINTNEXTLINE(performance-no-int-to-ptr)
     static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED));
   }
 }

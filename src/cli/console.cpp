@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 
 #include "config/utf8.hpp"
 
@@ -21,7 +21,6 @@ const char* code_of(Tint tint) {
     case Tint::Blue:
       return "34";
     case Tint::Green:
-      return "32";
     case Tint::Good:
       return "32";
     case Tint::Warn:
@@ -32,17 +31,21 @@ const char* code_of(Tint tint) {
   return "0";
 }
 
-bool is_set(const char* name) {
+std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
-  return value != nullptr && *value != '\0';
+  return value != nullptr ? value : "";
+}
+
+bool is_set(const char* name) {
+  return !variable(name).empty();
 }
 
 bool speaks_utf8() {
   // The order in which locales count (POSIX.1-2017 §8.2).
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    if (!is_set(name)) continue;
-    const char* value = std::getenv(name);
-    return std::strstr(value, "UTF-8") != nullptr || std::strstr(value, "utf8") != nullptr;
+    const std::string_view value = variable(name);
+    if (value.empty()) continue;
+    return value.find("UTF-8") != value.npos || value.find("utf8") != value.npos;
   }
   return false;
 }
