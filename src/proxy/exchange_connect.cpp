@@ -71,6 +71,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   count_failed_attempt(policy::Failure::Connect);
+  has_connect_failed_ = true;
   vacate();
   // Nothing was sent: any method may be tried elsewhere at once.
   if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
@@ -145,7 +146,7 @@ Exchange::Next Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::R
   hold_ = std::move(fresh);
   repeat_.give_back();  // of the pool that it leaves
   retries_ = 0;
-  has_attempt_failed_ = false;
+  has_attempt_failed_ = has_connect_failed_ = false;
   awaiting_since_ = {};
   is_admitted_ = false;
   if (const auto refused = guard_.enter_pool(scope())) {

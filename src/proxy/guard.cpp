@@ -1,5 +1,7 @@
 #include "proxy/guard.hpp"
 
+#include <algorithm>
+
 #include "proxy/upstream_pool.hpp"
 #include "sluice/http/target.hpp"
 
@@ -9,10 +11,6 @@ using metrics::Refusal;
 using policy::Outcome;
 
 namespace {
-
-bool is_below(const std::atomic<std::uint32_t>& counted, std::uint32_t ceiling) {
-  return ceiling == 0 || counted.load(std::memory_order_relaxed) < ceiling;
-}
 
 /// Of the pool, or of the route of the request in it.
 const model::BreakerRule& rule_of(const model::CircuitBreaker& breakers,
@@ -67,13 +65,18 @@ void Guard::leave_pool(const Attempt& attempt, Heard heard) {
   leave_adaptive();
 }
 
-bool Guard::takes_more(const Scope& scope) const {
+bool Guard::takes_more(const Scope& scope, policy::Standing standing) const {
   const model::CircuitBreaker& breakers = scope.settings->breakers;
   const model::Pool& pool = scope.its_pool();
   const model::PoolCell& cell = *pool.cell;
   if (!is_below(cell.requests, breakers.pool.requests)) return false;
-  const bool can_connect = is_below(cell.connections, breakers.pool.connections) &&
-                           is_below(cell.pending, breakers.pool.pending);
+  const auto takes_one = [&](const model::Endpoint& each) {
+    return each.is_usable() && is_below_ceilings(*scope.settings, each, false);
+  };
+  if (std::ranges::none_of(pool.endpoints, takes_one)) return false;
+  const bool can_connect =
+      is_below(cell.connections, breakers.pool.connections) &&
+      is_below(cell.pending, policy::places_for(standing, breakers.pool.pending));
   if (!can_connect && !context_.upstreams.has_idle(pool)) return false;
   if (scope.settings->adaptive.is_on &&
       !is_below(cell.adaptive.in_flight, cell.adaptive.limit.load(std::memory_order_relaxed)))

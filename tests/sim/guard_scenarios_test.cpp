@@ -112,6 +112,104 @@ TEST_CASE("sim guard: a rescue that follows a retry without room is a failure al
   finish(world);
 }
 
+TEST_CASE("sim guard: a failed connect that nothing has mended is a failure of the pool",
+          "[sim][guard]") {
+  SECTION("its client leaves during the connect to the next endpoint") {
+    WorldOptions options = guarded(2);
+    options.service.timeouts.connect = seconds(1);
+    SimWorld world(options);
+    meet(world.origin(0), ConnectFate::Kind::NoAnswer);
+    meet(world.origin(1), ConnectFate::Kind::NoAnswer);
+    for (int i = 0; i < 4; ++i) {
+      SimClient& client = ask(world, get());
+      world.run_for(milliseconds(1300));
+      client.leave();
+      world.settle();
+    }
+    CHECK(state(world, PoolName::Blue) == State::Open);
+    finish(world);
+  }
+  SECTION("the next endpoint has no room") {
+    WorldOptions options = guarded(2);
+    options.service.breakers.endpoint.connections = 1;
+    options.service.breakers.endpoint_rule.is_on = false;
+    SimWorld world(options);
+    world.disable(PoolName::Blue, 0b10);
+    ask(world, get({.size = 3, .delay = seconds(5)}));
+    world.run_for(milliseconds(10));
+    world.disable(PoolName::Blue, 0);
+    meet(world.origin(1), kRefuse);
+    for (unsigned i = 0; i < 4; ++i) {
+      ask(world, get());
+      world.settle();
+      CHECK(status(world, 1 + i) == 503);
+    }
+    CHECK(state(world, PoolName::Blue) == State::Open);
+    finish(world);
+  }
+  SECTION("the next endpoint has mended it") {
+    WorldOptions options = guarded(2);
+    options.service.breakers.endpoint_rule.is_on = false;
+    SimWorld world(options);
+    meet(world.origin(1), kRefuse);
+    for (unsigned i = 0; i < 8; ++i) {
+      ask(world, get());
+      world.run_for(seconds(1));
+      CHECK(status(world, i) == 200);
+    }
+    CHECK(state(world, PoolName::Blue) == State::Closed);
+    finish(world);
+  }
+  SECTION("its user was answered by the live pool") {
+    WorldOptions options = guarded();
+    SimWorld world(options);
+    world.split(10'000);
+    meet(world.origin(1), kRefuse);
+    for (unsigned i = 0; i < 4; ++i) {
+      ask(world, of_green());
+      world.run_for(seconds(1U << i) + milliseconds(100));  // till its penalty is over
+      CHECK(status(world, i) == 200);
+    }
+    CHECK(state(world, PoolName::Green) == State::Open);
+    CHECK(state(world, PoolName::Blue) == State::Closed);
+    for (unsigned i = 0; i < 4; ++i) {
+      SimClient& client = ask(world, of_green(silent()));
+      world.run_for(milliseconds(10));
+      client.leave();
+      world.settle();
+    }
+    CHECK(state(world, PoolName::Blue) == State::Closed);
+    finish(world);
+  }
+}
+
+TEST_CASE("sim guard: an answer is passed on where its retry could not connect", "[sim][guard]") {
+  const bool is_of_pool = GENERATE(true, false);
+  INFO((is_of_pool ? "of the pool" : "of the endpoint"));
+  WorldOptions options = is_of_pool ? guarded(2) : guarded(1);
+  options.service.repeats.retry.retries_max = 1;
+  options.service.timeouts.connect = seconds(60);
+  options.service.timeouts.endpoint_idle = seconds(60);
+  (is_of_pool ? options.service.breakers.pool : options.service.breakers.endpoint).pending = 1;
+  SimWorld world(options);
+  world.disable(PoolName::Blue, is_of_pool ? 0b10 : 0);
+  ask(world, get());  // leaves an idle connection to the first endpoint
+  world.settle();
+  RequestPlan server_error{.answers = {{.status = 503, .size = 7, .delay = seconds(1)}, sized(3)}};
+  ask(world, server_error);
+  world.run_for(milliseconds(10));
+  world.disable(PoolName::Blue, 0);
+  meet(world.origin(is_of_pool ? 1 : 0), ConnectFate::Kind::NoAnswer);
+  SimClient& waiting = ask(world, get());
+  world.run_for(seconds(2));
+  REQUIRE(world.control().pool_cell(PoolName::Blue).pending.load() == 1);
+  CHECK(status(world, 1) == 503);
+  CHECK(attempts(world, 1) == 1);
+  CHECK(counters(world).retries.read() == 0);
+  waiting.leave();
+  finish(world);
+}
+
 TEST_CASE("sim guard: nothing is rescued by a pool without a connection to spare", "[sim][guard]") {
   WorldOptions options = guarded();
   options.service.repeats.retry.retries_max = 0;
@@ -134,6 +232,65 @@ TEST_CASE("sim guard: nothing is rescued by a pool without a connection to spare
   finish(world);
   CHECK(line(world, 1).pool == "green");  // its own 503 was passed on
   CHECK(line(world, 1).error.empty());
+}
+
+TEST_CASE("sim guard: nobody is rescued by a pool whose last places are for known users",
+          "[sim][guard]") {
+  WorldOptions options = guarded();
+  options.service.has_minted_cookie = true;
+  options.service.repeats.retry.retries_max = 0;
+  options.service.breakers.pool.pending = 5;
+  options.service.timeouts.connect = seconds(60);
+  SimWorld world(options);
+  meet(world.origin(0), ConnectFate::Kind::NoAnswer);
+  std::vector<SimClient*> waiting;
+  for (int i = 0; i < 4; ++i) waiting.push_back(&ask(world, of_green()));
+  world.run_for(milliseconds(10));
+  world.split(10'000);
+  RequestPlan of_new_user = get({.status = 503, .size = 7});
+  of_new_user.fields = "X-Pin: green\r\n";  // who has no identity is sent there by a pin
+  ask(world, of_new_user);
+  world.settle();
+  CHECK(status(world, 4) == 503);
+  CHECK(counters(world).rescues.read() == 0);
+  world.origin(0).fate = {};
+  ask(world, of_green({.status = 503, .size = 7}));
+  world.settle();
+  CHECK(status(world, 5) == 200);
+  CHECK(counters(world).rescues.read() == 1);
+  for (SimClient* client : waiting) client->leave();
+  world.run_to_end();  // not judged by finish(), which knows nobody's minted cookie
+  CHECK(line(world, 4).pool == "green");
+  CHECK(world.control().pool_cell(PoolName::Blue).rescuing.load() == 0);
+}
+
+TEST_CASE("sim guard: nothing is rescued by a pool of which no endpoint can take it",
+          "[sim][guard]") {
+  WorldOptions options = guarded();
+  options.service.repeats.retry.retries_max = 0;
+  options.service.repeats.rescue.add(policy::Failure::Status500);
+  options.service.breakers.endpoint.requests = 1;
+  SimWorld world(options);
+  SimClient& waiting = ask(world, get({.size = 3, .delay = seconds(2)}));
+  world.run_for(milliseconds(10));
+  world.split(10'000);
+  const RequestPlan failing = of_green({.status = 500, .size = 7});
+  ask(world, failing);  // the one endpoint of the live pool has as many as it may have
+  world.settle();
+  CHECK(status(world, 1) == 500);
+  world.run_for(seconds(3));
+  CHECK(waiting.is_finished());
+  world.disable(PoolName::Blue, 0b1);
+  ask(world, failing);
+  world.settle();
+  CHECK(status(world, 2) == 500);
+  CHECK(counters(world).rescues.read() == 0);
+  world.disable(PoolName::Blue, 0);
+  ask(world, failing);
+  world.settle();
+  CHECK(status(world, 3) == 200);
+  CHECK(counters(world).rescues.read() == 1);
+  finish(world);
 }
 
 TEST_CASE("sim guard: an answer that is not wanted gives its place to the next attempt",
