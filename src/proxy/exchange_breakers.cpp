@@ -59,7 +59,8 @@ void Exchange::tell_breakers(std::uint16_t status) {
 /// and would make it look faster than it is.
 void Exchange::sample_latency(std::uint16_t status) {
   if (status >= 500 || upload_ != Upload::Ended || awaiting_since_ == core::Instant{}) return;
-  guard_.sample_latency(context_.loop.now() - awaiting_since_);
+  guard_.sample_latency(context_.loop.now() - awaiting_since_ -
+                        context_.loop.away_since(awaiting_since_));
 }
 
 /// Where the candidate has no room, or its breaker is open.

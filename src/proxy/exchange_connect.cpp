@@ -208,7 +208,8 @@ bool Exchange::is_endpoint_kept() const {
 /// Who gives a connect up says nothing of the endpoint, unless it had more than half of its time:
 /// one that answers no connect would hide behind clients who wait for less than all of it.
 void Exchange::note_given_up_connect() {
-  const core::Nanos waited = context_.loop.now() - connect_started_;
+  const core::Nanos waited =
+      context_.loop.now() - connect_started_ - context_.loop.away_since(connect_started_);
   if (waited <= settings().timeouts.connect / 2) return;
   has_attempt_failed_ = true;
   note_failure(policy::FailureKind::Connect);

@@ -23,6 +23,10 @@ policy::BreakerCell& breaker_of(const Guard::Scope& scope, const model::RouteBre
                           : scope.its_pool().cell->breaker;
 }
 
+core::Nanos waited(const net::Loop& loop, core::Instant since) {
+  return loop.now() - since - loop.away_since(since);
+}
+
 }  // namespace
 
 // ================ the pool ================
@@ -197,12 +201,13 @@ void Guard::leave(BreakerSeat& seat, Outcome outcome, const model::Endpoint* end
     tell(scope_, {.endpoint = endpoint, .route = seat.route()}, *turn);
 }
 
-/// What a client would not wait for was slow, once it has waited so long.
+/// What a client would not wait for was slow, once it has waited so long. Time in which we stood
+/// still is none that the endpoint took.
 Outcome Guard::outcome(const model::BreakerRule& rule, const Attempt& attempt, Heard heard) const {
   if (attempt.has_failed || heard == Heard::Failure) return Outcome::Failure;
   const bool is_slow = attempt.awaited_since != core::Instant{} &&
                        rule.slow_call > core::Millis::zero() &&
-                       context_.loop.now() - attempt.awaited_since > rule.slow_call;
+                       waited(context_.loop, attempt.awaited_since) > rule.slow_call;
   if (is_slow) return Outcome::Slow;
   return heard == Heard::Answer ? Outcome::Success : Outcome::Abandoned;
 }
