@@ -12,6 +12,7 @@
 
 #include "app/process_metrics.hpp"
 #include "net/descriptor_limit.hpp"
+#include "net/machine_addresses.hpp"
 #include "sluice/core/limits.hpp"
 
 namespace sluice::app {
@@ -264,6 +265,7 @@ void ProxyProcess::look_up_names() {
                                  .parts = parts_,
                                  .resolver = *resolver_,
                                  .loop = control_.core(),
+                                 .machine = net::machine_addresses,
                                  .notice = [this](const std::string& line) { notice(line); }},
       [this] { on_names_changed(); });
   names_->start();

@@ -69,12 +69,12 @@ model::CircuitBreaker build_breakers(const Service& service, CellRegistry& cells
 /// Where the endpoints of names come from, and what found no place.
 struct Placement {
   const ResolvedNames& names;
-  const std::vector<Listener>& listeners;
+  const Doors own;
   StaticParts& parts;
 };
 
 PlacedPool place(const Service& service, core::PoolName name, const Placement& into) {
-  PlacedPool placed = place_endpoints(service.pools[core::index(name)], into.names, into.listeners);
+  PlacedPool placed = place_endpoints(service.pools[core::index(name)], into.names, into.own);
   if (placed.left_out > 0) into.parts.left_out.push_back({service.name, name, placed.left_out});
   for (Circle& circle : placed.circles)
     into.parts.circles.push_back({service.name, name, std::move(circle)});
@@ -268,7 +268,7 @@ void CellRegistry::forget_unused() {
 
 StaticParts build_static(const Config& config, CellRegistry& cells, const ResolvedNames& names) {
   StaticParts parts;
-  const Placement placement{names, config.listeners, parts};
+  const Placement placement{names, {config.listeners}, parts};
   std::vector<model::ServiceMatch> matches;
   for (const Service& service : config.services) {
     const core::ServiceId id{static_cast<std::uint32_t>(parts.services.size())};
@@ -286,10 +286,10 @@ StaticParts build_static(const Config& config, CellRegistry& cells, const Resolv
 }
 
 void rebuild_named(const Config& config, CellRegistry& cells, const ResolvedNames& names,
-                   StaticParts& parts) {
+                   StaticParts& parts, std::span<const core::IpAddress> machine) {
   parts.left_out.clear();
   parts.circles.clear();
-  const Placement placement{names, config.listeners, parts};
+  const Placement placement{names, {config.listeners, machine}, parts};
   for (std::size_t i = 0; i < config.services.size(); ++i) {
     if (!has_names(config.services[i])) continue;
     parts.services[i] = build_settings(config.services[i], parts.services[i]->id, placement, cells);

@@ -21,19 +21,21 @@ bool is_loopback(const core::IpAddress& ip) {
   return ip.is_v6() ? ip == kLoopback6 : ip.octets()[0] == 127;
 }
 
-bool takes(const Listener& listener, const core::SocketAddress& address) {
+bool takes(const Listener& listener, const core::SocketAddress& address,
+           std::span<const core::IpAddress> machine) {
   static const core::IpAddress kAny4, kAny6 = *core::IpAddress::parse("::");
   const core::SocketAddress& bind = listener.bind;
   if (bind == address) return true;
   if (bind.is_unix() || address.is_unix() || bind.port != address.port) return false;
-  return bind.ip == (address.ip.is_v6() ? kAny6 : kAny4) && is_loopback(address.ip);
+  return bind.ip == (address.ip.is_v6() ? kAny6 : kAny4) &&
+         (is_loopback(address.ip) || std::ranges::find(machine, address.ip) != machine.end());
 }
 
 /// One pool, line by line.
 class Placing {
  public:
-  Placing(const Pool& pool, const ResolvedNames& names, std::span<const Listener> listeners)
-      : pool_(pool), names_(names), listeners_(listeners) {
+  Placing(const Pool& pool, const ResolvedNames& names, const Doors& own)
+      : pool_(pool), names_(names), own_(own) {
     for (const Endpoint& endpoint : pool.endpoints) {
       if (endpoint.is_name()) {
         for (const core::IpAddress& ip : addresses_of(endpoint))
@@ -91,8 +93,8 @@ class Placing {
     bool has_other = false;
     for (const core::IpAddress& ip : addresses_of(name)) {
       const core::SocketAddress address = address_of(name, ip);
-      if (const Listener* own = own_listener(listeners_, address)) {
-        out_.circles.push_back({name.text, address, own->name});
+      if (const Listener* door = own_listener(own_, address)) {
+        out_.circles.push_back({name.text, address, door->name});
         continue;
       }
       has_other = true;
@@ -109,7 +111,7 @@ class Placing {
 
   const Pool& pool_;
   const ResolvedNames& names_;
-  const std::span<const Listener> listeners_;
+  const Doors& own_;
   std::map<core::SocketAddress, std::vector<std::string>> names_of_;
   std::set<core::SocketAddress> taken_;  // written out, or placed already
   std::size_t lines_left_ = 0;           // below the one that is placed
@@ -118,16 +120,14 @@ class Placing {
 
 }  // namespace
 
-PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names,
-                           std::span<const Listener> listeners) {
-  return Placing(pool, names, listeners).run();
+PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names, const Doors& own) {
+  return Placing(pool, names, own).run();
 }
 
-const Listener* own_listener(std::span<const Listener> listeners,
-                             const core::SocketAddress& address) {
-  const auto own =
-      std::ranges::find_if(listeners, [&](const Listener& each) { return takes(each, address); });
-  return own == listeners.end() ? nullptr : &*own;
+const Listener* own_listener(const Doors& own, const core::SocketAddress& address) {
+  const auto door = std::ranges::find_if(
+      own.listeners, [&](const Listener& each) { return takes(each, address, own.machine); });
+  return door == own.listeners.end() ? nullptr : &*door;
 }
 
 std::vector<std::string> hosts_of(const Config& config) {

@@ -43,7 +43,7 @@ void check_circles(Reader& in, const Config& config) {
     for (const Pool& pool : service.pools) {
       for (const Endpoint& endpoint : pool.endpoints) {
         if (endpoint.is_name()) continue;  // known when it is looked up
-        const Listener* const own = own_listener(config.listeners, endpoint.address);
+        const Listener* const own = own_listener({config.listeners}, endpoint.address);
         if (own == nullptr) continue;
         in.report({endpoint.at.line, endpoint.at.column},
                   fmt::format(

@@ -63,7 +63,8 @@ void NameWatcher::apply() {
   is_changed_ = false;
   const std::vector<config::LeftOut> before = deps_.parts.left_out;
   const std::vector<config::PoolCircle> circles_before = deps_.parts.circles;
-  config::rebuild_named(deps_.config, deps_.cells, resolution_.in_force(), deps_.parts);
+  config::rebuild_named(deps_.config, deps_.cells, resolution_.in_force(), deps_.parts,
+                        deps_.machine());
   tell_left_out(before);
   tell_circles(circles_before);
   on_changed_();

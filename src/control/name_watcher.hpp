@@ -2,6 +2,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "control/resolution.hpp"
 #include "net/loop.hpp"
@@ -22,7 +23,8 @@ class NameWatcher {
     config::StaticParts& parts;  // built from these
     net::Resolver& resolver;
     net::Loop& loop;
-    std::function<void(const std::string&)> notice;  // one line for the log
+    std::function<std::vector<core::IpAddress>()> machine;  // its addresses now
+    std::function<void(const std::string&)> notice;         // one line for the log
   };
   /// `on_changed` runs when `parts` have been brought up to date, at the end of a turn or in
   /// apply().

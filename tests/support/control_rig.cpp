@@ -73,6 +73,7 @@ ControlRig::ControlRig(Options options)
              .parts = parts,
              .resolver = resolver,
              .loop = loop,
+             .machine = [this] { return machine; },
              .notice = [this](const std::string& line) { notices.push_back(line); }},
             [this] {
               if (controller != nullptr) controller->republish();

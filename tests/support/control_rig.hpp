@@ -67,6 +67,7 @@ struct ControlRig {
   config::StaticParts parts;
   std::vector<std::string> notices;
   FakeResolver resolver{loop};
+  std::vector<core::IpAddress> machine;  // its addresses
   control::NameWatcher names;
   model::Publication publication;
   std::vector<std::unique_ptr<FakeWorker>> workers;

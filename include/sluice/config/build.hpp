@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,10 +88,10 @@ struct StaticParts {
 StaticParts build_static(const Config& config, CellRegistry& cells,
                          const ResolvedNames& names = {});
 /// `parts` brought up to date with what the names resolve to now: services that have names are
-/// built anew, all others stay the same objects. Requires: `parts` was built from `config` and
-/// `cells`.
+/// built anew, all others stay the same objects. `machine`: Doors::machine. Requires: `parts` was
+/// built from `config` and `cells`.
 void rebuild_named(const Config& config, CellRegistry& cells, const ResolvedNames& names,
-                   StaticParts& parts);
+                   StaticParts& parts, std::span<const core::IpAddress> machine = {});
 
 /// The only mapping from configuration and traffic state to a snapshot. O(services), and O(its
 /// endpoints) for a service of which an endpoint is not enabled.

@@ -42,18 +42,20 @@ struct PlacedPool {
   std::vector<Circle> circles;            // no endpoints, either
 };
 
+/// Where this proxy can be reached.
+struct Doors {
+  std::span<const Listener> listeners;
+  std::span<const core::IpAddress> machine{};  // what 0.0.0.0 and [::] stand for, beside loopback
+};
+
 /// Each address once, also when several names have it or it is written out. A name without an
 /// address is an endpoint that is down. Every line of the file has its place, however many
 /// addresses the names above it have.
-PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names,
-                           std::span<const Listener> listeners = {});
+PlacedPool place_endpoints(const Pool& pool, const ResolvedNames& names, const Doors& own = {});
 
 /// The one whose connections `address` would be: an endpoint of that address is this proxy, and
 /// each request would run in a circle until a limit ends it. nullptr: none that is known to be.
-/// (Which addresses of the machine a listener on 0.0.0.0 has is known of 127.0.0.0/8 only, on [::]
-/// of ::1.)
-const Listener* own_listener(std::span<const Listener> listeners,
-                             const core::SocketAddress& address);
+const Listener* own_listener(const Doors& own, const core::SocketAddress& address);
 
 /// Each host once, sorted.
 std::vector<std::string> hosts_of(const Config& config);

@@ -1,6 +1,5 @@
 #include "unit/admin/admin_rig.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace sluice::test {

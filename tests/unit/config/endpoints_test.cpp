@@ -127,16 +127,16 @@ TEST_CASE("endpoints: an address of a name that is this proxy is none", "[config
   };
   const std::vector<config::Listener> at{listener("127.0.0.1:9001")};
   const config::Pool pool{{name("app", 9001), address("127.0.0.1:9003")}};
-  const auto some = place_endpoints(pool, {{"app", found({"10.0.0.1", "127.0.0.1"})}}, at);
+  const auto some = place_endpoints(pool, {{"app", found({"10.0.0.1", "127.0.0.1"})}}, {at});
   CHECK(texts(some) == Texts{"10.0.0.1:9001", "127.0.0.1:9003"});
   CHECK(some.circles ==
         std::vector<config::Circle>{
             {"app:9001", core::SocketAddress::parse("127.0.0.1:9001", "").value(), "main"}});
-  const auto all = place_endpoints(pool, {{"app", found({"127.0.0.1"})}}, at);
+  const auto all = place_endpoints(pool, {{"app", found({"127.0.0.1"})}}, {at});
   CHECK(texts(all) == Texts{"app:9001", "127.0.0.1:9003"});
   CHECK(all.endpoints[0].why_down == "its addresses are listeners of this proxy");
   const auto other_port =
-      place_endpoints({{name("app", 9002)}}, {{"app", found({"127.0.0.1"})}}, at);
+      place_endpoints({{name("app", 9002)}}, {{"app", found({"127.0.0.1"})}}, {at});
   CHECK(texts(other_port) == Texts{"127.0.0.1:9002"});
   CHECK(other_port.circles.empty());
 }
@@ -145,7 +145,10 @@ TEST_CASE("endpoints: which listener of this proxy an address is", "[config][end
   const auto is_own = [](const std::string& bind, const std::string& text) {
     const std::vector<config::Listener> listeners{
         {.name = "main", .bind = core::SocketAddress::parse(bind, "").value(), .at = {}}};
-    const auto* own = config::own_listener(listeners, core::SocketAddress::parse(text, "").value());
+    const std::vector<core::IpAddress> machine{*core::IpAddress::parse("10.0.0.5"),
+                                               *core::IpAddress::parse("2001:db8::5")};
+    const auto* own =
+        config::own_listener({listeners, machine}, core::SocketAddress::parse(text, "").value());
     return own == listeners.data();
   };
   CHECK(is_own("10.0.0.1:80", "10.0.0.1:80"));
@@ -155,7 +158,13 @@ TEST_CASE("endpoints: which listener of this proxy an address is", "[config][end
   CHECK(is_own("0.0.0.0:80", "127.0.0.1:80"));
   CHECK(is_own("0.0.0.0:80", "127.255.255.255:80"));
   CHECK_FALSE(is_own("0.0.0.0:80", "127.0.0.1:81"));
-  CHECK_FALSE(is_own("0.0.0.0:80", "128.0.0.1:80"));  // this machine's or not: not known
+  CHECK_FALSE(is_own("0.0.0.0:80", "128.0.0.1:80"));
+  CHECK(is_own("0.0.0.0:80", "10.0.0.5:80"));
+  CHECK_FALSE(is_own("0.0.0.0:80", "10.0.0.5:81"));
+  CHECK_FALSE(is_own("0.0.0.0:80", "[2001:db8::5]:80"));
+  CHECK_FALSE(is_own("127.0.0.1:80", "10.0.0.5:80"));
+  CHECK(is_own("[::]:80", "[2001:db8::5]:80"));
+  CHECK_FALSE(is_own("[::]:80", "10.0.0.5:80"));
   CHECK_FALSE(is_own("0.0.0.0:80", "[::1]:80"));
   CHECK(is_own("[::]:80", "[::1]:80"));
   CHECK_FALSE(is_own("[::]:80", "[::2]:80"));

@@ -291,6 +291,9 @@ TEST_CASE("names: an address that is this proxy gets no request, and is told onc
   look_up(rig, {"10.0.0.2"});
   look_up(rig, {"127.0.0.1"});
   CHECK(std::ranges::count(rig.notices, told) == 2);
+  rig.machine.push_back(*core::IpAddress::parse("10.0.0.2"));
+  look_up(rig, {"10.0.0.2", "10.0.0.3"});
+  CHECK(routed(rig) == Texts{"10.0.0.3:9001"});
 }
 
 TEST_CASE("names: an address that went and comes back is another endpoint", "[control][names]") {
