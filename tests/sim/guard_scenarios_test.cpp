@@ -308,6 +308,52 @@ TEST_CASE("sim guard: a kept connection that ends is no failure of its endpoint'
   finish(world);
 }
 
+TEST_CASE("sim guard: what kept it from the candidate's endpoints is not said of the live pool's",
+          "[sim][guard]") {
+  WorldOptions options = guarded();
+  options.service.breakers.endpoint.pending = 1;
+  options.service.timeouts.connect = seconds(60);
+  SimWorld world(options);
+  world.split(10'000);
+  world.disable(PoolName::Blue, 0b1);
+  meet(world.origin(1), ConnectFate::Kind::NoAnswer);
+  SimClient& waiting = ask(world, of_green());
+  world.run_for(milliseconds(10));
+  ask(world, of_green());
+  world.settle();
+  CHECK(status(world, 1) == 503);
+  waiting.leave();
+  finish(world);
+  CHECK(line(world, 1).pool == "blue");
+  CHECK(line(world, 1).error == "no usable endpoint");
+}
+
+TEST_CASE("sim guard: in the live pool the breakers of endpoints count again", "[sim][guard]") {
+  WorldOptions options = guarded(2, 2);
+  options.service.breakers.endpoint_rule = model::BreakerRule::of_endpoint();
+  SimWorld world(options);
+  world.disable(PoolName::Blue, 0b01);
+  SimClient& busy = ask(world, get({.size = 3, .delay = seconds(3)}));
+  world.run_for(milliseconds(10));  // the first endpoint has less to do
+  world.disable(PoolName::Blue, 0);
+  world.split(10'000);
+  for (const std::uint32_t id : {0U, 2U, 3U}) {
+    policy::hold_open(world.control().cell({id}).breaker, world.now(),
+                      options.service.breakers.endpoint_rule.policy);
+  }
+  meet(world.origin(2), kRefuse);
+  meet(world.origin(3), kRefuse);
+  ask(world, of_green());
+  world.settle();
+  CHECK(status(world, 1) == 200);
+  CHECK(policy::Breaker::from_word(world.control().cell({0}).breaker.word.load()).state ==
+        State::Open);
+  REQUIRE(attempts(world, 1) == 1);
+  CHECK(entry(world, 1).attempts.front().endpoint == core::EndpointId{1});
+  finish(world);
+  CHECK(busy.is_finished());
+}
+
 TEST_CASE("sim guard: nobody is told to come again at once while a breaker is open",
           "[sim][guard]") {
   SimWorld world(guarded());
