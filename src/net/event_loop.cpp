@@ -72,16 +72,16 @@ void EventLoop::stop() {
 void EventLoop::turn(int timeout_ms) {
   sockets_.wait(timeout_ms);
   core_.set_crowded(sockets_.is_full());
-  begin_turn();
+  core_.begin_turn_of_sockets();
+  note_turn();
   sockets_.dispatch();
   // 0: it has handles to close or to begin with, of which its descriptor says nothing.
   if (uv_backend_timeout(&libuv_) == 0) uv_run(&libuv_, UV_RUN_NOWAIT);
   end_turn();
 }
 
-void EventLoop::begin_turn() {
+void EventLoop::note_turn() {
   is_in_turn_ = true;
-  core_.begin_turn();
   // now() of the turn: a clock that stands still in a test gives turns of no length.
   turn_began_ = core_.now();
 }

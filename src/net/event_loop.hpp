@@ -30,8 +30,8 @@ struct TurnTimes {
 /// stop(), turn_times() and core().mailbox(). Sockets, watchers and connectors on it must be closed
 /// before it is destroyed (checked); their memory goes in its destructor at the latest.
 ///
-/// A turn: wait for sockets → begin_turn() reads the clock and fires timers → socket events, libuv
-/// when it has something → end_turn(). A loop that waits makes none.
+/// A turn: wait for sockets → the clock is read and timers fire → socket events, libuv when it has
+/// something → end_turn(). A loop that waits makes none.
 class EventLoop {
  public:
   EventLoop(const core::Clock& clock, std::uint64_t seed);
@@ -63,7 +63,9 @@ class EventLoop {
 
   /// Begins a turn for work that comes from outside of one. Cheap inside a turn.
   void enter() {
-    if (!is_in_turn_) begin_turn();
+    if (is_in_turn_) return;
+    core_.begin_turn();
+    note_turn();
   }
   /// How long the next turn would wait for a socket; -1: without bound.
   int next_wait_ms();
@@ -88,7 +90,7 @@ class EventLoop {
   };
 
   void turn(int timeout_ms);
-  void begin_turn();
+  void note_turn();
   void end_turn();
   void record_turn();
   void free_held();

@@ -1,5 +1,6 @@
 #include "net/loop.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "sluice/core/ensure.hpp"
@@ -24,10 +25,39 @@ void Loop::retire(Reapable& object) {
 }
 
 void Loop::begin_turn() {
+  start_turn();
+  timers_.advance(now_);
+}
+
+void Loop::begin_turn_of_sockets() {
+  start_turn();
+  if (!puts_sockets_first()) [[likely]]
+    timers_.advance(now_);
+}
+
+void Loop::start_turn() {
   // The loop is the only writer: a load and a store suffice.
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   now_ = clock_.now();
-  timers_.advance(now_);
+}
+
+/// As long as timers are armed it turns at each tick, so what it is late by is time that it missed.
+bool Loop::puts_sockets_first() {
+  const core::Instant due = timers_.next_tick();
+  if (now_ - due <= core::limits::kLoopAway || timers_.empty()) {
+    is_catching_up_ = false;
+  } else if (!is_catching_up_) {
+    is_catching_up_ = true;
+    away_from_ = due;
+    away_to_ = now_;
+  } else {
+    is_catching_up_ = is_crowded_ && now_ - away_to_ <= core::limits::kLoopAway;
+  }
+  return is_catching_up_;
+}
+
+core::Nanos Loop::away_since(core::Instant from) const {
+  return std::max(away_to_ - std::max(away_from_, from), core::Nanos{0});
 }
 
 void Loop::end_turn() {

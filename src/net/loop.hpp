@@ -27,6 +27,10 @@ class Loop {
 
   /// Time at the beginning of this turn.
   core::Instant now() const { return now_; }
+  /// How much of the time from then on, to the end of the last one, this loop has stood still for
+  /// longer than limits::kLoopAway: whoever answered meanwhile was not slow. Of several times only
+  /// the last counts.
+  core::Nanos away_since(core::Instant from) const;
   /// Read afresh; for logs.
   core::WallTime wall() const { return clock_.wall(); }
   const core::Clock& clock() const { return clock_; }
@@ -44,6 +48,10 @@ class Loop {
 
   /// For the driver. begin_turn() reads the clock and fires due timers.
   void begin_turn();
+  /// Likewise when sockets have been waited for. After a time in which the loop stood still their
+  /// events come first, for a turn or for as long as they are crowded (limits::kLoopAway at most):
+  /// the answers that came in time are among them.
+  void begin_turn_of_sockets();
   void end_turn();
   void set_crowded(bool is_crowded) { is_crowded_ = is_crowded; }
   /// Any thread: how many turns have begun; a loop that hangs shows the same number. Written by the
@@ -51,8 +59,14 @@ class Loop {
   std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
 
  private:
+  void start_turn();
+  bool puts_sockets_first();
+
   const core::Clock& clock_;
   core::Instant now_;
+  core::Instant away_from_{};  // until away_to_ it stood still; no time at all: it never has
+  core::Instant away_to_{};
+  bool is_catching_up_ = false;
   bool is_crowded_ = false;
   core::Rng rng_;
   TimerWheel timers_;

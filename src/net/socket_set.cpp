@@ -42,8 +42,12 @@ void SocketSet::remove(int fd) {
 }
 
 void SocketSet::wait(int timeout_ms) {
-  const int count =
-      ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
+  const auto look = [this](int wait_ms) {
+    return ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms);
+  };
+  int count = look(timeout_ms);
+  // A stopped process that goes on: what became ready meanwhile is not left for another turn.
+  if (count < 0 && errno == EINTR) count = look(0);
   ENSURE(count >= 0 || errno == EINTR, "a set can be waited for");
   count_ = static_cast<std::size_t>(std::max(count, 0));
 }

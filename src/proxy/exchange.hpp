@@ -139,7 +139,9 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   void leave_pool();
   void tell_breakers(std::uint16_t status);
   bool may_overflow_to_live() const;
-  bool takes_more(core::PoolName name) const { return guard_.takes_more({&settings(), name}); }
+  bool takes_more(core::PoolName name) const {
+    return guard_.takes_more({&settings(), name}, standing());
+  }
   bool has_room(const model::Endpoint& endpoint) const {
     return guard_.has_room(scope(), endpoint, retries_ > 0);
   }
@@ -271,6 +273,7 @@ class Exchange final : public UpstreamEvents, public net::ConnectEvents, public 
   Place repeat_;                     // among the repeated ones of its pool, until its end
   Place rescue_;                     // likewise, among the rescued ones
   bool has_attempt_failed_ = false;
+  bool has_connect_failed_ = false;  // at least one, in the pool that it is in now
   bool is_backing_off_ = false;  // the upload timer ends the pause: nothing is uploaded meanwhile
   std::optional<core::PoolName> rescued_from_;
   AssetAsk asset_ask_ = AssetAsk::None;  // of the other pool, for what rescued_from_ has not

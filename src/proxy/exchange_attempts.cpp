@@ -125,7 +125,7 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   const model::Repeats& repeats = settings().repeats;
   if (!policy::may_retry(attempt, repeats.retry, retries_)) return false;
   // An answer that can be passed on is not given up for one that could not be asked for.
-  if (is_status(attempt.failure) && guards_endpoints() && !has_room_for_retry()) {
+  if (is_status(attempt.failure) && !has_room_for_retry()) {
     counters_->retries_over_budget[pool_label()].add();
     return false;
   }
@@ -144,10 +144,16 @@ bool Exchange::may_retry_now(const policy::FailedAttempt& attempt) {
   return true;
 }
 
-/// On an endpoint of its pool; on its own without the places that it would give up.
+/// For the fresh connection of one, and on an endpoint of its pool; on its own without the places
+/// that it would give up.
 bool Exchange::has_room_for_retry() const {
-  return std::ranges::any_of(pool().endpoints, [this](const model::Endpoint& each) {
-    if (!each.is_usable()) return false;
+  const model::CircuitBreaker& breakers = settings().breakers;
+  const std::uint32_t places = policy::places_for(standing(), breakers.pool.pending);
+  if (!Guard::is_below(pool().cell->pending, places)) return false;
+  return std::ranges::any_of(pool().endpoints, [&](const model::Endpoint& each) {
+    if (!each.is_usable() || tried_[static_cast<std::size_t>(&each - pool().endpoints.data())])
+      return false;
+    if (!Guard::is_below(each.cell->pending, breakers.endpoint.pending)) return false;
     if (&each != endpoint_) return Guard::is_below_ceilings(settings(), each, true);
     return guard_.is_retry() || Guard::is_below_retries(settings(), each);
   });

@@ -43,9 +43,10 @@ Exchange::Next Exchange::pass_breaker() {
 }
 
 /// Once for each pool that a request was admitted to; its outcome is that of its last attempt
-/// there. One that nobody waits for has not mended the failure of the one before.
+/// there. One that nobody waits for, or that found no room, has not mended the failure of the one
+/// before.
 void Exchange::leave_pool() {
-  const bool has_failed = failed_ && !policy::is_idle_end(*failed_);
+  const bool has_failed = has_connect_failed_ || (failed_ && !policy::is_idle_end(*failed_));
   guard_.leave_pool(attempt(), has_failed ? Guard::Heard::Failure : Guard::Heard::Nothing);
 }
 
@@ -58,7 +59,8 @@ void Exchange::tell_breakers(std::uint16_t status) {
 /// and would make it look faster than it is.
 void Exchange::sample_latency(std::uint16_t status) {
   if (status >= 500 || upload_ != Upload::Ended || awaiting_since_ == core::Instant{}) return;
-  guard_.sample_latency(context_.loop.now() - awaiting_since_);
+  guard_.sample_latency(context_.loop.now() - awaiting_since_ -
+                        context_.loop.away_since(awaiting_since_));
 }
 
 /// Where the candidate has no room, or its breaker is open.

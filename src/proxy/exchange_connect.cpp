@@ -71,6 +71,7 @@ void Exchange::on_connect_failed(net::ConnectError error) {
   punish(*endpoint_);
   tried_.set(static_cast<std::size_t>(endpoint_ - pool().endpoints.data()));
   count_failed_attempt(policy::Failure::Connect);
+  has_connect_failed_ = true;
   vacate();
   // Nothing was sent: any method may be tried elsewhere at once.
   if (settings().repeats.retry.when.has(policy::Failure::Connect)) return connect();
@@ -145,7 +146,7 @@ Exchange::Next Exchange::move_to(Hold fresh, core::PoolName pool_name, policy::R
   hold_ = std::move(fresh);
   repeat_.give_back();  // of the pool that it leaves
   retries_ = 0;
-  has_attempt_failed_ = false;
+  has_attempt_failed_ = has_connect_failed_ = false;
   awaiting_since_ = {};
   is_admitted_ = false;
   if (const auto refused = guard_.enter_pool(scope())) {
@@ -207,7 +208,8 @@ bool Exchange::is_endpoint_kept() const {
 /// Who gives a connect up says nothing of the endpoint, unless it had more than half of its time:
 /// one that answers no connect would hide behind clients who wait for less than all of it.
 void Exchange::note_given_up_connect() {
-  const core::Nanos waited = context_.loop.now() - connect_started_;
+  const core::Nanos waited =
+      context_.loop.now() - connect_started_ - context_.loop.away_since(connect_started_);
   if (waited <= settings().timeouts.connect / 2) return;
   has_attempt_failed_ = true;
   note_failure(policy::FailureKind::Connect);

@@ -1,5 +1,7 @@
 #include "proxy/guard.hpp"
 
+#include <algorithm>
+
 #include "proxy/upstream_pool.hpp"
 #include "sluice/http/target.hpp"
 
@@ -10,10 +12,6 @@ using policy::Outcome;
 
 namespace {
 
-bool is_below(const std::atomic<std::uint32_t>& counted, std::uint32_t ceiling) {
-  return ceiling == 0 || counted.load(std::memory_order_relaxed) < ceiling;
-}
-
 /// Of the pool, or of the route of the request in it.
 const model::BreakerRule& rule_of(const model::CircuitBreaker& breakers,
                                   const model::RouteBreaker* route) {
@@ -23,6 +21,10 @@ const model::BreakerRule& rule_of(const model::CircuitBreaker& breakers,
 policy::BreakerCell& breaker_of(const Guard::Scope& scope, const model::RouteBreaker* route) {
   return route != nullptr ? route->cell->breakers[core::index(scope.pool)]
                           : scope.its_pool().cell->breaker;
+}
+
+core::Nanos waited(const net::Loop& loop, core::Instant since) {
+  return loop.now() - since - loop.away_since(since);
 }
 
 }  // namespace
@@ -67,13 +69,18 @@ void Guard::leave_pool(const Attempt& attempt, Heard heard) {
   leave_adaptive();
 }
 
-bool Guard::takes_more(const Scope& scope) const {
+bool Guard::takes_more(const Scope& scope, policy::Standing standing) const {
   const model::CircuitBreaker& breakers = scope.settings->breakers;
   const model::Pool& pool = scope.its_pool();
   const model::PoolCell& cell = *pool.cell;
   if (!is_below(cell.requests, breakers.pool.requests)) return false;
-  const bool can_connect = is_below(cell.connections, breakers.pool.connections) &&
-                           is_below(cell.pending, breakers.pool.pending);
+  const auto takes_one = [&](const model::Endpoint& each) {
+    return each.is_usable() && is_below_ceilings(*scope.settings, each, false);
+  };
+  if (std::ranges::none_of(pool.endpoints, takes_one)) return false;
+  const bool can_connect =
+      is_below(cell.connections, breakers.pool.connections) &&
+      is_below(cell.pending, policy::places_for(standing, breakers.pool.pending));
   if (!can_connect && !context_.upstreams.has_idle(pool)) return false;
   if (scope.settings->adaptive.is_on &&
       !is_below(cell.adaptive.in_flight, cell.adaptive.limit.load(std::memory_order_relaxed)))
@@ -194,12 +201,13 @@ void Guard::leave(BreakerSeat& seat, Outcome outcome, const model::Endpoint* end
     tell(scope_, {.endpoint = endpoint, .route = seat.route()}, *turn);
 }
 
-/// What a client would not wait for was slow, once it has waited so long.
+/// What a client would not wait for was slow, once it has waited so long. Time in which we stood
+/// still is none that the endpoint took.
 Outcome Guard::outcome(const model::BreakerRule& rule, const Attempt& attempt, Heard heard) const {
   if (attempt.has_failed || heard == Heard::Failure) return Outcome::Failure;
   const bool is_slow = attempt.awaited_since != core::Instant{} &&
                        rule.slow_call > core::Millis::zero() &&
-                       context_.loop.now() - attempt.awaited_since > rule.slow_call;
+                       waited(context_.loop, attempt.awaited_since) > rule.slow_call;
   if (is_slow) return Outcome::Slow;
   return heard == Heard::Answer ? Outcome::Success : Outcome::Abandoned;
 }

@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -44,7 +46,7 @@ class Guard {
   /// Whether another pool would take it now: none is asked for what it would only turn away, as
   /// long as there is an answer that can be passed on instead. A look may be what moves its breaker
   /// on.
-  bool takes_more(const Scope& scope) const;
+  bool takes_more(const Scope& scope, policy::Standing standing) const;
   /// Where the users of a candidate go that has no room, or whose breaker is open.
   model::BreakerFallback fallback(const model::ServiceSettings& settings) const;
 
@@ -58,6 +60,10 @@ class Guard {
   void leave_endpoint(const Attempt& attempt, const model::Endpoint& endpoint);
   /// As takes_more(), of an endpoint that could be used otherwise.
   bool has_room(const Scope& scope, const model::Endpoint& endpoint, bool is_retry) const;
+  /// A ceiling of 0: none.
+  static bool is_below(const std::atomic<std::uint32_t>& counted, std::uint32_t ceiling) {
+    return ceiling == 0 || counted.load(std::memory_order_relaxed) < ceiling;
+  }
   static bool is_below_ceilings(const model::ServiceSettings& settings,
                                 const model::Endpoint& endpoint, bool is_retry);
   static bool is_below_retries(const model::ServiceSettings& settings,

@@ -124,7 +124,7 @@ class Bounds(unittest.TestCase):
 
     UNITS = {"B": 1, "Ki": 1 << 10, "KiB": 1 << 10, "MiB": 1 << 20, "ms": 1, "s": 1000, "h": 3_600_000}
     # They pace the program's own work; nobody outside can spend more of it by them.
-    OWN_PACE = set("""kTimerTick kTimerSlots kFileLook kFileLooksMax kFileRetryLooksMax kResolveEvery kResolveRetry
+    OWN_PACE = set("""kTimerTick kTimerSlots kLoopAway kFileLook kFileLooksMax kFileRetryLooksMax kResolveEvery kResolveRetry
         kResolveAtStart kPersistRetryFirst kPersistRetryMax kAuditFindingsMax kAuditLooksAlike kAuditLooksMax kDrainPoll
         kWorkerSilence kShareTick kShareWindow kForgottenServiceAge kEventHeartbeat kHealthLook kBreakerHoldEvery kSlowStartLeast kIdleLook
         kOverloadLook kOverloadLookFast kAdaptiveLook kTrimEvery kIdleLetGoMax

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import signal
 import threading
+import time
 import unittest
 
 from harness import ROOT, SluiceTest, page_of, plain_answer, sample, service, wait_sample, wait_until
@@ -152,6 +154,27 @@ class Breakers(SluiceTest):
         self.assertEqual(self.breaker(proxy, "green")["state"], "open")
         wait_until(lambda: self.events(proxy), "the opening is told")
         self.assertIn("10 of 10 requests (100.0 %) took longer than 20ms within 10s", self.events(proxy)[0])
+
+    def test_a_proxy_that_stood_still_blames_nobody(self):
+        rule = {**RULE, "slow_call": "2s", "open_for": "30s"}
+        proxy = self.sluice([service([self.blue.address], [self.green.address], circuit_breaker=rule, timeouts={"response_header": "3s"}, retry={"attempts": 0})])
+        self.blue.gate.clear()
+        clients = [proxy.client() for _ in range(20)]
+        for client in clients:
+            client.request()
+        wait_until(lambda: self.blue.seen == 20, "all are in flight")
+        os.kill(proxy.process.pid, signal.SIGSTOP)
+        try:
+            self.blue.gate.set()  # all are answered while it stands still, for longer than answers may take
+            end = time.monotonic() + 4
+            wait_until(lambda: time.monotonic() > end, "time passes")
+        finally:
+            os.kill(proxy.process.pid, signal.SIGCONT)
+        for client in clients:
+            self.assertEqual(client.answer()[0].status, 200)
+            client.close()
+        self.assertEqual(self.breaker(proxy, "blue")["state"], "closed")
+        self.assertEqual(self.ask(proxy)[0].status, 200)
 
     def test_probes_that_are_never_answered(self):
         proxy = self.proxy_with({"probe_timeout": "1s", "fallback": "live"}, split="100%")

@@ -197,6 +197,10 @@ inline constexpr std::chrono::milliseconds kAssetWaitMax{2000};
 /// slot and are re-placed.
 inline constexpr std::chrono::milliseconds kTimerTick{50};
 inline constexpr std::size_t kTimerSlots = 1024;
+/// A loop that comes back later than that from a wait, or from its last turn, has stood still (a
+/// paused machine, a stopped process): what is ready is handled before its deadlines, and the time
+/// is not charged to endpoints. Above what a busy loop needs, which sheds before it is so late.
+inline constexpr std::chrono::milliseconds kLoopAway{1000};
 
 /// Lines for whoever runs the process that standard error has not taken yet; more are dropped and
 /// counted. What a pipe holds, once more.

@@ -156,3 +156,77 @@ TEST_CASE("net: every error has its words", "[net]") {
   CHECK(text(ConnectError::Unreachable) == "address unreachable");
   CHECK(text(ConnectError::LocalResources) == "out of local ports, descriptors or memory");
 }
+
+TEST_CASE_METHOD(Fixture, "loop: what is ready comes first when it has stood still",
+                 "[net][loop]") {
+  Alarm alarm;
+  alarm.action = note("timer");
+  const auto turn = [&] {
+    loop.begin_turn_of_sockets();
+    note("sockets")();
+    loop.end_turn();
+  };
+  turn();
+  const Instant began = clock.time;
+  loop.timers().arm(alarm, clock.time + 100ms);
+  order.clear();
+  SECTION("late by as much as a busy loop may be") {
+    clock.time = loop.timers().next_tick() + sluice::core::limits::kLoopAway;
+    turn();
+    CHECK(order == std::vector<std::string>{"timer", "sockets"});
+    CHECK(loop.away_since(began) == 0ns);
+  }
+  SECTION("later than that") {
+    const Instant due = loop.timers().next_tick();
+    clock.time = due + sluice::core::limits::kLoopAway + 1ns;
+    turn();
+    CHECK(order == std::vector<std::string>{"sockets"});
+    CHECK(loop.away_since(began) == sluice::core::limits::kLoopAway + 1ns);
+    CHECK(loop.away_since(due + 300ms) == sluice::core::limits::kLoopAway + 1ns - 300ms);
+    CHECK(loop.away_since(clock.time) == 0ns);
+    CHECK(loop.away_since(clock.time + 1s) == 0ns);
+    turn();
+    CHECK(order == std::vector<std::string>{"sockets", "timer", "sockets"});
+  }
+  SECTION("as long as more is ready than one turn tells, but not for ever") {
+    clock.time += 10s;
+    loop.set_crowded(true);
+    turn();
+    clock.time += sluice::core::limits::kLoopAway;
+    turn();
+    CHECK(order == std::vector<std::string>{"sockets", "sockets"});
+    clock.time += 1ns;
+    turn();
+    CHECK(order == std::vector<std::string>{"sockets", "sockets", "timer", "sockets"});
+    CHECK(loop.away_since(began + 5s) == 5s);  // what it needs to catch up is no part of it
+  }
+  SECTION("a second time") {
+    for (int i = 0; i < 2; ++i) {
+      order.clear();
+      loop.timers().arm(alarm, clock.time + 100ms);
+      clock.time += 10s;
+      turn();
+      CHECK(order == std::vector<std::string>{"sockets"});
+      turn();
+      CHECK(order == std::vector<std::string>{"sockets", "timer", "sockets"});
+    }
+    CHECK(loop.away_since(clock.time - 20s) < 10s);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "loop: one that had nothing to wait for has not stood still",
+                 "[net][loop]") {
+  Alarm alarm;
+  alarm.action = note("timer");
+  loop.begin_turn_of_sockets();
+  loop.end_turn();
+  clock.time += 10s;
+  loop.begin_turn_of_sockets();
+  loop.timers().arm(alarm, clock.time + 10ms);
+  loop.end_turn();
+  CHECK(loop.away_since(Instant{}) == 0ns);
+  clock.time += 100ms;
+  loop.begin_turn_of_sockets();
+  loop.end_turn();
+  CHECK(order == std::vector<std::string>{"timer"});
+}
