@@ -325,22 +325,26 @@ void add_version(CLI::App& app, Parsed& parsed) {
   verb->add_flag("--json", parsed.version.as_json, "JSON instead of text");
 }
 
+std::vector<std::string> verbs_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  names.reserve(verbs.size());
+  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  return names;
+}
+
 /// CLI11 takes a word that is no verb for a missing verb, whatever follows.
 std::optional<std::string> wrong_command(const CLI::App& app, int argc, const char* const* argv) {
   if (argc < 2 || std::string_view(argv[1]).starts_with('-')) return std::nullopt;
-  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
-  std::vector<std::string> names;
-  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  const std::vector<std::string> names = verbs_of(app);
   const std::vector<std::string_view> known(names.begin(), names.end());
   return unknown_command(argv[1], known);
 }
 
 /// A word behind a group that is none of its verbs.
 std::optional<std::string> wrong_verb(const CLI::App& group, int argc, const char* const* argv) {
-  const auto verbs = group.get_subcommands([](const CLI::App*) { return true; });
-  if (verbs.empty() || argc < 3 || std::string_view(argv[2]).starts_with('-')) return std::nullopt;
-  std::vector<std::string> names;
-  for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+  const std::vector<std::string> names = verbs_of(group);
+  if (names.empty() || argc < 3 || std::string_view(argv[2]).starts_with('-')) return std::nullopt;
   const std::vector<std::string_view> known(names.begin(), names.end());
   auto text = unknown_command(argv[2], known);
   if (!text) return std::nullopt;

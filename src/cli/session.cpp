@@ -144,7 +144,7 @@ int Session::refuse(int exit_status, std::string_view why, std::string_view reme
 }
 
 std::string Session::remedy_for(const Problem& problem, std::string_view service) const {
-  const std::string status =
+  std::string status =
       service.empty() ? "sluice status" : fmt::format("sluice status {}", service);
   if (problem.code == "pool_unreachable" || problem.code == "last_endpoint")
     return fmt::format("{} --force", command_);

@@ -82,7 +82,7 @@ std::string drain_line(const DrainState& drain, const Dress& dress, core::WallTi
 }
 
 std::string budget_words(std::string_view name, const BudgetState& budget, const Dress& dress) {
-  const std::string text = fmt::format("{} {} of {}", name, budget.in_use, budget.most);
+  std::string text = fmt::format("{} {} of {}", name, budget.in_use, budget.most);
   if (budget.refused == 0) return text;
   return text + tinted(Tint::Warn, fmt::format(" ({} refused)", budget.refused), dress);
 }

@@ -39,6 +39,7 @@ std::string list(const Range& range, Text text) {
 
 std::string networks(const std::vector<core::Network>& networks, bool has_unix) {
   std::vector<std::string> texts;
+  texts.reserve(networks.size() + 1);
   for (const core::Network& network : networks) texts.push_back(network.text());
   if (has_unix) texts.emplace_back("unix:");
   return list(texts, in_quotes);
