@@ -216,6 +216,19 @@ TEST_CASE("sim overload: who leaves, and a tunnel that is open, make room under 
   CHECK(status(world, 4) == 200);
 }
 
+TEST_CASE("sim overload: errors say nothing of how long answers take", "[sim][overload]") {
+  SimWorld world(adaptive(2, 10));
+  const auto& samples = world.control().pool_cell(PoolName::Blue).adaptive.samples;
+  for (const unsigned status : {499U, 500U, 200U, 503U}) {
+    const std::uint32_t before = policy::LatencySum(samples.load()).count();
+    ask(world, get({.status = status, .size = 3}));
+    world.settle();
+    INFO(status);
+    CHECK(policy::LatencySum(samples.load()).count() - before == (status < 500 ? 1U : 0U));
+  }
+  finish(world);
+}
+
 TEST_CASE("sim overload: the last places of those who wait are for users who are known",
           "[sim][overload]") {
   WorldOptions options = calm();
