@@ -144,8 +144,7 @@ int Session::refuse(int exit_status, std::string_view why, std::string_view reme
 }
 
 std::string Session::remedy_for(const Problem& problem, std::string_view service) const {
-  std::string status =
-      service.empty() ? "sluice status" : fmt::format("sluice status {}", service);
+  std::string status = service.empty() ? "sluice status" : fmt::format("sluice status {}", service);
   if (problem.code == "pool_unreachable" || problem.code == "last_endpoint")
     return fmt::format("{} --force", command_);
   if (problem.code == "unknown_endpoint" || problem.code == "ambiguous_endpoint") return status;

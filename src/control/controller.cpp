@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "sluice/core/duration.hpp"
 #include "sluice/core/limits.hpp"
@@ -178,8 +179,7 @@ void Controller::supersede_for(const Queued& rollback, const ChangePlan& plan) {
   for (Queued& queued : changes_) {
     const bool is_older = queued.number < rollback.number;
     if (!is_older || !shares_a_service(plan, queued.request, has_one)) continue;
-    refuse(std::move(queued), RefusalCode::Superseded, kOvertaken);
-    queued.reply = nullptr;
+    refuse(std::exchange(queued, {}), RefusalCode::Superseded, kOvertaken);
   }
   std::erase_if(changes_, [](const Queued& queued) { return queued.reply == nullptr; });
 }
