@@ -1,6 +1,10 @@
 #include "net/thread_resolver.hpp"
 
+#include <chrono>
+#include <filesystem>
+#include <iterator>
 #include <set>
+#include <thread>
 
 #include "support/catch.hpp"
 
@@ -10,7 +14,26 @@ namespace {
 using namespace sluice;
 using namespace std::chrono_literals;
 
+std::size_t threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
 struct Scene {
+  Scene() = default;
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
+  /// A look-up that nobody waits for any more holds descriptors until its end: the next test may be
+  /// one that counts them.
+  ~Scene() {
+    resolver.reset();
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (threads() > threads_before && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    CHECK(threads() <= threads_before);
+  }
+
+  const std::size_t threads_before = threads();
   net::Mailbox mailbox{[] {}};
   std::unique_ptr<net::ThreadResolver> resolver = std::make_unique<net::ThreadResolver>(mailbox);
   std::vector<net::Resolver::Answer> answers;
